@@ -1,0 +1,116 @@
+#include "base/map.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+uint64_t map_hash(const void *bytes, size_t len)
+{
+	const uint8_t *p = bytes;
+	uint64_t h = 0xcbf29ce484222325u;
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ p[i]) * 0x100000001b3u;
+	h ^= h >> 32;
+	h *= 0xd6e8feb86659fd93u;
+	return h ^ h >> 32;
+}
+
+void map_finish(struct map *m)
+{
+	for (size_t i = 0; i < m->used; i++)
+		free(m->slots[i].key);
+	free(m->slots);
+	free(m->index);
+	*m = (struct map){ 0 };
+}
+
+static size_t place(const struct map *m, const void *key, size_t len, uint32_t hash)
+{
+	size_t at = hash & (m->index_cap - 1);
+	for (;; at = (at + 1) & (m->index_cap - 1)) {
+		uint32_t slot = m->index[at];
+		if (!slot)
+			return at;
+		const struct map_slot *s = &m->slots[slot - 1];
+		if (s->key && s->hash == hash && s->key_len == len && (!len || memcmp(s->key, key, len) == 0))
+			return at;
+	}
+}
+
+static void rebuild(struct map *m)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < m->used; i++)
+		if (m->slots[i].key)
+			m->slots[kept++] = m->slots[i];
+	m->used = kept;
+	if (kept * 2 >= m->cap) {
+		m->cap = m->cap ? m->cap * 2 : 16;
+		m->slots = mem_grow(m->slots, m->cap, sizeof *m->slots);
+	}
+	free(m->index);
+	m->index_cap = m->cap * 2;
+	m->index = mem_alloc(m->index_cap * sizeof *m->index);
+	for (size_t i = 0; i < m->used; i++)
+		m->index[place(m, m->slots[i].key, m->slots[i].key_len, m->slots[i].hash)] = (uint32_t)i + 1;
+}
+
+void *map_find(const struct map *m, const void *key, size_t len)
+{
+	if (!m->index_cap)
+		return NULL;
+	uint32_t slot = m->index[place(m, key, len, (uint32_t)map_hash(key, len))];
+	return slot ? m->slots[slot - 1].value : NULL;
+}
+
+void *map_put(struct map *m, const void *key, size_t len, void *value)
+{
+	uint32_t hash = (uint32_t)map_hash(key, len);
+	if (m->index_cap) {
+		uint32_t slot = m->index[place(m, key, len, hash)];
+		if (slot) {
+			void *old = m->slots[slot - 1].value;
+			m->slots[slot - 1].value = value;
+			return old;
+		}
+	}
+	if (m->used == m->cap)
+		rebuild(m);
+	m->slots[m->used++] = (struct map_slot){ mem_copy(key, len), (uint32_t)len, hash, value };
+	m->index[place(m, key, len, hash)] = (uint32_t)m->used;
+	m->live++;
+	return NULL;
+}
+
+void *map_remove(struct map *m, const void *key, size_t len)
+{
+	if (!m->index_cap)
+		return NULL;
+	uint32_t slot = m->index[place(m, key, len, (uint32_t)map_hash(key, len))];
+	if (!slot)
+		return NULL;
+	struct map_slot *s = &m->slots[slot - 1];
+	void *value = s->value;
+	free(s->key);
+	s->key = NULL; /* its index entry stays as a tombstone until the next rebuild */
+	m->live--;
+	return value;
+}
+
+size_t map_count(const struct map *m)
+{
+	return m->live;
+}
+
+int map_next(const struct map *m, size_t *at, void **value)
+{
+	while (*at < m->used) {
+		const struct map_slot *s = &m->slots[(*at)++];
+		if (s->key) {
+			*value = s->value;
+			return 1;
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,28 @@
+/* map: a hash map from byte strings to pointers, walked in the order of insertion, so that a run never depends on
+ * addresses. The map copies keys and never frees values. */
+#ifndef BASE_MAP_H
+#define BASE_MAP_H
+#include <stddef.h>
+#include <stdint.h>
+
+struct map_slot {
+	void *key; /* NULL: removed */
+	uint32_t key_len, hash;
+	void *value;
+};
+
+struct map {
+	struct map_slot *slots; /* in order of insertion */
+	uint32_t *index;        /* open addressing: slot number + 1, 0 = free */
+	size_t used, live, cap, index_cap;
+};
+
+void map_finish(struct map *m);
+void *map_find(const struct map *m, const void *key, size_t key_len);             /* NULL when absent */
+void *map_put(struct map *m, const void *key, size_t key_len, void *value);       /* returns the value it replaced */
+void *map_remove(struct map *m, const void *key, size_t key_len);                 /* returns the value */
+size_t map_count(const struct map *m);
+/* Walk: for (size_t i = 0; map_next(&m, &i, &value);) — removing the current entry while walking is allowed, adding is not. */
+int map_next(const struct map *m, size_t *at, void **value);
+uint64_t map_hash(const void *bytes, size_t len);                                 /* FNV-1a with a final mix */
+#endif
