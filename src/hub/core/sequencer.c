@@ -1,0 +1,23 @@
+#include "hub/core/sequencer.h"
+
+struct verdict sequencer_judge(const struct sequencer_facts *f, const struct change *c)
+{
+	struct verdict v = { .counter = c->counter };
+	if (f->known_seq && !f->known_same) {
+		v.kind = VERDICT_REFUSED;
+		v.code = REFUSED_IDENTITY;
+	} else if (f->known_seq) {
+		v.kind = VERDICT_DUPLICATE;
+		v.seq = f->known_seq;
+	} else if (c->flags & CHANGE_LINKED && !f->before_appended) {
+		v.kind = VERDICT_REFUSED;
+		v.code = REFUSED_LINK;
+	} else if (c->base != f->item_head) {
+		v.kind = VERDICT_STALE;
+		v.seq = f->item_head;
+	} else {
+		v.kind = VERDICT_APPENDED;
+		v.seq = f->account_head + 1;
+	}
+	return v;
+}
