@@ -1,0 +1,191 @@
+/* What is planned is done: heads come to files, local versions get in line to be sent. */
+#include <string.h>
+
+#include "engine/core/coordinator.h"
+
+#define QUIET_PLANS 8 /* with more to do than that, single files are not worth a line in the log */
+
+static bool gated(const struct core *c)
+{
+	return c->stopped || (c->up && !c->caught_up); /* half a history would show conflicts that the other half settles */
+}
+
+static uint64_t backoff(struct item *it)
+{
+	uint32_t step = it->failures < 6 ? it->failures : 6;
+	it->failures++;
+	return 5000u << step;
+}
+
+static void put_off(struct core *c, struct item *it, const char *why)
+{
+	bool news = it->failures == 0 || it->trouble != why;
+	it->trouble = why;
+	core_retry(c, it, backoff(it));
+	if (news)
+		core_notice(c, NOTICE_WARN, "sync", it, "waits: %s", why);
+}
+
+static void placed(struct core *c, struct item *it, const struct file_stat *after)
+{
+	struct id head = it->row.head_version;
+	ledger_verify(it, &head);
+	core_set_local(c, it, &head, it->row.head_size);
+	it->row.agreed = head;
+	it->row.local_stat = *after;
+	it->row.local_edited = it->row.head_edited;
+	it->row.local_at_ms = c->wall_ms;
+	it->how = HOW_REMOTE;
+	it->failures = 0;
+	it->trouble = NULL;
+	it->queued_ms = 0;
+	it->category->last_change_ms = c->wall_ms;
+	ledger_touch(&c->ledger, it);
+	if (c->plans.count < QUIET_PLANS && id_zero(&head))
+		core_notice(c, NOTICE_INFO, "sync", it, "deleted, as on another device");
+	else if (c->plans.count < QUIET_PLANS)
+		core_notice(c, NOTICE_INFO, "sync", it, "received, %llu B", (unsigned long long)it->row.head_size);
+	struct watched *w = debounce_find(&c->debounce, it->category, it->path);
+	if (w && id_zero(&head))
+		debounce_drop(&c->debounce, w);
+	core_plan(c, it);
+}
+
+static void place_head(struct core *c, struct item *it, const struct place *p)
+{
+	struct file_stat after = { 0 };
+	switch (c->world.place(c->world.ctx, p, &after)) {
+	case PLACE_DONE:
+		placed(c, it, &after);
+		break;
+	case PLACE_CHANGED: /* an edit that nobody had told us of: it is captured first, then both are weighed */
+		it->row.local_at_ms = 0;
+		capture_soon(c, it);
+		break;
+	case PLACE_BLOCKED:
+		put_off(c, it, "a folder or special file stands in its place");
+		break;
+	case PLACE_FULL:
+		put_off(c, it, "the disk is full");
+		break;
+	case PLACE_DENIED:
+		put_off(c, it, "permission denied");
+		break;
+	default:
+		put_off(c, it, "it cannot be written now");
+		break;
+	}
+}
+
+struct work {
+	struct item *it;
+	struct place place;
+	struct blob content;
+	bool apply;
+};
+
+static void prepare(struct core *c, struct work *w)
+{
+	struct item *it = w->it;
+	struct item_row *row = &it->row;
+	uint8_t meta = row->head_meta;
+	if (!core_may_work(c, it) || it->retry_ms > c->now_ms)
+		return;
+	if (!id_zero(&row->head_version) && !c->world.version_get(c->world.ctx, &row->head_version, &w->content, &meta)) {
+		receive_content(c, it);
+		return;
+	}
+	w->apply = true;
+	w->place = (struct place){
+		.file = { row->category, row->path },
+		.item = row->item,
+		.version = row->head_version,
+		.expect_absent = id_zero(&row->local),
+		.expect_stat = row->local_stat,
+		.expect_version = row->local,
+		.content = span_blob(&w->content),
+		.meta = meta,
+		.mtime_ms = row->head_mtime_ms,
+	};
+}
+
+/* A wish about another device's side item: gone, where a person settled the conflict for the main item. */
+static void plan_side(struct core *c, struct item *side)
+{
+	if (side->main->own_side == side) {
+		core_plan(c, side->main);
+		return;
+	}
+	if (ledger_side_open(side) && id_zero(&side->row.local))
+		send_wish(c, side);
+}
+
+static void plan_one(struct core *c, struct work *w)
+{
+	struct item *it = w->it;
+	struct plan_facts facts = ledger_facts(it);
+	enum plan plan = plan_item(&facts);
+	if (it->keyframe_due_ms && it->keyframe_due_ms <= c->now_ms)
+		send_wish(c, it);
+	if (it->row.side) {
+		plan_side(c, it);
+		return;
+	}
+	/* What the ledger says of a file may be older than the file: a crash, a backup put back, edits while we were off. */
+	if (!it->verified && plan != PLAN_NOTHING && plan != PLAN_AGREE && (plan != PLAN_APPLY || !id_zero(&it->row.local))) {
+		if (core_may_work(c, it))
+			capture_soon(c, it);
+		return;
+	}
+	switch (plan) {
+	case PLAN_NOTHING:
+		it->queued_ms = 0;
+		break;
+	case PLAN_AGREE:
+		it->row.agreed = it->row.head_version;
+		it->trouble = NULL;
+		ledger_touch(&c->ledger, it);
+		core_plan(c, it);
+		break;
+	case PLAN_APPLY:
+		if (!it->in_flight) /* else the head is about to move: planned again with the answer */
+			prepare(c, w);
+		break;
+	default:
+		send_wish(c, it);
+		break;
+	}
+}
+
+bool apply_run(struct core *c)
+{
+	enum { BATCH = 64, STAGE = 8 };
+	struct work work[BATCH];
+	uint64_t bytes = 0;
+	for (size_t done = 0; c->plans.count && !gated(c);) {
+		size_t count = 0, applies = 0;
+		if (done >= LIMIT_TURN_ITEMS || bytes >= LIMIT_TURN_BYTES)
+			return false;
+		while (count < BATCH && c->plans.count && bytes < LIMIT_TURN_BYTES) {
+			struct work *w = &work[count];
+			*w = (struct work){ .it = queue_pop(&c->plans) };
+			w->it->planned = false;
+			plan_one(c, w);
+			bytes += w->content.len;
+			applies += w->apply;
+			count += w->apply;
+			done++;
+		}
+		if (applies > STAGE && c->world.stage) {
+			for (size_t i = 0; i < count; i++)
+				if (!id_zero(&work[i].place.version))
+					c->world.stage(c->world.ctx, &work[i].place);
+			c->world.stage_sync(c->world.ctx);
+		}
+		for (size_t i = 0; i < count; i++) {
+			place_head(c, work[i].it, &work[i].place);
+			blob_finish(&work[i].content);
+		}
+	}
+	return true;
+}

@@ -1,0 +1,407 @@
+/* Hints and scans become looks; a look becomes a captured version, a deletion, or nothing. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/relpath.h"
+#include "engine/core/coordinator.h"
+
+#define RACY_NS 20000000LL     /* a file changed so shortly before it was read may change again without its stat showing it */
+#define LATER_MS 3600000u      /* a name found by a scan waits for the scan's end */
+#define GUARD_COUNT 25
+#define GUARD_PERCENT 20
+
+static bool stat_equal(const struct file_stat *a, const struct file_stat *b)
+{
+	return a->size == b->size && a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns && a->inode == b->inode &&
+	       a->meta == b->meta;
+}
+
+/* Stat alone proves "unchanged" only when the clock had moved on between the last change and our reading. */
+static bool surely_unchanged(const struct item *it, const struct file_stat *now)
+{
+	if (id_zero(&it->row.local) || !stat_equal(now, &it->row.local_stat))
+		return false;
+	int64_t read_ns = it->row.local_at_ms * 1000000LL;
+	return read_ns - now->ctime_ns > RACY_NS && read_ns - now->mtime_ns > RACY_NS;
+}
+
+/* The first sure look since the start. */
+static void verified(struct core *c, struct item *it, const struct id *holds)
+{
+	struct id agreed = it->row.agreed;
+	if (it->verified)
+		return;
+	ledger_verify(it, holds);
+	if (!id_equal(&agreed, &it->row.agreed))
+		ledger_touch(&c->ledger, it);
+	core_plan(c, it); /* see apply.c: nothing was done with it until now */
+}
+
+static struct category *category_of(struct core *c, const struct event *e)
+{
+	struct category *category = category_find(&c->categories, e->category);
+	return category && category->active ? category : NULL;
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+void capture_hint(struct core *c, const struct event *e)
+{
+	struct category *category = category_of(c, e);
+	if (!category || relpath_bad(e->path, strlen(e->path)))
+		return;
+	struct item *it = ledger_find_name(&c->ledger, category->name, e->path);
+	uint64_t window = it && it->captured_ms ? it->captured_ms + category->debounce_ms : 0;
+	uint64_t due = c->now_ms;
+	if (e->hint == HINT_WRITTEN)
+		due = later(due, window);
+	else if (e->hint == HINT_TOUCHED)
+		due = later(due + CHANGE_SETTLE_MS, window);
+	struct watched *w = debounce_note(&c->debounce, category, e->path, c->now_ms, due, true);
+	w->unsure = e->hint == HINT_TOUCHED;
+	if (e->hint == HINT_WRITTEN)
+		w->scanned = false;
+}
+
+void capture_soon(struct core *c, struct item *it)
+{
+	struct watched *w = debounce_note(&c->debounce, it->category, it->path, c->now_ms, c->now_ms, true);
+	w->unsure = false;
+	w->scanned = false;
+}
+
+void capture_seen(struct core *c, const struct event *e)
+{
+	struct category *category = category_of(c, e);
+	if (!category || e->look == LOOK_ABSENT || relpath_bad(e->path, strlen(e->path)))
+		return;
+	struct item *it = ledger_find_name(&c->ledger, category->name, e->path);
+	if (it)
+		it->round = category->round;
+	if (e->look == LOOK_OTHER && (!it || id_zero(&it->row.local)))
+		return;
+	if (it && e->look == LOOK_FILE && surely_unchanged(it, &e->stat)) {
+		verified(c, it, &it->row.local);
+		return;
+	}
+	if (!debounce_find(&c->debounce, category, e->path))
+		debounce_note(&c->debounce, category, e->path, c->now_ms, c->now_ms + LATER_MS, true)->scanned = true;
+}
+
+static bool below(const char *path, const char *under)
+{
+	size_t len = strlen(under);
+	return len == 0 || (strncmp(path, under, len) == 0 && (path[len] == '/' || path[len] == 0));
+}
+
+/* Names that the scan did not see are looked at one by one before anything is concluded. Too many of them at once are a
+ * lost disk rather than a person's wish. */
+static void note_unseen(struct core *c, struct category *category, const char *under, uint32_t round)
+{
+	size_t unseen = 0, present = 0;
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < c->ledger.count; i++) {
+			struct item *it = c->ledger.all[i];
+			if (it->row.side || it->category != category || id_zero(&it->row.local))
+				continue;
+			present++;
+			if (it->round >= round || !below(it->path, under))
+				continue;
+			if (pass)
+				capture_soon(c, it);
+			else
+				unseen++;
+		}
+		if (pass == 0 && !category->allowed && ((unseen > GUARD_COUNT && unseen * 100 > present * GUARD_PERCENT) || (unseen >= 2 && unseen == present && !*under))) {
+			category->held = true;
+			category_trouble(category, "more files are gone at once than syncline deletes unasked");
+			core_notice(c, NOTICE_ALERT, "change", NULL,
+				    "%s: %zu of %zu files are gone at once: nothing is deleted elsewhere (bring them back, or run 'syncline resume %s' to delete them on all devices)",
+				    category->name, unseen, present, category->name);
+			return;
+		}
+	}
+	category->allowed = false;
+	if (category->held && !unseen) { /* they are back */
+		category->held = false;
+		category_trouble(category, NULL);
+	}
+}
+
+void capture_scanned(struct core *c, const struct event *e)
+{
+	struct category *category = category_find(&c->categories, e->category);
+	if (!category || !category->scans)
+		return;
+	uint32_t round = category->rounds[0];
+	memmove(category->rounds, category->rounds + 1, (category->scans - 1) * sizeof *category->rounds);
+	category->scans--;
+	if (c->scans)
+		c->scans--;
+	if (e->complete && category->active)
+		note_unseen(c, category, e->path ? e->path : "", round);
+	if (category->rescan && category->scans < CATEGORY_SCANS / 2) {
+		category->rescan = false;
+		capture_scan(c, category, "");
+	}
+	if (category->scans)
+		return;
+	struct watched **found = NULL;
+	size_t count = 0, cap = 0;
+	for (size_t i = 0; i < c->debounce.count; i++)
+		if (c->debounce.heap[i]->category == category && c->debounce.heap[i]->scanned &&
+		    c->debounce.heap[i]->due_ms > c->now_ms) {
+			MEM_ROOM(found, count, cap);
+			found[count++] = c->debounce.heap[i];
+		}
+	for (size_t i = 0; i < count; i++)
+		debounce_move(&c->debounce, found[i], c->now_ms + 1); /* behind those that are gone, so that renames show */
+	free(found);
+}
+
+void capture_root(struct core *c, const struct event *e)
+{
+	struct category *category = category_of(c, e);
+	if (!category)
+		return;
+	if (e->ok && !category->root_ok) {
+		category->root_ok = true;
+		category_trouble(category, NULL);
+		capture_scan(c, category, "");
+		for (size_t i = 0; i < c->ledger.count; i++)
+			if (c->ledger.all[i]->category == category)
+				core_plan(c, c->ledger.all[i]);
+	} else if (!e->ok && category->root_ok) {
+		category->root_ok = false;
+		category_trouble(category, e->text ? e->text : "its folder is missing");
+		core_notice(c, NOTICE_ERROR, "change", NULL, "%s: %s: nothing is deleted for it", category->name, category->trouble);
+	}
+}
+
+void capture_scan(struct core *c, struct category *category, const char *under)
+{
+	if (category->scans == CATEGORY_SCANS) {
+		category->rescan = true;
+		return;
+	}
+	category->rounds[category->scans++] = ++category->round;
+	c->scans++;
+	c->world.scan(c->world.ctx, category->name, under);
+}
+
+void capture_rescan(struct core *c, const struct event *e)
+{
+	struct category *category = category_of(c, e);
+	if (category)
+		capture_scan(c, category, e->path ? e->path : "");
+}
+
+static void forget_gone(struct core *c, struct item *it)
+{
+	if (map_find(&c->ledger.gone, it->row.local.b, ID_LEN) == it)
+		map_remove(&c->ledger.gone, it->row.local.b, ID_LEN);
+}
+
+static void declare_absent(struct core *c, struct item *it)
+{
+	static const struct id none;
+	forget_gone(c, it);
+	verified(c, it, &none);
+	core_set_local(c, it, &none, 0);
+	it->row.local_stat = (struct file_stat){ 0 };
+	it->row.local_edited = core_tick(c);
+	it->row.local_at_ms = c->wall_ms;
+	it->captured_ms = c->now_ms;
+	it->how = HOW_EDIT;
+	ledger_touch(&c->ledger, it);
+	core_history(c, it, &none, &c->setup.device, 0, HOW_EDIT, KIND_DELETE, 0, 0, c->wall_ms);
+	core_plan(c, it);
+}
+
+/* A file that appears with the content of one that just went away is that one, renamed: nothing of it need travel. */
+static void tell_rename(struct core *c, struct item *it)
+{
+	struct item *from = map_find(&c->ledger.gone, it->row.local.b, ID_LEN);
+	if (!from || from == it || !id_equal(&from->row.head_version, &it->row.local) || from->in_flight) {
+		core_plan(c, it);
+		return;
+	}
+	struct watched *w = debounce_find(&c->debounce, from->category, from->path);
+	if (w)
+		debounce_drop(&c->debounce, w);
+	it->moved_from = from->row.item;
+	core_plan(c, it); /* first, so that the delete travels with the create */
+	from->urgency = it->urgency;
+	declare_absent(c, from);
+}
+
+static void captured(struct core *c, struct watched *w, struct item *it, const struct file_stat *stat, struct span content)
+{
+	struct id version = core_version_of(c, stat->meta, content);
+	bool fresh = !it || id_zero(&it->row.local);
+	if (!it) {
+		struct id id = ledger_item_id(&c->ledger, w->category->name, w->path);
+		it = ledger_add(&c->ledger, w->category, w->path, &id);
+		it->round = w->category->round;
+	}
+	forget_gone(c, it);
+	verified(c, it, &version);
+	it->trouble = NULL;
+	it->row.local_at_ms = c->wall_ms;
+	ledger_touch(&c->ledger, it);
+	if (!fresh && id_equal(&version, &it->row.local)) {
+		it->row.local_stat = *stat;
+		core_plan(c, it); /* what waited for this look goes on */
+		return;
+	}
+	if (!c->world.version_put(c->world.ctx, &version, stat->meta, content))
+		return; /* the turn fails as a whole; the file is looked at again at the next start */
+	core_set_local(c, it, &version, content.len);
+	it->row.local_stat = *stat;
+	it->row.local_edited = core_tick(c);
+	it->captured_ms = c->now_ms;
+	it->how = HOW_EDIT;
+	it->queued_ms = c->now_ms;
+	it->urgency = !w->scanned ? PRIORITY_HIGH : fresh ? PRIORITY_LOW : PRIORITY_NORMAL;
+	core_history(c, it, &version, &c->setup.device, 0, HOW_EDIT, fresh ? KIND_CREATE : KIND_UPDATE, content.len, stat->meta, c->wall_ms);
+	if (fresh && id_zero(&it->row.head_version))
+		tell_rename(c, it);
+	else
+		core_plan(c, it);
+}
+
+static void too_large(struct core *c, const struct watched *w)
+{
+	core_notice_name(c, NOTICE_WARN, "change", w->category->name, w->path, "is over the limit of 64 MiB an item and stays on this device only");
+}
+
+static void look_later(struct core *c, struct watched *w, const char *why)
+{
+	static const uint32_t step_ms[] = { 5000, 10000, 20000, 40000, 60000 };
+	struct item *it = ledger_find_name(&c->ledger, w->category->name, w->path);
+	if (it)
+		it->trouble = why;
+	uint32_t step = step_ms[w->tries < 4 ? w->tries : 4];
+	w->tries++;
+	debounce_move(&c->debounce, w, c->now_ms + step);
+}
+
+static void look_absent(struct core *c, struct watched *w, struct item *it)
+{
+	if (!it || id_zero(&it->row.local)) {
+		if (it)
+			verified(c, it, &it->row.local);
+		debounce_drop(&c->debounce, w);
+	} else if (!w->absent_since_ms) {
+		w->absent_since_ms = c->now_ms ? c->now_ms : 1;
+		map_put(&c->ledger.gone, it->row.local.b, ID_LEN, it);
+		debounce_move(&c->debounce, w, c->now_ms + CHANGE_GONE_MS);
+	} else if (c->now_ms - w->absent_since_ms < CHANGE_GONE_MS) {
+		debounce_move(&c->debounce, w, w->absent_since_ms + CHANGE_GONE_MS);
+	} else if (w->category->held) {
+		debounce_drop(&c->debounce, w);
+	} else {
+		debounce_drop(&c->debounce, w);
+		declare_absent(c, it);
+	}
+}
+
+/* Returns what it read, for the budget. */
+static uint64_t look_file(struct core *c, struct watched *w, struct item *it, const struct file_stat *seen)
+{
+	const struct file_ref file = { w->category->name, w->path };
+	struct file_stat stat;
+	struct blob content = { 0 };
+	if (w->absent_since_ms && it)
+		forget_gone(c, it);
+	w->absent_since_ms = 0;
+	if (it && surely_unchanged(it, seen)) {
+		verified(c, it, &it->row.local);
+		debounce_drop(&c->debounce, w);
+		return 0;
+	}
+	bool patient = c->now_ms - w->first_ms < w->category->max_wait_ms;
+	if (w->unsure && patient && (!w->looked || !stat_equal(&w->stat, seen))) {
+		w->looked = true;
+		w->stat = *seen;
+		debounce_move(&c->debounce, w, c->now_ms + CHANGE_SETTLE_MS);
+		return 0;
+	}
+	switch (c->world.take(c->world.ctx, &file, &stat, &content)) {
+	case LOOK_FILE:
+		captured(c, w, it, &stat, span_blob(&content));
+		debounce_drop(&c->debounce, w);
+		break;
+	case LOOK_BUSY:
+	case LOOK_ABSENT:
+	case LOOK_OTHER:
+		w->looked = false;
+		debounce_move(&c->debounce, w, c->now_ms + CHANGE_SETTLE_MS);
+		break;
+	case LOOK_TOO_LARGE:
+		too_large(c, w);
+		debounce_drop(&c->debounce, w);
+		break;
+	default:
+		look_later(c, w, "it cannot be read now");
+		break;
+	}
+	uint64_t read = content.len;
+	blob_finish(&content);
+	return read;
+}
+
+bool capture_run(struct core *c)
+{
+	uint64_t bytes = 0;
+	struct watched *w;
+	for (size_t looks = 0; (w = debounce_first(&c->debounce)) && w->due_ms <= c->now_ms; looks++) {
+		if (looks >= LIMIT_TURN_ITEMS || bytes >= LIMIT_TURN_BYTES)
+			return false;
+		const struct file_ref file = { w->category->name, w->path };
+		struct file_stat stat = { 0 };
+		struct item *it = ledger_find_name(&c->ledger, w->category->name, w->path);
+		if (!w->category->active || !w->category->root_ok) {
+			debounce_drop(&c->debounce, w);
+			continue;
+		}
+		switch (c->world.look(c->world.ctx, &file, &stat)) {
+		case LOOK_FILE:
+			bytes += look_file(c, w, it, &stat);
+			break;
+		case LOOK_ABSENT:
+		case LOOK_OTHER:
+			look_absent(c, w, it);
+			break;
+		case LOOK_ROOT_GONE:
+			debounce_drop(&c->debounce, w);
+			break;
+		case LOOK_TOO_LARGE:
+			too_large(c, w);
+			debounce_drop(&c->debounce, w);
+			break;
+		default:
+			look_later(c, w, "it cannot be read now");
+			break;
+		}
+	}
+	return true;
+}
+
+void capture_flush(struct core *c)
+{
+	struct watched **all = mem_grow(NULL, c->debounce.count + 1, sizeof *all);
+	size_t count = c->debounce.count;
+	for (size_t i = 0; i < count; i++)
+		all[i] = c->debounce.heap[i];
+	for (size_t i = 0; i < count; i++)
+		if (!all[i]->scanned && !all[i]->absent_since_ms && !all[i]->tries) {
+			all[i]->unsure = false;
+			debounce_move(&c->debounce, all[i], c->now_ms);
+		}
+	free(all);
+}

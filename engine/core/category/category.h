@@ -1,0 +1,39 @@
+/* category: what is synced and how seriously, as far as the core must know: debounce windows, strategy, and the state of
+ * the root. Which files belong to a category (include and ignore rules) is settled before names reach the core. */
+#ifndef ENGINE_CORE_CATEGORY_CATEGORY_H
+#define ENGINE_CORE_CATEGORY_CATEGORY_H
+#include "engine/core/core.h"
+
+#define CATEGORY_SCANS 16
+
+struct category {
+	char *name;
+	uint32_t debounce_ms, max_wait_ms;
+	enum strategy strategy;
+	bool active;        /* still configured; a category that left keeps its ledger rows but nothing is looked at or sent */
+	bool paused;
+	bool root_ok;
+	char *trouble;      /* why it is in error, or NULL */
+	bool held;          /* a scan would have deleted too much: waits for a person */
+	bool allowed;       /* the person said yes: the next scan may */
+	uint32_t scans;     /* scans under way; they end in the order they were asked for */
+	uint32_t round;     /* number of the newest scan; a file seen since scan n began has at least round n */
+	uint32_t rounds[CATEGORY_SCANS]; /* numbers of those under way */
+	bool rescan;        /* too many at once: one more, of all, when some have ended */
+	size_t items;       /* files present */
+	uint64_t bytes;
+	size_t conflicts;
+	int64_t last_change_ms;
+};
+
+struct category_table {
+	struct category **all; /* stable addresses */
+	size_t count, cap;
+};
+
+void category_finish(struct category_table *t);
+struct category *category_find(const struct category_table *t, const char *name);
+struct category *category_make(struct category_table *t, const char *name); /* finds, or adds an inactive one */
+void category_configure(struct category_table *t, const struct category_setup *setup, size_t count);
+void category_trouble(struct category *c, const char *why); /* NULL clears */
+#endif

@@ -1,0 +1,39 @@
+/* debounce: when to look at a name that something happened to.
+ *
+ * Leading edge: the first hint after quiet is looked at once (a closed writer) or as soon as two looks agree (a writer
+ * that may still be open). Hints that follow within the window wait until it ends and collapse into one look. A name
+ * that went away is looked at again when it has stayed absent for CHANGE_GONE_MS. Times are monotonic milliseconds. */
+#ifndef ENGINE_CORE_CHANGE_DEBOUNCE_H
+#define ENGINE_CORE_CHANGE_DEBOUNCE_H
+#include "base/map.h"
+#include "engine/core/world.h"
+
+struct category;
+
+struct watched { /* one name with a look owed */
+	char *path;
+	struct category *category;
+	uint64_t first_ms, due_ms;
+	uint64_t absent_since_ms;      /* 0: it was there at the last look */
+	bool unsure;                   /* a writer may have it open: two looks must agree */
+	bool looked;                   /* `stat` is of the look before */
+	bool scanned;                  /* found by a scan: waits for the scan's end, so that renames can be told */
+	uint32_t tries;
+	struct file_stat stat;
+	size_t heap_at;
+};
+
+struct debounce {
+	struct map by_name;            /* category NUL path */
+	struct watched **heap;         /* by due_ms, then by age */
+	size_t count, cap;
+};
+
+void debounce_finish(struct debounce *d);
+/* A look is owed at due_ms or, if one is already owed, at the earlier of both when `sooner`, else at the later. */
+struct watched *debounce_note(struct debounce *d, struct category *c, const char *path, uint64_t now_ms, uint64_t due_ms, bool sooner);
+struct watched *debounce_find(const struct debounce *d, const struct category *c, const char *path);
+void debounce_move(struct debounce *d, struct watched *w, uint64_t due_ms);
+void debounce_drop(struct debounce *d, struct watched *w);
+struct watched *debounce_first(const struct debounce *d);       /* the one due next, or NULL */
+#endif

@@ -1,0 +1,155 @@
+/* coordinator: the core's inside. It leads an event through the rooms: category, change, sync, conflict, optimize, link
+ * know only values of each other; what ties them together is in the files beside this one:
+ *
+ *   coordinator.c  life, events, the end of a step
+ *   capture.c      hints and scans -> looks -> what a file truly holds now
+ *   send.c         what wants to go out -> one change, packed, sealed, in the outbox
+ *   dictionary.c   what many small files have in common, sent once
+ *   receive.c      what the hub says -> the log's heads
+ *   apply.c        heads -> files
+ *   acts.c         what a person asks for
+ *   views.c        what a person sees
+ *
+ * Not for use outside engine/core. */
+#ifndef ENGINE_CORE_COORDINATOR_H
+#define ENGINE_CORE_COORDINATOR_H
+#include "base/rng.h"
+#include "engine/core/change/debounce.h"
+#include "engine/core/core.h"
+#include "engine/core/link/link.h"
+#include "engine/core/optimize/body.h"
+#include "engine/core/optimize/packer.h"
+#include "engine/core/optimize/seal.h"
+#include "engine/core/sync/ledger.h"
+#include "wire/message.h"
+
+struct queue { /* items in the order they came; an item is in at most one place of each kind of queue */
+	struct item **ring;
+	size_t head, count, cap;
+};
+
+struct flight { /* an unanswered change */
+	struct outbox_row row;
+	uint64_t retry_ms;       /* monotonic: refused for now; 0 = not */
+};
+
+struct writer { /* the hub's small number for a (device, epoch) */
+	bool known;
+	struct id device;
+	uint64_t epoch;
+};
+
+struct peer {
+	struct peer_row row;
+	bool online;
+};
+
+struct intake { /* a large entry arriving in parts */
+	uint64_t seq;
+	struct blob bytes;
+	size_t have;
+};
+
+struct core {
+	struct world world;
+	struct core_setup setup;       /* strings not kept; see below */
+	char *device_name;
+	uint64_t now_ms;
+	int64_t wall_ms;
+	struct rng rng;
+	uint8_t version_key[KEY_LEN];
+
+	struct state_row state;
+	bool state_dirty, booted;
+	struct category_table categories;
+	struct ledger ledger;
+	struct debounce debounce;
+	struct queue plans, sends[4];
+	size_t scans;                  /* under way */
+	size_t conflicts;              /* open side items */
+	size_t missing;                /* items whose head's content is not here */
+	size_t applying;               /* items that wait for another try to apply */
+	uint64_t retry_ms;             /* monotonic: the earliest of all retries; UINT64_MAX = none */
+
+	struct flight **flights;       /* by counter, ascending */
+	size_t flight_count, flight_cap;
+	uint64_t flight_bytes;
+
+	struct link link;
+	struct item *dictionary;       /* the newest there is, see dictionary.h; NULL: none */
+	bool dictionary_tried;
+	struct sealer sealer;
+	struct packer *packer;
+	struct writer *writers;        /* of this connection; by number */
+	size_t writer_count;
+	struct peer *peers;
+	size_t peer_count, peer_cap;
+	struct intake intake;
+	uint64_t head;                 /* the hub's, as last heard */
+	uint64_t catch_up;             /* what the hub had when it authenticated us */
+	bool up, caught_up;
+	char *stopped;                 /* why nothing may be applied or sent until a person acts (a hub that went back), or NULL */
+	uint64_t cursor_sent, cursor_due_ms;
+	uint64_t probes, probe_done;       /* asked by people; `probe_done` are answered */
+	uint64_t probe_link, probe_number; /* the ping that will answer up to probe_number */
+	uint64_t invite_ticket, invite_done; /* one invite at a time */
+	char invite_text[512];         /* "" = made, or why not */
+};
+
+/* coordinator.c */
+void core_finish(struct core *c);                     /* the end of a step: looks, plans, sends, saves */
+/* The text names neither items nor devices: logs on disk are read by others. */
+void core_notice_name(struct core *c, enum notice_level level, const char *from, const char *category, const char *path, const char *text);
+void core_notice(struct core *c, enum notice_level level, const char *from, const struct item *it, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+uint64_t core_tick(struct core *c);                   /* next hybrid time */
+void core_hear_time(struct core *c, uint64_t edited); /* merges another device's */
+void core_plan(struct core *c, struct item *it);      /* puts it on the list of items to plan */
+void core_retry(struct core *c, struct item *it, uint64_t after_ms); /* plans it again then */
+void queue_push(struct queue *q, struct item *it);
+struct item *queue_pop(struct queue *q);
+bool core_may_work(const struct core *c, const struct item *it); /* not paused, category active and healthy */
+void core_set_local(struct core *c, struct item *it, const struct id *version, uint64_t size); /* keeps the category's sums true */
+void core_history(struct core *c, const struct item *it, const struct id *version, const struct id *device, uint64_t seq,
+		  enum history_how how, enum change_kind kind, uint64_t size, uint8_t meta, int64_t at_ms);
+void core_new_epoch(struct core *c);
+void core_probe_again(struct core *c);                /* asks the hub for what people wait for */
+
+/* capture.c */
+void capture_hint(struct core *c, const struct event *e);
+void capture_seen(struct core *c, const struct event *e);
+void capture_scanned(struct core *c, const struct event *e);
+void capture_rescan(struct core *c, const struct event *e);
+void capture_root(struct core *c, const struct event *e);
+void capture_scan(struct core *c, struct category *category, const char *under);
+void capture_soon(struct core *c, struct item *it);   /* look at it now, whatever the window says */
+bool capture_run(struct core *c);                     /* looks that are due; false when the budget ended first */
+void capture_flush(struct core *c);                   /* ends every debounce */
+
+/* send.c */
+void send_wish(struct core *c, struct item *it);      /* the planner said so: queue it */
+void send_pump(struct core *c);                       /* while the link is up and caught up */
+void send_resume(struct core *c);                     /* after authentication: everything unanswered again */
+void send_drop(struct core *c, struct flight *f);     /* answered */
+void send_abandon(struct core *c, struct flight *f);  /* will not be appended: what is linked behind it goes as well */
+struct flight *send_find(const struct core *c, uint64_t counter);
+void send_forget_all(struct core *c);                 /* a new epoch: what was sent under the old one is packed anew */
+struct flight *send_new(struct core *c, struct item *it, enum priority priority); /* its local version, as a create, at once */
+
+/* dictionary.c */
+bool dictionary_ready(struct core *c);                /* bulk may be sent: there is one, or none is worth it; false: on its way */
+bool dictionary_use(struct core *c, struct body *b);  /* names it as the base of a bulk create, prepared in the packer */
+bool dictionary_is(const struct item *it);
+void dictionary_found(struct core *c, struct item *it); /* its head is known now */
+
+/* receive.c */
+bool receive_frame(struct core *c, struct span bytes); /* false: the hub broke the protocol, hang up */
+void receive_auth(struct core *c, const struct message *m);
+void receive_message(struct core *c, const struct message *m);
+void receive_down(struct core *c);
+void receive_cursor(struct core *c);                  /* tells the hub how far we are, when it is time */
+bool receive_content(struct core *c, struct item *it); /* is the head's content here; else asks for it */
+
+/* apply.c */
+bool apply_run(struct core *c);                       /* plans what is on the list; false when the budget ended first */
+#endif

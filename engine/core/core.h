@@ -1,0 +1,195 @@
+/* core: what a device decides. Pure: no file, socket, clock, thread or environment; it acts through world.h only.
+ *
+ * The caller (engine.c, or the simulation) gathers what happened in a turn, calls core_step for each event, then makes
+ * the turn durable and lets the frames go. core_deadline says when the core wants EVENT_TICK next.
+ *
+ * Strings and spans in events are borrowed for the call. Rows handed out by the views are borrowed until the next step. */
+#ifndef ENGINE_CORE_CORE_H
+#define ENGINE_CORE_CORE_H
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/id.h"
+#include "engine/core/limits.h"
+#include "engine/core/world.h"
+#include "wire/wire.h"
+
+#define SIGN_SECRET_LEN 64
+
+enum strategy { STRATEGY_MERGE, STRATEGY_NEWEST, STRATEGY_ASK };
+enum priority { PRIORITY_LOW, PRIORITY_NORMAL, PRIORITY_HIGH, PRIORITY_CRITICAL };
+
+struct category_setup {
+	const char *name;
+	uint32_t debounce_ms;     /* a burst collapses into one change within this */
+	uint32_t max_wait_ms;     /* but never waits longer */
+	enum strategy strategy;
+};
+
+struct core_setup {
+	struct id device;
+	uint8_t sign_secret[SIGN_SECRET_LEN];  /* Ed25519, libsodium's form */
+	uint8_t account_key[KEY_LEN];
+	uint8_t key_number;
+	bool joined;                           /* false: no hub yet; watches and captures, never dials */
+	struct id hub;                         /* pinned when joined */
+	const char *device_name;
+	const struct category_setup *categories;
+	size_t category_count;
+	struct state_row state;                /* as loaded; all zeros on a new home (the core makes an epoch) */
+	uint64_t seed;                         /* for jitter */
+};
+
+enum event_type {
+	EVENT_BOOT,         /* after all core_load_* calls: starts scans and the link */
+	EVENT_TICK,
+	/* watcher */
+	EVENT_HINT,         /* category, path, hint: something happened to this name */
+	EVENT_SEEN,         /* category, path, look, stat: a scan found it */
+	EVENT_SCANNED,      /* category, path (= under), complete: a scan ended; absent files count only when complete */
+	EVENT_RESCAN,       /* category, path (= under): events were lost there; the core asks for a scan of it */
+	EVENT_ROOT,         /* category, ok: its root is there / is gone; text says why */
+	/* link */
+	EVENT_LINK_OPEN,
+	EVENT_LINK_CLOSED,  /* text: why, plain words; fatal: retrying cannot help (certificate, not a hub) */
+	EVENT_TEXT, EVENT_BINARY, /* bytes */
+	EVENT_WRITABLE,     /* the backlog shrank */
+	EVENT_RETRY_NOW,    /* SIGHUP, `r`, network change, woke from sleep */
+};
+
+enum hint {
+	HINT_WRITTEN,  /* a writer closed it, or it was moved here: settled */
+	HINT_TOUCHED,  /* created, modified, metadata: somebody may still be writing */
+	HINT_GONE,     /* deleted or moved away */
+};
+
+struct event {
+	enum event_type type;
+	uint64_t now_ms;    /* monotonic */
+	int64_t wall_ms;    /* since 1970 */
+	const char *category, *path;
+	enum hint hint;
+	enum look look;
+	struct file_stat stat;
+	bool complete, ok, fatal;
+	struct span bytes;
+	const char *text;
+};
+
+struct core *core_create(const struct world *w, const struct core_setup *s);
+void core_destroy(struct core *c);
+/* Before EVENT_BOOT: what the ledger holds. */
+void core_load_item(struct core *c, const struct item_row *row);
+void core_load_outbox(struct core *c, const struct outbox_row *row);  /* takes ownership of row->record */
+void core_load_peer(struct core *c, const struct peer_row *row);
+
+void core_step(struct core *c, const struct event *e);
+uint64_t core_deadline(const struct core *c);      /* monotonic ms, UINT64_MAX for none */
+uint64_t core_digest(const struct core *c);        /* of the whole state: determinism */
+
+/* Configuration changed: replaces the set of categories. Items of categories that left are forgotten by the watch, never
+ * deleted anywhere. */
+void core_set_categories(struct core *c, const struct category_setup *categories, size_t count);
+
+/* A person's acts. Each returns false with e set. `now` fields come from the event that carried the command. */
+void core_clock(struct core *c, uint64_t now_ms, int64_t wall_ms);   /* call before any of these */
+bool core_resolve(struct core *c, const char *category, const char *path, bool keep_mine, struct err *e);
+bool core_restore(struct core *c, const char *category, const char *path, const struct id *version, struct err *e);
+bool core_pause(struct core *c, const char *category /* NULL = all */, bool paused, struct err *e);
+void core_sync(struct core *c);                    /* scan all, end every debounce */
+/* The watcher lost track of `under` ("" = all) of a category (NULL = of all): it is scanned. */
+void core_rescan(struct core *c, const char *category, const char *under);
+void core_look(struct core *c);                    /* end every debounce, no scan (for `wait`: the watcher was drained) */
+bool core_accept_rollback(struct core *c, struct err *e); /* the hub was restored: join it as if new (a union) */
+bool core_invite(struct core *c, uint64_t ticket, const uint8_t token_hash[32], int64_t expires_wall_ms, struct err *e);
+/* True when that ticket was answered; text is "" when the invite was made, else why not. */
+bool core_invited(const struct core *c, uint64_t ticket, const char **text);
+bool core_revoke(struct core *c, const char *name, struct err *e);
+/* Asks the hub for its head over the live link; core_probed(c) >= ticket once every entry up to then has arrived. */
+uint64_t core_probe(struct core *c);
+uint64_t core_probed(const struct core *c);
+
+/* Views. */
+enum link_state { LINK_DISCONNECTED, LINK_CONNECTING, LINK_CONNECTED, LINK_RECONNECTING, LINK_ERROR };
+struct link_view {
+	enum link_state state;
+	uint64_t connection_id;
+	const char *error;           /* NULL when none */
+	uint32_t attempt;
+	int64_t retry_in_ms;         /* -1: none */
+	int64_t last_heartbeat_ms;   /* ago; -1: never */
+	double rtt_ms;               /* -1: unknown */
+	bool caught_up;              /* all that the hub had when it answered our authentication is here */
+	uint64_t since_ms;           /* monotonic, of the state */
+};
+void core_view_link(const struct core *c, struct link_view *v);
+
+struct counts_view {
+	size_t outgoing, incoming, conflicts, scanning, debouncing, held;
+	uint64_t cursor, head;       /* applied; the hub's last known */
+	uint64_t bytes_plain;
+	int64_t last_synced_ms;
+	bool paused, quiet;          /* quiet: nothing to look at, send, confirm, fetch or apply */
+};
+void core_view_counts(const struct core *c, struct counts_view *v);
+
+struct category_view {
+	const char *name;
+	size_t items, pending, conflicts;
+	uint64_t bytes;
+	const char *state;           /* synced, syncing, paused, error */
+	const char *error;           /* NULL, or why */
+	int64_t last_change_ms;
+};
+bool core_view_category(const struct core *c, size_t index, struct category_view *v);
+
+struct queue_view {
+	const char *category, *path;
+	bool incoming;
+	enum change_kind kind;
+	enum priority priority;
+	const char *state;           /* debouncing, queued, sending, sent, held */
+	const char *reason;          /* "" or why it waits */
+	uint32_t retry_count;
+	uint64_t size_plain, size_wire;
+	const char *delta, *compression;
+	uint64_t age_ms;
+};
+size_t core_view_queue(const struct core *c, struct queue_view *out, size_t cap); /* how many there are; fills up to cap */
+
+struct version_view {
+	struct id version, device;   /* version zero: deleted */
+	int64_t at_ms;
+	uint64_t size;
+	uint8_t meta;
+};
+struct conflict_view {
+	struct id id;                /* of the side item */
+	const char *category, *path, *kind;  /* kind: edit/edit, add/add, type */
+	enum strategy strategy;
+	int64_t detected_ms;
+	struct version_view mine, theirs, base;
+	bool has_base;
+};
+bool core_view_conflict(const struct core *c, size_t index, struct conflict_view *v);
+
+struct peer_view {
+	const struct peer_row *row;
+	bool online, self;
+	uint64_t behind;
+};
+bool core_view_peer(const struct core *c, size_t index, struct peer_view *v);
+
+const struct item_row *core_find_item(const struct core *c, const char *category, const char *path);
+/* What an item waits for: state is one of in-sync, debouncing, queued, sending, sent, conflict, paused, offline, held,
+ * unknown. reason and next are sentences; next may be "". */
+struct why_view {
+	const char *state;
+	char reason[256], next[256];
+	int64_t since_ms;            /* wall; 0 unknown */
+	uint64_t seq;                /* head: a peer whose cursor reached it has it */
+};
+void core_view_why(const struct core *c, const char *category, const char *path, struct why_view *v);
+
+/* Version of a content under the account key: what place verifies with, and what scans of temporary files need. */
+struct id core_version_of(const struct core *c, uint8_t meta, struct span content);
+#endif

@@ -1,0 +1,29 @@
+/* limits: every bound of a device, with its reason. The wire's own are in wire/wire.h. */
+#ifndef ENGINE_CORE_LIMITS_H
+#define ENGINE_CORE_LIMITS_H
+
+#define LIMIT_ITEM_BYTES (64u * 1024 * 1024)   /* held in memory once while it is packed or applied */
+#define LIMIT_EXPANSION LIMIT_ITEM_BYTES       /* no body may claim to expand beyond an item */
+#define LIMIT_CHAIN_LEN 32                     /* deltas before a keyframe: a newcomer reads at most so many */
+#define LIMIT_IN_FLIGHT_CHANGES 512            /* unanswered changes; a reconnect resends them all */
+#define LIMIT_IN_FLIGHT_BYTES (4u * 1024 * 1024)
+#define LIMIT_BACKLOG (256u * 1024)            /* handed to the socket, unsent: what an urgent change waits behind */
+#define LIMIT_TURN_ITEMS 256                   /* items planned or captured in one turn: no turn over 20 ms */
+#define LIMIT_TURN_BYTES (2u * 1024 * 1024)
+
+#define DICTIONARY_ITEMS 256                   /* a dictionary pays when so many files wait at once */
+#define DICTIONARY_BYTES (56u * 1024)          /* one part, so that it arrives before what is packed with it */
+#define DICTIONARY_SAMPLES (4u * 1024 * 1024)
+#define DICTIONARY_CONTENT (64u * 1024)        /* larger files compress well alone */
+
+#define LINK_DIAL_MS 10000                     /* dial, and the same again for authentication */
+#define LINK_AUTH_MS 10000
+#define LINK_HEARTBEAT_MS 30000
+#define LINK_PONG_MS 10000                     /* a missing pong makes the link dead */
+#define LINK_BACKOFF_MS 1000
+#define LINK_BACKOFF_CAP_MS 30000
+#define LINK_LOUD_ATTEMPTS 10
+
+#define CHANGE_SETTLE_MS 100                   /* two looks this far apart agree: nobody is writing */
+#define CHANGE_GONE_MS 300                     /* a name must stay absent so long before it is a delete (editors' saves) */
+#endif

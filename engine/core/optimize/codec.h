@@ -1,0 +1,38 @@
+/* codec: how bytes are compressed. One const struct and one file each; all pass the same conformance test.
+ *
+ * pack appends to `out` and returns the enum codec to write down, or -1: this one cannot help here (nothing that was
+ * appended counts then). `history`: bytes that the reader has too; used by codecs that say so. expand fills exactly
+ * `len` bytes or returns false; it never writes more, whatever the input. */
+#ifndef ENGINE_CORE_OPTIMIZE_CODEC_H
+#define ENGINE_CORE_OPTIMIZE_CODEC_H
+#include "engine/core/optimize/packer.h"
+
+struct codec_tools { /* contexts made when first needed, then reused */
+	struct ZSTD_CCtx_s *zstd_pack;
+	struct ZSTD_DCtx_s *zstd_expand;
+	struct ZSTD_CDict_s *dictionary; /* packer_prepare_base */
+	struct z_stream_s *deflate, *inflate;
+	struct buf scratch, frame;
+};
+
+struct codec_ops {
+	const char *name;
+	bool history;
+	int (*pack)(struct codec_tools *t, struct span content, struct span history, enum pack_effort effort,
+	            struct buf *out);
+	bool (*expand)(struct codec_tools *t, struct span packed, struct span history, uint8_t *out, size_t len);
+};
+
+extern const struct codec_ops codec_none, codec_zstd, codec_zstd_block, codec_brotli, codec_gzip, codec_lz4;
+const struct codec_ops *codec_find(uint8_t codec); /* NULL: unknown */
+void codec_finish(struct codec_tools *t);
+
+void codec_gzip_finish(struct codec_tools *t);
+
+/* With t->dictionary / with the same bytes as a dictionary, trained or not (delta_dictionary.c). */
+int codec_zstd_pack_dictionary(struct codec_tools *t, struct span content, struct buf *out);
+bool codec_zstd_expand_dictionary(struct codec_tools *t, uint8_t codec, struct span packed, struct span dictionary,
+                                  uint8_t *out, size_t len);
+/* Replaces t->dictionary; an empty span only forgets it. False: a trained dictionary that is damaged. */
+bool codec_zstd_prepare(struct codec_tools *t, struct span dictionary);
+#endif

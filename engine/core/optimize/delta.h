@@ -1,0 +1,22 @@
+/* delta: how the base is used. One const struct and one file each; all pass the same conformance test.
+ *
+ * pack appends to `out` and returns the enum codec to write down, or -1: this one cannot help here. expand fills
+ * exactly `len` bytes or returns false; it never writes more, whatever the input. */
+#ifndef ENGINE_CORE_OPTIMIZE_DELTA_H
+#define ENGINE_CORE_OPTIMIZE_DELTA_H
+#include "engine/core/optimize/codec.h"
+
+struct delta_ops {
+	const char *name;
+	int (*pack)(struct codec_tools *t, struct span content, struct span base, enum pack_effort effort,
+	            struct buf *out);
+	bool (*expand)(struct codec_tools *t, uint8_t codec, struct span packed, struct span base, uint8_t *out,
+	               size_t len);
+};
+
+extern const struct delta_ops delta_none, delta_binary, delta_text, delta_copy, delta_dictionary;
+const struct delta_ops *delta_find(uint8_t delta); /* NULL: unknown */
+
+/* Bytes that two contents share at the start and at the end, without overlap in either. */
+void delta_ends(struct span content, struct span base, size_t *head, size_t *tail);
+#endif

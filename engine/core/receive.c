@@ -1,0 +1,572 @@
+/* What the hub says becomes the log's heads; files follow when the planner says so. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/relpath.h"
+#include "engine/core/coordinator.h"
+
+#define WRITERS_MAX 4096
+#define WANT_AGAIN_MS 10000
+#define CURSOR_LAZY_MS 5000    /* for our own confirmations alone: nobody waits for that receipt */
+
+static void stop(struct core *c, const char *why)
+{
+	free(c->stopped);
+	c->stopped = mem_text(why);
+	core_notice(c, NOTICE_ALERT, "link", NULL, "%s", why);
+	link_fail(&c->link, why);
+	receive_down(c);
+}
+
+static void take_devices(struct core *c, const struct message *m)
+{
+	for (size_t i = 0; i < m->device_count; i++) {
+		const struct message_device *d = &m->devices[i];
+		struct peer *p = NULL;
+		struct blob name = { 0 };
+		for (size_t k = 0; k < c->peer_count && !p; k++)
+			if (id_equal(&c->peers[k].row.device, &d->device))
+				p = &c->peers[k];
+		if (!p) {
+			MEM_ROOM(c->peers, c->peer_count, c->peer_cap);
+			p = &c->peers[c->peer_count++];
+			*p = (struct peer){ .row.device = d->device };
+		}
+		if (seal_open_name(&c->sealer, &d->device, span_blob(&d->name), &name, NULL))
+			snprintf(p->row.name, sizeof p->row.name, "%.*s", (int)name.len, (const char *)name.data);
+		else if (!p->row.name[0])
+			snprintf(p->row.name, sizeof p->row.name, "device-%02x%02x", d->device.b[0], d->device.b[1]);
+		blob_finish(&name);
+		p->row.revoked = d->revoked;
+		if (d->last_seen_ms > p->row.last_seen_ms)
+			p->row.last_seen_ms = d->last_seen_ms;
+		if (d->cursor > p->row.cursor)
+			p->row.cursor = d->cursor;
+		p->online = d->online;
+		c->world.save_peer(c->world.ctx, &p->row);
+	}
+}
+
+void receive_auth(struct core *c, const struct message *m)
+{
+	if (m->head < c->state.cursor || (c->state.cursor && !id_equal(&m->chain, &c->state.chain))) {
+		char why[320];
+		if (m->head < c->state.cursor)
+			snprintf(why, sizeof why,
+				 "the hub's log ends at %llu but this device has seen %llu: the hub was restored from an old copy (nothing is lost here; run 'syncline resume --accept-rollback' to offer this device's files again)",
+				 (unsigned long long)m->head, (unsigned long long)c->state.cursor);
+		else
+			snprintf(why, sizeof why,
+				 "the hub's log differs from what this device has seen up to %llu: it was restored from an old copy or rewritten (nothing is lost here; run 'syncline resume --accept-rollback' to offer this device's files again)",
+				 (unsigned long long)c->state.cursor);
+		stop(c, why);
+		return;
+	}
+	if (m->counter > c->state.counter) { /* our state is older than what we once sent: never use those numbers again */
+		core_notice(c, NOTICE_WARN, "sync", NULL,
+			    "this device's state is older than what the hub has from it (restored from a copy?): it goes on under a new epoch, nothing is lost");
+		core_new_epoch(c);
+		send_forget_all(c);
+		link_renew(&c->link, "taking a new epoch");
+		receive_down(c);
+		return;
+	}
+	free(c->stopped);
+	c->stopped = NULL;
+	c->up = true;
+	c->head = c->catch_up = m->head;
+	c->cursor_sent = c->state.cursor;
+	c->writer_count = 0;
+	blob_finish(&c->intake.bytes);
+	c->intake = (struct intake){ 0 };
+	c->caught_up = c->state.cursor >= m->head;
+	take_devices(c, m);
+	for (size_t i = 0; i < c->ledger.count; i++)
+		c->ledger.all[i]->await_seq = 0;
+	send_resume(c);
+	core_probe_again(c);
+}
+
+void receive_down(struct core *c)
+{
+	c->up = c->caught_up = false;
+	c->probe_link = 0;
+	if (c->invite_ticket) {
+		c->invite_done = c->invite_ticket;
+		c->invite_ticket = 0;
+		snprintf(c->invite_text, sizeof c->invite_text, "the link was lost before the hub answered");
+	}
+	for (size_t i = 0; i < c->peer_count; i++)
+		c->peers[i].online = false;
+}
+
+void receive_message(struct core *c, const struct message *m)
+{
+	if (m->type == MESSAGE_DEVICES)
+		take_devices(c, m);
+	else if (m->type == MESSAGE_INVITED && c->invite_ticket) {
+		c->invite_done = c->invite_ticket;
+		c->invite_ticket = 0;
+		snprintf(c->invite_text, sizeof c->invite_text, "%s", m->text);
+	}
+}
+
+bool receive_content(struct core *c, struct item *it)
+{
+	if (c->world.version_has(c->world.ctx, &it->row.head_version)) {
+		c->missing -= it->missing;
+		it->missing = false;
+		return true;
+	}
+	c->missing += !it->missing;
+	it->missing = true;
+	it->trouble = "its content is not here: another device is asked for it";
+	if (c->up && (!it->wanted_ms || c->now_ms - it->wanted_ms >= WANT_AGAIN_MS)) {
+		struct record want = { .type = RECORD_WANT, .item = it->row.item };
+		link_put(&c->link, &want);
+		it->wanted_ms = c->now_ms ? c->now_ms : 1;
+	}
+	core_retry(c, it, WANT_AGAIN_MS);
+	return false;
+}
+
+/* The content of an entry, checked against the version it claims. False: the base is not here, or it is not what it says. */
+static bool expand(struct core *c, const struct item *it, const struct change *change, const struct body *b, struct err *e)
+{
+	struct blob base = { 0 }, content = { 0 };
+	uint8_t meta;
+	bool ok = true;
+	if (b->kind == KIND_DELETE)
+		return true;
+	if (c->world.version_has(c->world.ctx, &change->version))
+		return true;
+	if (packer_needs_base(b)) {
+		const struct id *version = b->base_tag == BODY_BASE_EXPLICIT ? &b->base_version : &it->row.head_version;
+		ok = (b->base_tag == BODY_BASE_EXPLICIT || it->row.head_seq == change->base) &&
+		     c->world.version_get(c->world.ctx, version, &base, &meta);
+		if (!ok)
+			err_set(e, "content", NULL, "its base is not here");
+	}
+	if (ok)
+		ok = packer_expand(c->packer, b, span_blob(&base), &content, e);
+	if (ok) {
+		struct id version = core_version_of(c, b->meta, span_blob(&content));
+		ok = id_equal(&version, &change->version);
+		if (!ok)
+			err_set(e, "content", NULL, "it is not what its sender said it is");
+		else
+			ok = c->world.version_put(c->world.ctx, &version, b->meta, span_blob(&content));
+	}
+	blob_finish(&base);
+	blob_finish(&content);
+	return ok;
+}
+
+/* Which item a change is about: known by its id, or named in the body. NULL: it names something it must not. */
+static struct item *item_of(struct core *c, const struct change *change, const struct body *b)
+{
+	struct item *it = ledger_find(&c->ledger, &change->item);
+	if (it || !b->named)
+		return it;
+	char category[CATEGORY_MAX + 1], path[RELPATH_MAX + 1];
+	snprintf(category, sizeof category, "%.*s", (int)b->category.len, (const char *)b->category.data);
+	snprintf(path, sizeof path, "%.*s", (int)b->path.len, (const char *)b->path.data);
+	struct id main_id = ledger_item_id(&c->ledger, category, path);
+	if (b->side) {
+		struct id side_id = ledger_side_id(&c->ledger, &main_id, &b->side_device);
+		if (!id_equal(&main_id, &b->main_item) || !id_equal(&side_id, &change->item))
+			return NULL;
+	} else if (!id_equal(&main_id, &change->item)) {
+		return NULL;
+	}
+	struct item *main = ledger_find(&c->ledger, &main_id);
+	if (!main)
+		main = ledger_add(&c->ledger, category_make(&c->categories, category), path, &main_id);
+	if (!b->side)
+		return main;
+	ledger_touch(&c->ledger, main);
+	return ledger_add_side(&c->ledger, main, &b->side_device, id_equal(&b->side_device, &c->setup.device));
+}
+
+static void side_news(struct core *c, struct item *side, bool was_open, const struct id *was)
+{
+	bool open = ledger_side_open(side);
+	struct item *main = side->main;
+	bool own = main->own_side == side;
+	side->row.local = side->row.head_version; /* whatever was wished was about another version */
+	if (open && !was_open) {
+		c->conflicts++;
+		main->category->conflicts++;
+		side->row.detected_ms = (uint64_t)c->wall_ms;
+		core_notice(c, NOTICE_ALERT, "sync", main,
+			    own ? "changed here and on another device: conflict" : "changed on two other devices: conflict");
+	} else if (!open && was_open) {
+		c->conflicts--;
+		main->category->conflicts--;
+		core_notice(c, NOTICE_INFO, "sync", main, "the conflict is settled");
+		if (own && id_equal(was, &main->row.local) && !id_equal(&main->row.local, &main->row.head_version) && !main->in_flight) {
+			main->row.agreed = main->row.local; /* somebody chose the other version: ours is history now */
+			ledger_touch(&c->ledger, main);
+		}
+	}
+	core_plan(c, main);
+}
+
+/* The item's head moved: by another device, or by our own confirmed change. */
+static void set_head(struct core *c, struct item *it, uint64_t seq, const struct change *change, const struct id *device, const struct body *b)
+{
+	struct item_row *row = &it->row;
+	bool was_open = ledger_side_open(it);
+	struct id was = row->head_version;
+	row->head_seq = seq;
+	row->head_version = change->version;
+	row->head_edited = change->edited;
+	row->head_device = *device;
+	if (b) {
+		row->head_meta = b->meta;
+		row->head_size = b->content_len;
+		row->head_mtime_ms = b->mtime_ms;
+	}
+	if (change->flags & CHANGE_KEYFRAME || change->flags & CHANGE_DELETE)
+		row->chain_len = 0, row->chain_bytes = 0;
+	else
+		row->chain_len++, row->chain_bytes += change->body.len;
+	it->keyframe_due_ms = 0;
+	c->missing -= it->missing;
+	it->missing = false;
+	it->wanted_ms = 0;
+	if (it->category)
+		it->category->last_change_ms = c->wall_ms;
+	ledger_touch(&c->ledger, it);
+	if (dictionary_is(it))
+		dictionary_found(c, it);
+	if (!row->side)
+		ledger_passed(it, &row->head_version);
+	if (row->side)
+		side_news(c, it, was_open, &was);
+	else
+		core_plan(c, it);
+}
+
+static void advance(struct core *c, uint64_t seq, const struct id *device, uint64_t epoch, struct span record)
+{
+	c->state.chain = wire_chain(&c->state.chain, seq, device, epoch, record);
+	c->state.cursor = seq;
+	c->state.last_synced_ms = c->wall_ms;
+	c->state_dirty = true;
+	if (seq > c->head)
+		c->head = seq;
+	if (c->state.cursor >= c->catch_up && c->up)
+		c->caught_up = true;
+}
+
+static void take_entry(struct core *c, uint64_t seq, const struct writer *w, const struct change *change)
+{
+	struct blob plain = { 0 };
+	struct body b = { 0 };
+	struct err e = { 0 };
+	struct item *it;
+	struct buf record = { 0 };
+	wire_put_change(&record, change);
+	advance(c, seq, &w->device, w->epoch, buf_view(&record));
+	buf_finish(&record);
+	core_hear_time(c, change->edited);
+	bool opened = seal_open(&c->sealer, &w->device, w->epoch, change, &plain, &e) &&
+		      body_get(&b, span_blob(&plain), change->edited, &e) &&
+		      (b.kind == KIND_DELETE) == ((change->flags & CHANGE_DELETE) != 0);
+	it = opened ? item_of(c, change, &b) : ledger_find(&c->ledger, &change->item);
+	if (!opened || !it) {
+		core_notice(c, NOTICE_ALERT, "sync", it, "change %llu of another device cannot be used: %s: it is left out, all else goes on",
+			    (unsigned long long)seq, e.why[0] ? e.why : "it names an item that it is not");
+		blob_finish(&plain);
+		if (!it)
+			return;
+		struct flight *dead = it->in_flight ? send_find(c, it->in_flight) : NULL;
+		if (dead)
+			send_abandon(c, dead);
+		set_head(c, it, seq, change, &w->device, NULL); /* its content stays missing until a keyframe brings it */
+		if (!id_zero(&change->version))
+			receive_content(c, it);
+		return;
+	}
+	bool here = expand(c, it, change, &b, &e);
+	struct flight *late = it->in_flight ? send_find(c, it->in_flight) : NULL;
+	if (late && late->row.base != seq)
+		send_abandon(c, late); /* its base is no longer the head: the hub will call it stale */
+	enum change_kind kind = (enum change_kind)b.kind;
+	c->state.bytes_plain += b.content_len;
+	set_head(c, it, seq, change, &w->device, &b);
+	if (!dictionary_is(it))
+		core_history(c, it, &change->version, &w->device, seq, HOW_REMOTE, kind, b.content_len, b.meta, body_edited_ms(change->edited));
+	if (!here && b.kind != KIND_DELETE)
+		receive_content(c, it);
+	blob_finish(&plain);
+}
+
+static bool take_confirm(struct core *c, uint64_t seq, uint64_t counter)
+{
+	struct flight *f = send_find(c, counter);
+	struct change change;
+	if (!f)
+		return false;
+	struct reader r = reader_of(span_blob(&f->row.record));
+	struct item *it = ledger_find(&c->ledger, &f->row.item);
+	if (!it || !wire_get_change(&r, &change))
+		return false;
+	advance(c, seq, &c->setup.device, c->state.epoch, span_blob(&f->row.record));
+	struct item *main = it->row.side ? it->main : it;
+	struct body b = {
+		.kind = f->row.kind, .content_len = f->row.size_plain,
+		.meta = main->row.local_stat.meta, .mtime_ms = main->row.local_stat.mtime_ns / 1000000,
+	};
+	bool local_moved_on = !id_equal(&main->row.local, &change.version);
+	if (local_moved_on && !id_zero(&change.version)) { /* the file holds something newer already: ask the store */
+		struct blob content;
+		if (c->world.version_get(c->world.ctx, &change.version, &content, &b.meta))
+			blob_finish(&content);
+	}
+	struct id device = c->setup.device;
+	bool again = !it->row.side && id_equal(&it->row.head_version, &change.version); /* a keyframe */
+	set_head(c, it, seq, &change, &device, again ? NULL : &b);
+	if (!it->row.side && !again) {
+		it->row.agreed = change.version;
+		it->trouble = NULL;
+		it->failures = 0;
+	}
+	if (f->row.priority >= PRIORITY_HIGH && !dictionary_is(it)) {
+		if (f->row.kind == KIND_DELETE)
+			core_notice(c, NOTICE_INFO, "sync", main, "its deletion is sent");
+		else
+			core_notice(c, NOTICE_INFO, "sync", main, "sent, %llu B as %zu B", (unsigned long long)f->row.size_plain,
+				    f->row.record.len);
+	}
+	send_drop(c, f);
+	it->queued_ms = 0;
+	core_plan(c, main);
+	return true;
+}
+
+static void take_stale(struct core *c, uint64_t counter, uint64_t seq)
+{
+	struct flight *f = send_find(c, counter);
+	if (!f)
+		return;
+	struct item *it = ledger_find(&c->ledger, &f->row.item);
+	bool odd = seq == f->row.base;
+	send_abandon(c, f);
+	if (!it)
+		return;
+	if (seq > it->row.head_seq)
+		it->await_seq = seq;
+	if (it->row.side) {
+		it->row.local = it->row.head_version;
+		ledger_touch(&c->ledger, it);
+	}
+	if (odd)
+		core_retry(c, it, 1000);
+	core_plan(c, it);
+}
+
+static void take_refused(struct core *c, const struct record *r)
+{
+	struct flight *f = send_find(c, r->counter);
+	if (!f)
+		return;
+	struct item *it = ledger_find(&c->ledger, &f->row.item);
+	uint64_t wait = r->wait_ms > LINK_RETRY_AFTER_MAX_MS ? LINK_RETRY_AFTER_MAX_MS : r->wait_ms < 100 ? 100 : r->wait_ms;
+	switch (r->code) {
+	case REFUSED_RATE:
+	case REFUSED_BUSY:
+	case REFUSED_QUOTA:
+		f->retry_ms = c->now_ms + (r->code == REFUSED_QUOTA && wait < 30000 ? 30000 : wait);
+		f->row.retry_count++;
+		if (it)
+			it->trouble = r->code == REFUSED_QUOTA ? "the account's quota at the hub is used up" : "the hub is busy";
+		break;
+	case REFUSED_PARTS:
+		f->retry_ms = c->now_ms + 1;
+		break;
+	case REFUSED_LINK:
+		send_drop(c, f);
+		if (it)
+			core_plan(c, it);
+		break;
+	case REFUSED_IDENTITY:
+		core_notice(c, NOTICE_WARN, "sync", it, "the hub knows another change under this device's number: it goes on under a new epoch");
+		core_new_epoch(c);
+		send_forget_all(c);
+		link_renew(&c->link, "taking a new epoch");
+		receive_down(c);
+		break;
+	default:
+		send_abandon(c, f);
+		if (it) {
+			it->trouble = "the hub refuses it: too large";
+			core_retry(c, it, 600000);
+			core_notice(c, NOTICE_ERROR, "sync", it, "refused by the hub: too large");
+		}
+		break;
+	}
+}
+
+static bool take_part(struct core *c, const struct record *r)
+{
+	struct intake *in = &c->intake;
+	if (in->seq != r->seq || in->bytes.len != r->total) {
+		if (r->offset != 0 || r->total > WIRE_BODY_MAX)
+			return false;
+		blob_finish(&in->bytes);
+		*in = (struct intake){ r->seq, { mem_alloc(r->total), r->total }, 0 };
+	}
+	if (r->offset != in->have || r->bytes.len > in->bytes.len - in->have)
+		return false;
+	memcpy(in->bytes.data + in->have, r->bytes.data, r->bytes.len);
+	in->have += r->bytes.len;
+	return true;
+}
+
+static bool take_log_entry(struct core *c, struct record *r)
+{
+	if (r->seq <= c->state.cursor)
+		return true;
+	if (r->seq != c->state.cursor + 1 || r->writer >= c->writer_count || !c->writers[r->writer].known)
+		return false;
+	if (r->change.flags & CHANGE_PARTED) {
+		if (c->intake.seq != r->seq || c->intake.have != c->intake.bytes.len)
+			return false;
+		r->change.flags &= (uint8_t)~CHANGE_PARTED;
+		r->change.body = span_blob(&c->intake.bytes);
+	}
+	take_entry(c, r->seq, &c->writers[r->writer], &r->change);
+	blob_finish(&c->intake.bytes);
+	c->intake = (struct intake){ 0 };
+	c->cursor_due_ms = c->now_ms;
+	return true;
+}
+
+static struct peer *peer_of(struct core *c, uint64_t writer)
+{
+	if (writer >= c->writer_count || !c->writers[writer].known)
+		return NULL;
+	for (size_t i = 0; i < c->peer_count; i++)
+		if (id_equal(&c->peers[i].row.device, &c->writers[writer].device))
+			return &c->peers[i];
+	return NULL;
+}
+
+static bool take_writer(struct core *c, const struct record *r)
+{
+	if (r->writer >= WRITERS_MAX)
+		return false;
+	if (r->writer >= c->writer_count) {
+		c->writers = mem_grow(c->writers, r->writer + 1, sizeof *c->writers);
+		memset(c->writers + c->writer_count, 0, (r->writer + 1 - c->writer_count) * sizeof *c->writers);
+		c->writer_count = r->writer + 1;
+	}
+	c->writers[r->writer] = (struct writer){ true, r->device, r->epoch };
+	return true;
+}
+
+static bool take_record(struct core *c, struct record *r)
+{
+	struct peer *p;
+	uint64_t number;
+	switch (r->type) {
+	case RECORD_WRITER:
+		return take_writer(c, r);
+	case RECORD_ENTRY:
+		return take_log_entry(c, r);
+	case RECORD_ENTRY_PART:
+		return take_part(c, r);
+	case RECORD_CONFIRM:
+		if (r->seq <= c->state.cursor) { /* a resend, answered as the first time */
+			struct flight *f = send_find(c, r->counter);
+			if (f)
+				send_drop(c, f);
+			return true;
+		}
+		if (c->cursor_due_ms > c->now_ms + CURSOR_LAZY_MS)
+			c->cursor_due_ms = c->now_ms + CURSOR_LAZY_MS;
+		if (r->seq != c->state.cursor + 1)
+			return false;
+		if (!take_confirm(c, r->seq, r->counter)) { /* an older self, or a clone: read it back as if another's */
+			core_new_epoch(c);
+			send_forget_all(c);
+			return false;
+		}
+		return true;
+	case RECORD_PRUNED:
+		return false; /* this hub's log is whole; one that says otherwise is not ours */
+	case RECORD_STALE:
+		take_stale(c, r->counter, r->seq);
+		return true;
+	case RECORD_REFUSED:
+		take_refused(c, r);
+		return true;
+	case RECORD_RECEIPT:
+		if ((p = peer_of(c, r->writer)) && r->seq > p->row.cursor) {
+			p->row.cursor = r->seq;
+			c->world.save_peer(c->world.ctx, &p->row);
+		}
+		return true;
+	case RECORD_PRESENCE:
+		if ((p = peer_of(c, r->writer))) {
+			p->online = r->online;
+			if ((int64_t)r->sent_ms + WIRE_EPOCH_MS > p->row.last_seen_ms)
+				p->row.last_seen_ms = (int64_t)r->sent_ms + WIRE_EPOCH_MS;
+		}
+		return true;
+	case RECORD_PONG:
+		if (!link_pong(&c->link, r, &number))
+			return false;
+		if (r->seq > c->head)
+			c->head = r->seq;
+		if (c->probe_link && number >= c->probe_link) {
+			c->probe_done = c->probe_number;
+			c->probe_link = 0;
+			core_probe_again(c);
+		}
+		return true;
+	case RECORD_RESUME:
+		link_resume(&c->link, r);
+		return true;
+	case RECORD_WANTED: {
+		struct item *it = ledger_find(&c->ledger, &r->item);
+		if (it && !it->keyframe_due_ms && !it->missing && !id_zero(&it->row.head_version)) {
+			bool own = id_equal(&it->row.head_device, &c->setup.device);
+			it->keyframe_due_ms = c->now_ms + 1 + (own ? 0 : 300 + rng_below(&c->rng, 2000));
+			if (it->keyframe_due_ms < c->retry_ms)
+				c->retry_ms = it->keyframe_due_ms;
+		}
+		return true;
+	}
+	default:
+		return false;
+	}
+}
+
+bool receive_frame(struct core *c, struct span bytes)
+{
+	struct reader reader = reader_of(bytes);
+	struct record r;
+	int more;
+	while ((more = wire_next(&reader, &r)) > 0) {
+		if (!take_record(c, &r))
+			return false;
+		if (!link_up(&c->link))
+			return true; /* what came before made us leave */
+	}
+	return more == 0;
+}
+
+void receive_cursor(struct core *c)
+{
+	if (!c->up || c->cursor_due_ms > c->now_ms || c->cursor_sent == c->state.cursor)
+		return;
+	struct record cursor = { .type = RECORD_CURSOR, .seq = c->state.cursor };
+	link_put(&c->link, &cursor);
+	c->cursor_sent = c->state.cursor;
+	c->cursor_due_ms = UINT64_MAX;
+}

@@ -1,0 +1,346 @@
+/* What wants to go out becomes a change: planned once more, packed, sealed, given its counter, put in the outbox. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "engine/core/coordinator.h"
+
+void send_wish(struct core *c, struct item *it)
+{
+	if (it->sending)
+		return;
+	it->sending = true;
+	if (!it->queued_ms)
+		it->queued_ms = c->now_ms ? c->now_ms : 1;
+	queue_push(&c->sends[it->urgency & 3], it);
+}
+
+struct flight *send_find(const struct core *c, uint64_t counter)
+{
+	size_t low = 0, high = c->flight_count;
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+		if (c->flights[mid]->row.counter < counter)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < c->flight_count && c->flights[low]->row.counter == counter ? c->flights[low] : NULL;
+}
+
+void send_drop(struct core *c, struct flight *f)
+{
+	struct item *it = ledger_find(&c->ledger, &f->row.item);
+	if (it && it->in_flight == f->row.counter)
+		it->in_flight = 0;
+	link_dequeue(&c->link, f->row.counter);
+	c->world.drop_outbox(c->world.ctx, f->row.counter);
+	size_t at = 0;
+	while (c->flights[at] != f)
+		at++;
+	memmove(c->flights + at, c->flights + at + 1, (c->flight_count - at - 1) * sizeof *c->flights);
+	c->flight_count--;
+	c->flight_bytes -= f->row.record.len;
+	blob_finish(&f->row.record);
+	free(f);
+}
+
+/* The second half of a pair, while both are unanswered. Alone it would be taken as linked to a stranger. */
+static struct flight *linked_behind(const struct core *c, const struct flight *f)
+{
+	struct flight *next = send_find(c, f->row.counter + 1);
+	return next && next->row.linked ? next : NULL;
+}
+
+void send_abandon(struct core *c, struct flight *f)
+{
+	struct flight *second = linked_behind(c, f);
+	struct item *it = second ? ledger_find(&c->ledger, &second->row.item) : NULL;
+	send_drop(c, f);
+	if (second)
+		send_drop(c, second);
+	if (it)
+		core_plan(c, it); /* a side item leads to its main item by itself, where that is what matters */
+}
+
+void send_forget_all(struct core *c)
+{
+	while (c->flight_count) {
+		struct flight *f = c->flights[c->flight_count - 1];
+		struct item *it = ledger_find(&c->ledger, &f->row.item);
+		send_drop(c, f);
+		if (it)
+			core_plan(c, it->row.side ? it->main : it);
+	}
+}
+
+/* The base that makes an edit small: what the item's head holds, as long as the chain of deltas stays short. */
+static bool find_base(struct core *c, const struct item *it, bool keyframe, uint64_t content_len, struct body *b, struct blob *base)
+{
+	const struct item_row *row = &it->row;
+	const struct item_row *from = row->side ? &it->main->row : row;
+	uint8_t meta;
+	struct item *moved = id_zero(&it->moved_from) ? NULL : ledger_find(&c->ledger, &it->moved_from);
+	if (keyframe || row->chain_len >= LIMIT_CHAIN_LEN || row->chain_bytes > content_len + 512)
+		return false;
+	if (moved && id_zero(&row->head_version) && !id_zero(&row->local)) {
+		b->base_tag = BODY_BASE_EXPLICIT;
+		b->base_version = row->local; /* the same bytes under another name: every device has them */
+		return c->world.version_get(c->world.ctx, &row->local, base, &meta);
+	}
+	if (id_zero(&from->head_version))
+		return false;
+	b->base_tag = row->side ? BODY_BASE_EXPLICIT : BODY_BASE_IMPLIED;
+	b->base_version = from->head_version;
+	return c->world.version_get(c->world.ctx, &from->head_version, base, &meta);
+}
+
+struct wish {
+	struct item *it;       /* whose log this is appended to (a side item has its own) */
+	struct id version;     /* zero: delete */
+	enum change_kind kind;
+	bool keyframe, linked;
+	enum priority priority;
+};
+
+static void pack(struct core *c, const struct wish *w, struct span content, struct change *change, struct body *b, struct buf *plain)
+{
+	struct item *it = w->it;
+	struct item *main = it->row.side ? it->main : it;
+	struct blob base = { 0 };
+	struct buf payload = { 0 };
+	b->kind = (uint8_t)w->kind;
+	if (w->kind != KIND_DELETE) {
+		b->mtime_ms = main->row.local_stat.mtime_ns / 1000000;
+		if (w->keyframe)
+			b->mtime_ms = main->row.head_mtime_ms;
+		struct pack_in in = { .content = content, .effort = w->priority == PRIORITY_LOW ? EFFORT_BULK : EFFORT_HIGH };
+		in.have_base = find_base(c, it, w->keyframe, content.len, b, &base);
+		in.base = span_blob(&base);
+		if (!in.have_base && w->priority == PRIORITY_LOW && content.len <= DICTIONARY_CONTENT)
+			in.base_prepared = dictionary_use(c, b);
+		packer_pack(c->packer, &in, b, &payload);
+		if (!packer_needs_base(b)) {
+			b->base_tag = BODY_BASE_NONE;
+			change->flags |= CHANGE_KEYFRAME;
+		}
+		b->named = it->row.side || !change->base || id_zero(&it->row.head_version) || (change->flags & CHANGE_KEYFRAME);
+	}
+	if (it->row.side && w->kind != KIND_DELETE) {
+		b->side = true;
+		b->main_item = main->row.item;
+		b->side_device = it->row.device;
+		b->side_common = main->row.agreed;
+		b->main_seq = main->row.head_seq;
+	}
+	if (b->named) {
+		b->category = span_text(it->row.category);
+		b->path = span_text(it->path);
+	}
+	body_put(plain, b, change->edited);
+	blob_finish(&base);
+	buf_finish(&payload);
+}
+
+/* NULL: the content is not to be had now; the item is tried again later. */
+static struct flight *make_change(struct core *c, const struct wish *w)
+{
+	struct item *it = w->it;
+	struct body body = { 0 };
+	struct blob content = { 0 };
+	if (w->kind != KIND_DELETE && !c->world.version_get(c->world.ctx, &w->version, &content, &body.meta)) {
+		it->trouble = "its captured content cannot be read now";
+		core_retry(c, it, 10000);
+		return NULL;
+	}
+	struct buf plain = { 0 }, sealed = { 0 }, record = { 0 };
+	struct change change = {
+		.flags = (uint8_t)((w->kind == KIND_DELETE ? CHANGE_DELETE : 0) | (w->linked ? CHANGE_LINKED : 0)),
+		.counter = ++c->state.counter,
+		.item = it->row.item,
+		.base = it->row.head_seq,
+		.version = w->version,
+		.edited = it->row.side ? core_tick(c) : w->keyframe ? it->row.head_edited : it->row.local_edited,
+	};
+	if (w->keyframe && !it->row.side)
+		change.edited = it->row.head_edited;
+	c->state_dirty = true;
+	pack(c, w, span_blob(&content), &change, &body, &plain);
+	seal_body(&c->sealer, &c->setup.device, c->state.epoch, &change, buf_view(&plain), &sealed);
+	change.body = buf_view(&sealed);
+	wire_put_change(&record, &change);
+	struct flight *f = mem_alloc(sizeof *f);
+	f->row = (struct outbox_row){
+		.counter = change.counter, .item = change.item, .version = w->version, .base = change.base,
+		.priority = (uint8_t)w->priority, .linked = w->linked, .queued_at_ms = c->wall_ms,
+		.size_plain = body.content_len, .delta = body.delta, .compression = body.compression, .kind = body.kind,
+		.record = buf_take(&record),
+	};
+	blob_finish(&content);
+	buf_finish(&plain);
+	buf_finish(&sealed);
+	c->world.save_outbox(c->world.ctx, &f->row);
+	MEM_ROOM(c->flights, c->flight_count, c->flight_cap);
+	c->flights[c->flight_count++] = f;
+	c->flight_bytes += f->row.record.len;
+	c->state.bytes_plain += body.content_len;
+	it->in_flight = change.counter;
+	return f;
+}
+
+static void launch(struct core *c, struct flight *first, struct flight *second)
+{
+	if (!first)
+		return;
+	struct sendq_group group = { .count = second ? 2 : 1 };
+	group.records[0].counter = first->row.counter;
+	group.records[0].record = span_blob(&first->row.record);
+	if (second) {
+		group.records[1].counter = second->row.counter;
+		group.records[1].record = span_blob(&second->row.record);
+	}
+	link_queue(&c->link, (enum priority)first->row.priority, &group);
+}
+
+static struct flight *drop_side(struct core *c, struct item *side, bool linked)
+{
+	struct wish drop = { .it = side, .kind = KIND_DELETE, .linked = linked, .priority = PRIORITY_CRITICAL };
+	return make_change(c, &drop);
+}
+
+/* The second change of the frame: what a settlement or a rename takes away behind what it puts. */
+static struct flight *with_second(struct core *c, struct item *it)
+{
+	struct item *from = id_zero(&it->moved_from) ? NULL : ledger_find(&c->ledger, &it->moved_from);
+	struct item *settled = id_zero(&it->settles) ? NULL : ledger_find(&c->ledger, &it->settles);
+	if (!settled && ledger_side_open(it->own_side) && id_equal(&it->own_side->row.head_version, &it->row.local))
+		settled = it->own_side;
+	if (settled && ledger_side_open(settled) && !settled->in_flight && id_equal(&settled->row.head_version, &it->row.local))
+		return drop_side(c, settled, true);
+	if (from && !from->in_flight) {
+		struct plan_facts facts = ledger_facts(from);
+		if (plan_item(&facts) == PLAN_SEND && id_zero(&from->row.local)) {
+			struct wish gone = { .it = from, .kind = KIND_DELETE, .linked = true, .priority = (enum priority)it->urgency };
+			return make_change(c, &gone);
+		}
+	}
+	return NULL;
+}
+
+struct flight *send_new(struct core *c, struct item *it, enum priority priority)
+{
+	struct wish w = { .it = it, .version = it->row.local, .kind = KIND_CREATE, .priority = priority };
+	struct flight *f = make_change(c, &w);
+	launch(c, f, NULL);
+	return f;
+}
+
+static void send_main(struct core *c, struct item *it)
+{
+	struct wish w = { .it = it, .version = it->row.local, .priority = (enum priority)it->urgency };
+	if (it->in_flight || it->row.head_seq < it->await_seq || it->missing)
+		return; /* planned again when that is answered */
+	w.kind = id_zero(&it->row.local) ? KIND_DELETE : id_zero(&it->row.head_version) ? KIND_CREATE : KIND_UPDATE;
+	if (!id_zero(&it->moved_from) && w.kind == KIND_CREATE)
+		w.kind = KIND_RENAME;
+	struct flight *first = make_change(c, &w);
+	if (!first)
+		return;
+	launch(c, first, w.kind == KIND_DELETE ? NULL : with_second(c, it));
+	it->moved_from = (struct id){ { 0 } };
+	it->settles = (struct id){ { 0 } };
+}
+
+static void send_keyframe(struct core *c, struct item *it)
+{
+	struct wish w = { .it = it, .version = it->row.head_version, .kind = KIND_UPDATE, .keyframe = true, .priority = PRIORITY_HIGH };
+	bool due = it->keyframe_due_ms && it->keyframe_due_ms <= c->now_ms;
+	if (!due || it->in_flight || id_zero(&it->row.head_version) || !c->world.version_has(c->world.ctx, &it->row.head_version))
+		return;
+	it->keyframe_due_ms = 0;
+	launch(c, make_change(c, &w), NULL);
+}
+
+static void send_one(struct core *c, struct item *it)
+{
+	if (!core_may_work(c, it) || it->retry_ms > c->now_ms)
+		return;
+	send_keyframe(c, it);
+	if (it->row.side) { /* a wish about another device's side item */
+		if (ledger_side_open(it) && id_zero(&it->row.local) && !it->in_flight && it->row.head_seq >= it->await_seq)
+			launch(c, drop_side(c, it, false), NULL);
+		return;
+	}
+	struct plan_facts facts = ledger_facts(it);
+	switch (plan_item(&facts)) {
+	case PLAN_SEND:
+		send_main(c, it);
+		break;
+	case PLAN_SIDE_PUT: {
+		struct item *side = ledger_add_side(&c->ledger, it, &c->setup.device, true);
+		struct wish put = { .it = side, .version = it->row.local, .priority = PRIORITY_HIGH };
+		put.kind = ledger_side_open(side) ? KIND_UPDATE : KIND_CREATE;
+		ledger_touch(&c->ledger, side);
+		if (!side->in_flight && side->row.head_seq >= side->await_seq && !it->in_flight)
+			launch(c, make_change(c, &put), NULL);
+		break;
+	}
+	case PLAN_SIDE_DROP:
+		if (!it->own_side->in_flight && it->own_side->row.head_seq >= it->own_side->await_seq)
+			launch(c, drop_side(c, it->own_side, false), NULL);
+		break;
+	case PLAN_APPLY:
+	case PLAN_AGREE:
+		core_plan(c, it);
+		break;
+	case PLAN_NOTHING:
+		break;
+	}
+}
+
+static void resend_due(struct core *c)
+{
+	for (size_t i = 0; i < c->flight_count; i++) {
+		struct flight *f = c->flights[i], *second = linked_behind(c, f);
+		if (!f->retry_ms || f->retry_ms > c->now_ms)
+			continue;
+		f->retry_ms = 0;
+		if (second) { /* one group: launched alone it would take the first out of the queue */
+			second->retry_ms = 0;
+			i++;
+		}
+		launch(c, f, second);
+	}
+}
+
+void send_pump(struct core *c)
+{
+	if (!c->up || !c->caught_up || c->stopped)
+		return;
+	resend_due(c);
+	for (int priority = PRIORITY_CRITICAL; priority >= 0;) {
+		struct item *it;
+		if (c->flight_count >= LIMIT_IN_FLIGHT_CHANGES || c->flight_bytes >= LIMIT_IN_FLIGHT_BYTES)
+			return;
+		if (priority == PRIORITY_LOW && !dictionary_ready(c))
+			return;
+		if (!(it = queue_pop(&c->sends[priority]))) {
+			priority--;
+			continue;
+		}
+		it->sending = false;
+		send_one(c, it);
+	}
+}
+
+void send_resume(struct core *c)
+{
+	for (size_t i = 0; i < c->flight_count; i++) {
+		struct flight *f = c->flights[i];
+		struct flight *next = linked_behind(c, f);
+		f->retry_ms = 0;
+		f->row.retry_count++;
+		launch(c, f, next);
+		i += next != NULL;
+	}
+}

@@ -1,0 +1,161 @@
+#include "engine/core/sync/ledger.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+void ledger_init(struct ledger *l, const uint8_t account_key[KEY_LEN])
+{
+	*l = (struct ledger){ 0 };
+	hash_key(l->item_key, account_key, "syncline item", NULL, 0);
+}
+
+void ledger_finish(struct ledger *l)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		free(l->all[i]->path);
+		free(l->all[i]->passed);
+		free(l->all[i]);
+	}
+	free(l->all);
+	free(l->dirty);
+	map_finish(&l->by_id);
+	map_finish(&l->by_name);
+	map_finish(&l->gone);
+	*l = (struct ledger){ 0 };
+}
+
+struct id ledger_item_id(const struct ledger *l, const char *category, const char *path)
+{
+	struct span parts[] = { span_text(category), span_text(path) };
+	return hash_id(l->item_key, "main", parts, 2);
+}
+
+struct id ledger_side_id(const struct ledger *l, const struct id *main, const struct id *device)
+{
+	struct span parts[] = { span_of(main->b, ID_LEN), span_of(device->b, ID_LEN) };
+	return hash_id(l->item_key, "side", parts, 2);
+}
+
+struct item *ledger_find(const struct ledger *l, const struct id *id)
+{
+	return map_find(&l->by_id, id->b, ID_LEN);
+}
+
+static struct buf name_of(const char *category, const char *path)
+{
+	struct buf name = { 0 };
+	buf_put(&name, category, strlen(category) + 1);
+	buf_put(&name, path, strlen(path));
+	return name;
+}
+
+struct item *ledger_find_name(const struct ledger *l, const char *category, const char *path)
+{
+	struct buf name = name_of(category, path);
+	struct item *it = map_find(&l->by_name, name.data, name.len);
+	buf_finish(&name);
+	return it;
+}
+
+static struct item *add(struct ledger *l, struct category *c, const char *path, const struct id *id)
+{
+	struct item *it = mem_alloc(sizeof *it);
+	it->path = mem_text(path);
+	it->category = c;
+	it->row.item = *id;
+	it->row.category = c->name;
+	it->row.path = it->path;
+	it->urgency = PRIORITY_NORMAL;
+	map_put(&l->by_id, id->b, ID_LEN, it);
+	MEM_ROOM(l->all, l->count, l->cap);
+	return l->all[l->count++] = it;
+}
+
+struct item *ledger_add(struct ledger *l, struct category *c, const char *path, const struct id *id)
+{
+	struct item *it = add(l, c, path, id);
+	struct buf name = name_of(c->name, path);
+	map_put(&l->by_name, name.data, name.len, it);
+	buf_finish(&name);
+	return it;
+}
+
+struct item *ledger_add_side(struct ledger *l, struct item *main, const struct id *device, bool self)
+{
+	struct id id = ledger_side_id(l, &main->row.item, device);
+	struct item *side = ledger_find(l, &id);
+	if (side)
+		return side;
+	side = add(l, main->category, main->path, &id);
+	side->row.side = true;
+	side->row.main = main->row.item;
+	side->row.device = *device;
+	side->main = main;
+	side->next_side = main->sides;
+	main->sides = side;
+	if (self)
+		main->own_side = side;
+	return side;
+}
+
+void ledger_touch(struct ledger *l, struct item *it)
+{
+	if (it->save)
+		return;
+	it->save = true;
+	MEM_ROOM(l->dirty, l->dirty_count, l->dirty_cap);
+	l->dirty[l->dirty_count++] = it;
+}
+
+bool ledger_save(struct ledger *l, const struct world *w)
+{
+	bool ok = true;
+	for (size_t i = 0; i < l->dirty_count; i++) {
+		l->dirty[i]->save = false;
+		ok = w->save_item(w->ctx, &l->dirty[i]->row) && ok;
+	}
+	l->dirty_count = 0;
+	return ok;
+}
+
+bool ledger_side_open(const struct item *side)
+{
+	return side && !id_zero(&side->row.head_version);
+}
+
+struct plan_facts ledger_facts(const struct item *it)
+{
+	struct plan_facts f = { it->row.agreed, it->row.local, it->row.head_version, false, { { 0 } } };
+	if (ledger_side_open(it->own_side)) {
+		f.side_open = true;
+		f.side = it->own_side->row.head_version;
+	}
+	return f;
+}
+
+void ledger_passed(struct item *it, const struct id *head)
+{
+	if (it->verified) {
+		if (id_equal(&it->row.local, head))
+			it->row.agreed = *head; /* in step at this point of the log, whatever comes behind it */
+		return;
+	}
+	if (it->passed_count == LEDGER_PASSED_MAX)
+		memmove(it->passed, it->passed + 1, --it->passed_count * sizeof *it->passed);
+	it->passed = mem_grow(it->passed, it->passed_count + 1, sizeof *it->passed);
+	it->passed[it->passed_count++] = *head;
+}
+
+void ledger_verify(struct item *it, const struct id *holds)
+{
+	for (size_t i = 0; i < it->passed_count; i++)
+		if (id_equal(&it->passed[i], holds))
+			it->row.agreed = *holds;
+	free(it->passed);
+	it->passed = NULL;
+	it->passed_count = 0;
+	it->verified = true;
+}

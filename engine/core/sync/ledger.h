@@ -1,0 +1,70 @@
+/* ledger: every item the device knows, in memory, with what is under way for it. The durable half is struct item_row; rows
+ * that changed are saved together at the end of a step. */
+#ifndef ENGINE_CORE_SYNC_LEDGER_H
+#define ENGINE_CORE_SYNC_LEDGER_H
+#include "base/map.h"
+#include "engine/core/category/category.h"
+#include "engine/core/conflict/plan.h"
+#include "engine/core/world.h"
+
+struct item {
+	struct item_row row;          /* category and path point into the two strings below */
+	char *path;
+	struct category *category;
+	struct item *main;            /* side items: the item they belong to */
+	struct item *own_side;        /* main items: this device's side item, open or not; NULL: there never was one */
+	struct item *next_side;       /* all side items of one main, from main->sides */
+	struct item *sides;
+	uint64_t in_flight;           /* counter of the unanswered change, 0 = none */
+	uint64_t await_seq;           /* stale was answered: nothing is sent before the log brought this number */
+	uint64_t retry_ms;            /* monotonic: not before */
+	uint32_t failures;            /* of applying, in a row */
+	uint64_t captured_ms;         /* monotonic: last capture, for the debounce window */
+	uint64_t queued_ms;           /* monotonic: since when it wants to go out */
+	uint64_t wanted_ms;           /* monotonic: when a keyframe was asked for, 0 = not */
+	uint64_t keyframe_due_ms;     /* monotonic: another device asked; 0 = not */
+	const char *trouble;          /* literal: why it is held */
+	struct id moved_from;         /* created by renaming this item; zero: not */
+	struct id settles;            /* the side item that sending this settles; zero: none */
+	uint32_t round;               /* of the last scan that saw it */
+	bool verified;                /* since this start the file was looked at or replaced: row.local is what it holds */
+	struct id *passed;            /* until then: heads in log order, one of which a place before a crash may have left there */
+	size_t passed_count;
+	uint8_t how;                  /* enum history_how of the local version */
+	uint8_t urgency;              /* enum priority of the next change */
+	bool missing;                 /* the head's content could not be had: a keyframe is wanted */
+	bool save, planned, sending;  /* on the list of rows to save, items to plan, changes to send */
+};
+
+struct ledger {
+	struct map by_id;             /* all */
+	struct map by_name;           /* main items: category NUL path */
+	struct map gone;              /* version -> main item whose file is absent but not yet declared deleted */
+	struct item **all;
+	size_t count, cap;
+	struct item **dirty;          /* rows to save */
+	size_t dirty_count, dirty_cap;
+	uint8_t item_key[KEY_LEN];    /* hashes names to ids */
+};
+
+void ledger_init(struct ledger *l, const uint8_t account_key[KEY_LEN]);
+void ledger_finish(struct ledger *l);
+struct id ledger_item_id(const struct ledger *l, const char *category, const char *path);
+struct id ledger_side_id(const struct ledger *l, const struct id *main, const struct id *device);
+struct item *ledger_find(const struct ledger *l, const struct id *id);
+struct item *ledger_find_name(const struct ledger *l, const char *category, const char *path);
+struct item *ledger_add(struct ledger *l, struct category *c, const char *path, const struct id *id);
+/* The side item of `main` kept by `device`, made where there is none yet. `self`: device is this one. */
+struct item *ledger_add_side(struct ledger *l, struct item *main, const struct id *device, bool self);
+void ledger_touch(struct ledger *l, struct item *it);       /* save its row at the end of the step */
+bool ledger_save(struct ledger *l, const struct world *w);  /* now; false when the disk refused */
+struct plan_facts ledger_facts(const struct item *it);
+bool ledger_side_open(const struct item *side);
+
+/* A crash may come between a place and the commit that would tell of it: then the file holds a head that the ledger has
+ * not agreed on, and must not be taken for a person's edit. Until an item is verified its heads are remembered, and
+ * what the file is found to hold is agreed on when it was one of them. */
+#define LEDGER_PASSED_MAX 64
+void ledger_passed(struct item *it, const struct id *head);
+void ledger_verify(struct item *it, const struct id *holds);
+#endif

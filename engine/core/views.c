@@ -1,0 +1,259 @@
+/* What a person sees. */
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/core/coordinator.h"
+
+void core_view_link(const struct core *c, struct link_view *v)
+{
+	link_view(&c->link, v);
+	if (c->stopped) {
+		v->state = LINK_ERROR;
+		v->error = c->stopped;
+	}
+	v->caught_up = c->caught_up;
+}
+
+static const char *held_why(const struct core *c, const struct item *it)
+{
+	if (it->trouble)
+		return it->trouble;
+	if (c->state.paused || it->category->paused)
+		return "paused";
+	if (!it->category->root_ok)
+		return "its folder is missing";
+	return NULL;
+}
+
+/* What is between this item and rest; NULL when nothing is. */
+static const char *item_state(const struct core *c, const struct item *it, bool *incoming)
+{
+	struct plan_facts facts = ledger_facts(it);
+	enum plan plan = plan_item(&facts);
+	*incoming = plan == PLAN_APPLY;
+	if (it->row.side || !it->category->active)
+		return NULL;
+	if (it->in_flight || (it->own_side && it->own_side->in_flight)) {
+		const struct item *what = it->in_flight ? it : it->own_side;
+		enum sendq_state s = link_progress(&c->link, what->in_flight, NULL);
+		return s == SENDQ_SENT ? "sent" : s == SENDQ_SENDING ? "sending" : "queued";
+	}
+	if (plan == PLAN_NOTHING || plan == PLAN_AGREE)
+		return NULL;
+	return held_why(c, it) ? "held" : "queued";
+}
+
+void core_view_counts(const struct core *c, struct counts_view *v)
+{
+	*v = (struct counts_view){
+		.conflicts = c->conflicts, .scanning = c->scans, .debouncing = c->debounce.count,
+		.cursor = c->state.cursor, .head = c->head, .bytes_plain = c->state.bytes_plain,
+		.last_synced_ms = c->state.last_synced_ms, .paused = c->state.paused,
+	};
+	for (size_t i = 0; i < c->ledger.count; i++) {
+		bool incoming;
+		const char *state = item_state(c, c->ledger.all[i], &incoming);
+		if (!state)
+			continue;
+		v->held += strcmp(state, "held") == 0;
+		if (incoming)
+			v->incoming++;
+		else
+			v->outgoing++;
+	}
+	if (c->up && c->head > c->state.cursor)
+		v->incoming += c->head - c->state.cursor;
+	v->quiet = !c->scans && !c->debounce.count && !c->flight_count && !v->incoming && !v->outgoing && !c->plans.count &&
+		   !c->missing && c->state.cursor >= c->head;
+}
+
+bool core_view_category(const struct core *c, size_t index, struct category_view *v)
+{
+	const struct category *found = NULL;
+	for (size_t i = 0, at = 0; i < c->categories.count && !found; i++)
+		if (c->categories.all[i]->active && at++ == index)
+			found = c->categories.all[i];
+	if (!found)
+		return false;
+	*v = (struct category_view){
+		.name = found->name, .items = found->items, .bytes = found->bytes, .conflicts = found->conflicts,
+		.error = found->trouble, .last_change_ms = found->last_change_ms,
+	};
+	for (size_t i = 0; i < c->ledger.count; i++) {
+		bool incoming;
+		if (c->ledger.all[i]->category == found && item_state(c, c->ledger.all[i], &incoming))
+			v->pending++;
+	}
+	for (size_t i = 0; i < c->debounce.count; i++)
+		v->pending += c->debounce.heap[i]->category == found;
+	v->state = found->trouble || !found->root_ok		       ? "error"
+		   : found->paused || c->state.paused		       ? "paused"
+		   : v->pending || found->scans			       ? "syncing"
+								       : "synced";
+	return true;
+}
+
+static uint64_t age(const struct core *c, uint64_t since_ms)
+{
+	return since_ms && since_ms < c->now_ms ? c->now_ms - since_ms : 0;
+}
+
+static bool queue_row(const struct core *c, const struct item *it, struct queue_view *q)
+{
+	bool incoming;
+	const char *state = item_state(c, it, &incoming);
+	if (!state)
+		return false;
+	const struct item *what = !it->in_flight && it->own_side && it->own_side->in_flight ? it->own_side : it;
+	const struct flight *f = what->in_flight ? send_find(c, what->in_flight) : NULL;
+	const char *why = held_why(c, it);
+	*q = (struct queue_view){
+		.category = it->row.category, .path = it->path, .incoming = incoming, .state = state,
+		.priority = (enum priority)it->urgency, .reason = why ? why : "", .delta = "none", .compression = "none",
+		.size_plain = incoming ? it->row.head_size : it->row.local_stat.size, .age_ms = age(c, it->queued_ms),
+		.retry_count = incoming ? it->failures : 0,
+	};
+	if (!why && !c->up)
+		q->reason = "offline: it waits safely on this device";
+	else if (!why && it->missing)
+		q->reason = "its content is asked for";
+	q->kind = incoming ? (id_zero(&it->row.head_version) ? KIND_DELETE : id_zero(&it->row.local) ? KIND_CREATE : KIND_UPDATE)
+			   : (id_zero(&it->row.local) ? KIND_DELETE : id_zero(&it->row.head_version) ? KIND_CREATE : KIND_UPDATE);
+	if (f) {
+		q->kind = (enum change_kind)f->row.kind;
+		q->size_plain = f->row.size_plain;
+		q->size_wire = f->row.record.len;
+		q->delta = delta_name(f->row.delta);
+		q->compression = codec_name(f->row.compression);
+		q->retry_count = f->row.retry_count;
+		q->priority = (enum priority)f->row.priority;
+	}
+	return true;
+}
+
+size_t core_view_queue(const struct core *c, struct queue_view *out, size_t cap)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < c->ledger.count; i++) {
+		struct queue_view q;
+		if (!queue_row(c, c->ledger.all[i], &q))
+			continue;
+		if (count < cap)
+			out[count] = q;
+		count++;
+	}
+	for (size_t i = 0; i < c->debounce.count; i++) {
+		const struct watched *w = c->debounce.heap[i];
+		struct item *it = ledger_find_name(&c->ledger, w->category->name, w->path);
+		if (w->absent_since_ms == 0 && w->due_ms <= c->now_ms && !it)
+			continue;
+		if (count < cap)
+			out[count] = (struct queue_view){
+				.category = w->category->name, .path = w->path, .state = w->tries ? "held" : "debouncing",
+				.kind = w->absent_since_ms ? KIND_DELETE : it ? KIND_UPDATE : KIND_CREATE,
+				.priority = PRIORITY_NORMAL, .size_plain = it ? it->row.local_stat.size : w->stat.size,
+				.reason = w->tries ? "it cannot be read now" : "it may change again in a moment",
+				.delta = "none", .compression = "none", .age_ms = age(c, w->first_ms),
+			};
+		count++;
+	}
+	return count;
+}
+
+static struct version_view version_of(const struct core *c, const struct item *it, bool local)
+{
+	const struct item_row *row = &it->row;
+	if (local)
+		return (struct version_view){ row->local, c->setup.device, row->local_edited ? body_edited_ms(row->local_edited) : row->local_at_ms,
+					      row->local_stat.size, row->local_stat.meta };
+	return (struct version_view){ row->head_version, row->head_device, body_edited_ms(row->head_edited), row->head_size, row->head_meta };
+}
+
+bool core_view_conflict(const struct core *c, size_t index, struct conflict_view *v)
+{
+	const struct item *side = NULL;
+	for (size_t i = 0, at = 0; i < c->ledger.count && !side; i++)
+		if (c->ledger.all[i]->row.side && ledger_side_open(c->ledger.all[i]) && at++ == index)
+			side = c->ledger.all[i];
+	if (!side)
+		return false;
+	const struct item *main = side->main;
+	bool own = main->own_side == side;
+	*v = (struct conflict_view){
+		.id = side->row.item, .category = main->row.category, .path = main->path, .strategy = main->category->strategy,
+		.detected_ms = (int64_t)side->row.detected_ms,
+		.mine = version_of(c, main, true), /* what the file holds, which may be newer than what the hub has of it */
+		.theirs = own ? version_of(c, main, false) : version_of(c, side, false),
+	};
+	if (!own && id_equal(&main->row.local, &main->row.head_version))
+		v->mine = version_of(c, main, false);
+	v->kind = (v->mine.meta ^ v->theirs.meta) & META_LINK ? "type" : own && id_zero(&main->row.agreed) ? "add/add" : "edit/edit";
+	if (own && !id_zero(&main->row.agreed) && !id_equal(&main->row.agreed, &main->row.head_version)) {
+		v->has_base = true;
+		v->base.version = main->row.agreed;
+	}
+	return true;
+}
+
+bool core_view_peer(const struct core *c, size_t index, struct peer_view *v)
+{
+	if (index >= c->peer_count)
+		return false;
+	const struct peer *p = &c->peers[index];
+	bool self = id_equal(&p->row.device, &c->setup.device);
+	uint64_t cursor = self ? c->state.cursor : p->row.cursor;
+	*v = (struct peer_view){ &p->row, self ? c->up : p->online && c->up, self, c->head > cursor ? c->head - cursor : 0 };
+	return true;
+}
+
+const struct item_row *core_find_item(const struct core *c, const char *category, const char *path)
+{
+	const struct item *it = ledger_find_name(&c->ledger, category, path);
+	return it ? &it->row : NULL;
+}
+
+static void tell(struct why_view *v, const char *state, const char *reason, const char *next)
+{
+	v->state = state;
+	snprintf(v->reason, sizeof v->reason, "%s", reason);
+	snprintf(v->next, sizeof v->next, "%s", next);
+}
+
+void core_view_why(const struct core *c, const char *category, const char *path, struct why_view *v)
+{
+	*v = (struct why_view){ 0 };
+	const struct item *it = ledger_find_name(&c->ledger, category, path);
+	const struct category *of = category_find(&c->categories, category);
+	const struct watched *w = of ? debounce_find(&c->debounce, of, path) : NULL;
+	struct link_view link;
+	bool incoming, conflict = false;
+	core_view_link(c, &link);
+	if (w && !w->absent_since_ms && !w->tries) {
+		tell(v, "debouncing", "it changed a moment ago and may change again", "it is looked at when it rests");
+		return;
+	}
+	if (!it || (id_zero(&it->row.local) && id_zero(&it->row.head_version))) {
+		tell(v, "unknown", of && of->active ? "no such file here or on the hub" : "no such category here", "");
+		return;
+	}
+	v->seq = it->row.head_seq;
+	v->since_ms = it->row.local_at_ms;
+	for (const struct item *side = it->sides; side; side = side->next_side) {
+		conflict = conflict || ledger_side_open(side);
+		if (ledger_side_open(side))
+			v->since_ms = (int64_t)side->row.detected_ms;
+	}
+	const char *state = item_state(c, it, &incoming);
+	const char *held = held_why(c, it);
+	if (conflict)
+		tell(v, "conflict", "it was changed on two devices: both versions are kept", "run 'syncline resolve ITEM --keep mine' or '--keep theirs'");
+	else if (!state)
+		tell(v, "in-sync", "this device and the hub hold the same", "");
+	else if (held)
+		tell(v, strcmp(held, "paused") == 0 ? "paused" : "held", held, strcmp(held, "paused") == 0 ? "run 'syncline resume'" : "it is tried again by itself");
+	else if (!c->up)
+		tell(v, "offline", c->setup.joined ? "the hub is not connected: the change is safe on this device" : "this device has not joined a hub",
+		     c->setup.joined ? "it goes out when the link is back" : "run 'syncline join'");
+	else
+		tell(v, state, incoming ? "a newer version is being brought to the file" : strcmp(state, "sent") == 0 ? "it was sent; the hub has not confirmed it yet" : "it is about to be sent", "");
+}

@@ -1,0 +1,175 @@
+/* world: everything the engine's core may do to the outside, as a table of functions. engine/io is the real one,
+ * src/sim a simulated one in which every call may fail, crash the device or cut its power.
+ *
+ * All calls are synchronous and made from within core_step. What the ledger calls write becomes durable together, at
+ * the end of the turn; frames given to send leave only after that. A crash in between is as if the turn had not
+ * happened, except for what place did to files: the core copes with that at the next boot. */
+#ifndef ENGINE_CORE_WORLD_H
+#define ENGINE_CORE_WORLD_H
+#include "base/blob.h"
+#include "base/id.h"
+
+/* What kind of file an item's content is. Part of what a version hashes. */
+enum meta_flag {
+	META_EXEC = 1,    /* owner may execute */
+	META_PRIVATE = 2, /* nobody but the owner may read */
+	META_LINK = 4,    /* a symlink; the content is its target, never followed */
+};
+
+struct file_ref { /* which file: the io room resolves the category's root */
+	const char *category;
+	const char *path; /* valid by relpath.h */
+};
+
+struct file_stat { /* enough to see that a file is unchanged without reading it */
+	uint64_t size;
+	int64_t mtime_ns, ctime_ns;
+	uint64_t inode;
+	uint8_t meta;      /* META_* */
+};
+
+enum look {
+	LOOK_FILE,      /* a regular file or symlink; stat filled */
+	LOOK_ABSENT,    /* nothing there (or a parent is missing) */
+	LOOK_OTHER,     /* a directory, FIFO, socket, device: not an item */
+	LOOK_ROOT_GONE, /* the category's root itself is missing or not the pinned one: say nothing about its files */
+	LOOK_ERROR,     /* cannot be told now (EACCES, EIO, EMFILE, …): never a deletion */
+	LOOK_BUSY,      /* it changed while it was read: look again soon */
+	LOOK_TOO_LARGE, /* over the item limit */
+};
+
+enum place_result {
+	PLACE_DONE,    /* the data is durable; the name is, before the turn's commit */
+	PLACE_CHANGED, /* what is there is not what was expected; it is there again, untouched */
+	PLACE_BLOCKED, /* a directory or special file stands there, or in the way of a parent, or the names collide */
+	PLACE_FULL,    /* no space or quota; nothing changed */
+	PLACE_DENIED,  /* permissions, read-only; nothing changed */
+	PLACE_ERROR,   /* anything else; nothing changed; try later */
+};
+
+struct place {
+	struct file_ref file;
+	struct id item;             /* names our temporary file, so that a crash can be cleared up */
+	struct id version;          /* of the new content; zero: remove the file */
+	bool expect_absent;         /* else expect_stat and expect_version must be what is there */
+	struct file_stat expect_stat;
+	struct id expect_version;   /* verified by hashing what was swapped out (see version_of) */
+	struct span content;        /* link target for META_LINK */
+	uint8_t meta;
+	int64_t mtime_ms;
+	uint32_t reason;            /* for the caller */
+};
+
+/* One row of the ledger: what the device knows about one item. Owned by the core; world gets it to save. */
+struct item_row {
+	struct id item;
+	const char *category, *path;   /* "" and "" only for a side item whose main item is still unknown: never */
+	/* side items: a second version of `main`, kept by `device` */
+	bool side;
+	struct id main, device;
+	uint64_t head_seq;             /* last log number of the item, 0 = none */
+	struct id head_version;        /* zero: absent */
+	uint64_t head_edited;          /* its hybrid time */
+	struct id head_device;
+	uint8_t head_meta;
+	uint64_t head_size;
+	int64_t head_mtime_ms;
+	struct id agreed;              /* what the local file was last equal to, of what the hub has */
+	struct id local;               /* what the local file holds, as last captured; zero: absent */
+	struct file_stat local_stat;   /* of that */
+	uint64_t local_edited;         /* hybrid time of the local edit, when local differs from agreed */
+	int64_t local_at_ms;           /* wall time of the same */
+	uint32_t chain_len;            /* deltas since the last keyframe */
+	uint64_t chain_bytes;          /* their weight */
+	uint64_t retry_count;
+	uint64_t detected_ms;          /* side items: wall time when the conflict was seen first */
+};
+
+/* A change that was given its counter: sent, or about to be. Resent byte for byte until answered. */
+struct outbox_row {
+	uint64_t counter;
+	struct id item, version;
+	uint64_t base;
+	uint8_t priority;         /* enum priority */
+	bool linked;
+	struct blob record;       /* wire_put_change, whole body */
+	int64_t queued_at_ms;     /* wall */
+	uint32_t retry_count;
+	uint64_t size_plain;
+	uint8_t delta, compression, kind;
+};
+
+struct history_row {
+	struct id item, version, device;
+	int64_t at_ms;            /* wall */
+	uint64_t seq;             /* 0 = not at the hub (yet) */
+	uint64_t size;
+	uint8_t kind;             /* enum change_kind */
+	uint8_t how;              /* enum history_how */
+	uint8_t meta;
+};
+enum history_how { HOW_EDIT, HOW_REMOTE, HOW_MERGE, HOW_SETTLE, HOW_RESTORE, HOW_UNDO };
+enum change_kind { KIND_CREATE, KIND_UPDATE, KIND_DELETE, KIND_MOVE, KIND_RENAME };
+
+/* The device's own counters, one row. */
+struct state_row {
+	uint64_t epoch;           /* random; new after the state was lost or restored */
+	uint64_t counter;         /* last one given */
+	uint64_t cursor;          /* applied and saved up to this log number */
+	struct id chain;          /* wire_chain at the cursor */
+	uint64_t clock;           /* last hybrid time used */
+	uint64_t bytes_plain, bytes_sent, bytes_received;
+	int64_t last_synced_ms;
+	bool paused;
+};
+
+struct peer_row { /* another device of the account, or this one */
+	struct id device;
+	char name[256];
+	bool revoked;
+	int64_t last_seen_ms;
+	uint64_t cursor;
+};
+
+enum notice_level { NOTICE_DEBUG, NOTICE_INFO, NOTICE_WARN, NOTICE_ERROR, NOTICE_ALERT };
+
+struct world {
+	void *ctx;
+	/* files. look fills `stat`; take also reads the content, and only answers LOOK_FILE when the file was the same
+	 * before and after. `content` is new memory. */
+	enum look (*look)(void *ctx, const struct file_ref *f, struct file_stat *stat);
+	enum look (*take)(void *ctx, const struct file_ref *f, struct file_stat *stat, struct blob *content);
+	/* Replaces, creates or removes exactly if the file is still what is expected; `after` gets the new file's stat.
+	 * Makes missing folders; removes folders that a removal emptied. */
+	enum place_result (*place)(void *ctx, const struct place *p, struct file_stat *after);
+	/* For a batch: stage writes the new content beside its target without syncing, stage_sync makes all of it durable
+	 * at once; a place of the same item and version then only swaps names. Optional (NULL), and failing is harmless:
+	 * place does whatever was not done. */
+	void (*stage)(void *ctx, const struct place *p);
+	void (*stage_sync)(void *ctx);
+	/* versions: content by version id, immutable. put is part of the turn's transaction; get finds what was put. */
+	bool (*version_put)(void *ctx, const struct id *version, uint8_t meta, struct span content);
+	bool (*version_get)(void *ctx, const struct id *version, struct blob *content, uint8_t *meta);
+	bool (*version_has)(void *ctx, const struct id *version);
+	/* ledger; all of the turn's transaction. A false answer means the disk refused: the turn will fail as a whole. */
+	bool (*save_item)(void *ctx, const struct item_row *row);
+	bool (*drop_item)(void *ctx, const struct id *item);
+	bool (*save_outbox)(void *ctx, const struct outbox_row *row);
+	bool (*drop_outbox)(void *ctx, uint64_t counter);
+	bool (*save_state)(void *ctx, const struct state_row *row);
+	bool (*save_peer)(void *ctx, const struct peer_row *row);
+	bool (*add_history)(void *ctx, const struct history_row *row);
+	/* link. dial answers later with EVENT_LINK_OPEN or EVENT_LINK_CLOSED. send keeps order and copies. */
+	void (*dial)(void *ctx);
+	void (*hang_up)(void *ctx);
+	void (*send)(void *ctx, bool text, struct span frame);
+	size_t (*backlog)(void *ctx);                     /* bytes given to send, not yet on the socket */
+	/* scanning: asks for EVENT_SEEN of every file below `under` ("" = all) of a category, then EVENT_SCANNED */
+	void (*scan)(void *ctx, const char *category, const char *under);
+	/* people. The text is one sentence; item may be NULL ("category/path"). */
+	void (*notice)(void *ctx, enum notice_level level, const char *from, const char *item, const char *text);
+	void (*entropy)(void *ctx, void *out, size_t len); /* new epochs; seeded in the simulation */
+	/* Makes the turn durable now, in the middle of it; false when the disk refused. */
+	bool (*commit)(void *ctx);
+};
+#endif
