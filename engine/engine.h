@@ -1,0 +1,146 @@
+/* engine: the process of a device (`syncline run`): one loop, one core, and the world around it.
+ *
+ *   engine.c          life: lock, start, the turn (gather, step, commit, send), end
+ *   outside.c         the core's world: files, ledger, versions, link, scans, and what they report
+ *   control_server.c  the control socket: connections, lines, what waits for an answer, reports
+ *   control_verbs.c   what can be asked
+ *   report.c          the engine's state as the JSON that people and scripts see
+ *   enroll.c          joining a hub
+ *
+ * This header is theirs; nobody else includes it. */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+#include "engine/core/core.h"
+#include "engine/intray.h"
+#include "engine/io/config.h"
+#include "engine/io/files.h"
+#include "engine/io/inotify.h"
+#include "engine/io/keyring.h"
+#include "engine/io/ledger_sqlite.h"
+#include "engine/io/scan.h"
+#include "engine/io/versions_git.h"
+#include "engine/io/websocket.h"
+#include "engine/journal.h"
+#include "sys/home.h"
+#include "sys/loop.h"
+
+struct control_server;
+struct enroll;
+
+/* What is owed to one category's folder. */
+struct area {
+	char name[CATEGORY_MAX + 1];
+	char **asked;          /* scans the core waits for: their `under` */
+	size_t asked_count, asked_cap;
+	char *running;         /* what the one scan that answers them all covers; NULL: none */
+	char *rescan;          /* events were lost below this; told to the core once no scan runs. NULL: nothing owed */
+	bool polling;          /* events cannot be trusted */
+	uint64_t poll_ms;      /* monotonic: when it is looked at next */
+};
+
+/* Something for the link, kept until the turn is durable. */
+enum act_kind { ACT_DIAL, ACT_HANG_UP, ACT_TEXT, ACT_BINARY };
+struct act {
+	enum act_kind kind;
+	struct blob frame;
+};
+
+/* Bytes over the last seconds, for the rates shown. */
+#define METER_SLOTS 8
+#define METER_SLOT_MS 250
+struct meter {
+	uint64_t slot[METER_SLOTS][2], at; /* at: number of the newest slot */
+	uint64_t sent, received;           /* as last seen */
+};
+
+struct engine {
+	const struct home *home;
+	int lock_fd;
+	struct loop *loop;
+	struct loop_timer *alarm;
+	uint64_t now_ms;
+	int64_t wall_ms;
+	bool ending;
+
+	struct config config;
+	struct keyring keyring;
+	struct ledger *ledger;
+	struct versions *versions;
+	struct files *files;
+	struct watcher *watcher;
+	struct loop_watch *watcher_watch;
+	bool watcher_more;
+	struct scan *scan;
+	struct area *areas;
+	size_t area_count, area_cap;
+
+	struct core *core;
+	struct intray trays[2];  /* one is filled while the other is worked off */
+	size_t filling, taken;   /* taken: rows of the other one that are done */
+	bool stepped;            /* the core was stepped since the last report */
+
+	struct websocket *socket;
+	uint64_t link;           /* the connection whose events count */
+	bool link_live;          /* it was opened and nobody hung up */
+	struct act *acts;
+	size_t act_count, act_cap;
+	size_t act_bytes;        /* frames in acts: backlog too */
+	uint64_t talk;           /* frames either way that were no mere heartbeats */
+	uint64_t sent_before, received_before; /* bytes of earlier runs and sockets */
+	struct meter meter;
+
+	bool turn_failed;        /* a write of this turn was refused */
+	bool stumbled;           /* the state cannot be written: the core stands still */
+	char stumble[400];       /* why */
+	uint64_t stumble_ms;     /* when to try again */
+
+	uint64_t files_tidy_ms, versions_tidy_ms, roots_ms, full_scan_ms;
+
+	int netlink_fd, clock_fd, signal_fd;
+	int64_t asleep_ms;       /* boottime minus monotonic, as last seen */
+
+	struct journal journal;
+	struct control_server *control;
+	struct enroll *enroll;
+};
+
+/* engine.c */
+void engine_gather(struct engine *g, const struct event *e);
+void engine_clock(struct engine *g);                /* what time it is; also for the core */
+void engine_notice(struct engine *g, enum notice_level level, const char *from, const char *item, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+bool engine_settled(const struct engine *g);       /* nothing is gathered, drained, scanned or owed */
+void engine_drain(struct engine *g);               /* takes in every event that the kernel has for us */
+bool engine_reload(struct engine *g, struct err *e); /* configuration; what was wrong leaves the old one */
+void engine_retry(struct engine *g);               /* dial now, if there is anything to dial */
+bool engine_rejoin(struct engine *g, const struct keyring *k, const char *device_name, struct err *e);
+const char *engine_hub_url(const struct engine *g);
+
+/* outside.c */
+struct world outside_world(struct engine *g);
+bool outside_open(struct engine *g, struct err *e); /* files, watcher, scan */
+void outside_close(struct engine *g);
+void outside_configure(struct engine *g, const struct config *before); /* roots and watches as g->config says */
+bool outside_commit(struct engine *g);              /* false: the turn is lost, nothing of it was kept */
+void outside_release(struct engine *g);             /* what waited for the commit goes */
+void outside_drop(struct engine *g);                /* … or never happened */
+void outside_reset_scans(struct engine *g);         /* a new core knows of none */
+void outside_start_rescans(struct engine *g);
+void outside_poll(struct engine *g, bool now);     /* scans of what cannot be watched: those due, or all of them now */
+void outside_look_at_all(struct engine *g);        /* the slow full scan */
+uint64_t outside_poll_deadline(const struct engine *g);
+bool outside_connect(struct engine *g);             /* makes the socket that the configuration names; false: not joined */
+void outside_disconnect(struct engine *g);          /* … and ends it; what was held for it is dropped */
+void outside_traffic(struct engine *g, struct websocket_traffic *t); /* bytes since ever */
+struct area *outside_area(struct engine *g, const char *category);   /* NULL unknown */
+
+/* report.c */
+json_t *report_status(struct engine *g, bool steady);  /* steady: without what changes while nothing happens */
+json_t *report_queue(struct engine *g, size_t cap, size_t *total, bool steady);
+json_t *report_conflicts(struct engine *g);
+json_t *report_devices(struct engine *g, bool steady);
+json_t *report_categories(struct engine *g);
+const char *report_device_name(struct engine *g, const struct id *device, char hex[ID_HEX]);
+void meter_note(struct meter *m, uint64_t now_ms, const struct websocket_traffic *t);
+void meter_rates(const struct meter *m, uint64_t now_ms, double *up_bps, double *down_bps);
+#endif

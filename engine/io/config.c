@@ -1,0 +1,571 @@
+#include "engine/io/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <git2.h>
+#include <git2/sys/repository.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "engine/io/gitlib.h"
+#include "sys/gitconfig.h"
+#include "sys/home.h"
+
+/* The shipped profiles: the one table. */
+#define MINUTE 60000
+const struct config_profile config_profiles[] = {
+	{ "search-history", 5000, 1000, 10, 60, STRATEGY_MERGE, MERGE_LINES },
+	{ "aliases", 30000, 2000, 50, 30, STRATEGY_MERGE, MERGE_TEXT },
+	{ "hotkeys", MINUTE, 2000, 50, 30, STRATEGY_MERGE, MERGE_BY_KIND },
+	{ "themes", 5 * MINUTE, 2000, 50, 30, STRATEGY_NEWEST, MERGE_NONE },
+	{ "notes", 30000, 2000, 50, 30, STRATEGY_MERGE, MERGE_BY_KIND },
+	{ "extensions-and-settings", 30000, 5000, 100, 10, STRATEGY_MERGE, MERGE_BY_KIND },
+	{ "snippets", 30000, 2000, 50, 30, STRATEGY_MERGE, MERGE_BY_KIND },
+	{ "quicklinks", 30000, 2000, 50, 30, STRATEGY_MERGE, MERGE_LINES },
+	{ "files", 30000, 2000, 50, 30, STRATEGY_ASK, MERGE_BY_KIND },
+	{ NULL, 0, 0, 0, 0, STRATEGY_ASK, MERGE_NONE },
+};
+
+/* Never items, whatever the category says: what editors leave beside a file while they save it, and git's own folder.
+ * Our temporary names are kept out by relpath.h. */
+static const char shipped_ignores[] =
+	"*~\n"
+	"*.swp\n*.swo\n*.swx\n"
+	".#*\n"
+	"\\#*#\n"
+	"4913\n"
+	".git\n"
+	"*.sock\n"
+	".nfs*\n"
+	".fuse_hidden*\n"
+	".goutputstream-*\n"
+	"*.kate-swp\n"
+	".~lock.*#\n";
+
+static const char *const strategies[] = { [STRATEGY_MERGE] = "merge", [STRATEGY_NEWEST] = "newest", [STRATEGY_ASK] = "ask" };
+static const char *const merges[] = { [MERGE_NONE] = "none", [MERGE_LINES] = "lines", [MERGE_TEXT] = "text", [MERGE_BY_KIND] = "by-kind" };
+
+const struct config_profile *config_profile_find(const char *name)
+{
+	for (const struct config_profile *p = config_profiles; p->name; p++)
+		if (strcmp(p->name, name) == 0)
+			return p;
+	return NULL;
+}
+
+const char *config_strategy_name(enum strategy s)
+{
+	return strategies[s];
+}
+
+bool config_strategy_parse(const char *name, enum strategy *out)
+{
+	for (int i = 0; i <= STRATEGY_ASK; i++)
+		if (strcmp(strategies[i], name) == 0) {
+			*out = (enum strategy)i;
+			return true;
+		}
+	return false;
+}
+
+const char *config_merge_name(enum config_merge m)
+{
+	return merges[m];
+}
+
+struct category_setup config_setup(const struct config_category *c)
+{
+	/* A burst never waits longer than until the next check. */
+	return (struct category_setup){ .name = c->name, .debounce_ms = c->profile->debounce_ms,
+		.max_wait_ms = c->profile->interval_ms, .strategy = c->strategy };
+}
+
+/* Rules: libgit2's own ignore engine, one small in-memory repository for each list of patterns. */
+
+struct config_rules {
+	git_repository *ignore, *include; /* include: NULL when everything is */
+	char **include_patterns;          /* anchored, without the leading slash */
+	size_t include_count;
+};
+
+static void rules_free(struct config_rules *r)
+{
+	if (!r)
+		return;
+	git_repository_free(r->ignore);
+	git_repository_free(r->include);
+	for (size_t i = 0; i < r->include_count; i++)
+		free(r->include_patterns[i]);
+	free(r->include_patterns);
+	free(r);
+}
+
+static git_repository *patterns_compile(const char *text)
+{
+	git_repository *repo = NULL;
+	git_config *none = NULL;
+	/* Without a configuration of its own it would look for a person's. */
+	if (git_repository_new(&repo) == 0 && git_config_new(&none) == 0 && git_repository_set_config(repo, none) == 0 &&
+	    git_ignore_clear_internal_rules(repo) == 0 && git_ignore_add_rule(repo, text) == 0) {
+		git_config_free(none);
+		return repo;
+	}
+	git_config_free(none);
+	git_repository_free(repo);
+	return NULL;
+}
+
+static struct config_rules *rules_compile(const struct config_category *c, struct err *e)
+{
+	struct config_rules *r = mem_alloc(sizeof *r);
+	struct buf text = { 0 };
+	gitlib_start();
+	buf_printf(&text, "%s", shipped_ignores);
+	for (size_t i = 0; i < c->ignore_count; i++)
+		buf_printf(&text, "%s\n", c->ignore[i]);
+	r->ignore = patterns_compile(buf_text(&text));
+	buf_clear(&text);
+	if (c->include_count)
+		r->include_patterns = mem_alloc(c->include_count * sizeof *r->include_patterns);
+	for (size_t i = 0; i < c->include_count; i++) {
+		const char *p = c->include[i];
+		bool not = *p == '!';
+		p += not;
+		p += *p == '/';
+		buf_printf(&text, "%s/%s\n", not ? "!" : "", p);
+		if (!not)
+			r->include_patterns[r->include_count++] = mem_text(p);
+	}
+	if (c->include_count)
+		r->include = patterns_compile(buf_text(&text));
+	buf_finish(&text);
+	if (r->ignore && (r->include || !c->include_count))
+		return r;
+	rules_free(r);
+	gitlib_err(e, c->name, "look at its ignore and include lines");
+	return NULL;
+}
+
+static bool matches(git_repository *rules, const char *path, bool folder)
+{
+	char with_slash[RELPATH_MAX + 2];
+	int ignored = 0;
+	snprintf(with_slash, sizeof with_slash, "%s%s", path, folder ? "/" : "");
+	return git_ignore_path_is_ignored(&ignored, rules, with_slash) == 0 && ignored;
+}
+
+static size_t component(const char *text, char out[RELPATH_COMPONENT + 2])
+{
+	size_t len = strcspn(text, "/");
+	size_t kept = len <= RELPATH_COMPONENT ? len : RELPATH_COMPONENT + 1;
+	memcpy(out, text, kept);
+	out[kept] = 0;
+	return len;
+}
+
+/* May something that `pattern` names lie in this folder? Component by component, until one of the two ends. */
+static bool leads_to(const char *pattern, const char *folder)
+{
+	char want[RELPATH_COMPONENT + 2], have[RELPATH_COMPONENT + 2];
+	while (*pattern && *folder) {
+		size_t want_len = component(pattern, want), have_len = component(folder, have);
+		if (strcmp(want, "**") == 0)
+			return true;
+		if (fnmatch(want, have, 0) != 0)
+			return false;
+		pattern += want_len + (pattern[want_len] == '/');
+		folder += have_len + (folder[have_len] == '/');
+	}
+	return true; /* a folder on the way, or one below a folder that is named whole */
+}
+
+bool config_wanted(const struct config_category *c, const char *path, bool folder)
+{
+	if (relpath_bad(path, strlen(path)) || matches(c->rules->ignore, path, folder))
+		return false;
+	if (!c->rules->include)
+		return true;
+	if (!folder)
+		return matches(c->rules->include, path, false);
+	for (size_t i = 0; i < c->rules->include_count; i++)
+		if (leads_to(c->rules->include_patterns[i], path))
+			return true;
+	return false;
+}
+
+/* Reading */
+
+static void category_finish(struct config_category *c)
+{
+	for (size_t i = 0; i < c->include_count; i++)
+		free(c->include[i]);
+	for (size_t i = 0; i < c->ignore_count; i++)
+		free(c->ignore[i]);
+	free(c->include);
+	free(c->ignore);
+	free(c->path);
+	rules_free(c->rules);
+}
+
+void config_finish(struct config *c)
+{
+	for (size_t i = 0; i < c->category_count; i++)
+		category_finish(&c->categories[i]);
+	free(c->categories);
+	*c = (struct config){ 0 };
+}
+
+const struct config_category *config_find(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->category_count; i++)
+		if (strcmp(c->categories[i].name, name) == 0)
+			return &c->categories[i];
+	return NULL;
+}
+
+struct loading {
+	struct config *c;
+	const char *file;
+	char where[PATH_MAX + 16]; /* "config:3" */
+	struct err *e;
+};
+
+static struct config_category *category_named(struct loading *l, const char *name)
+{
+	struct config *c = l->c;
+	const char *bad = relpath_bad_category(name ? name : "", name ? strlen(name) : 0);
+	if (bad) {
+		err_set(l->e, l->where, "use a-z, 0-9, - and _", "a category's name %s", bad);
+		return NULL;
+	}
+	for (size_t i = 0; i < c->category_count; i++)
+		if (strcmp(c->categories[i].name, name) == 0)
+			return &c->categories[i];
+	if (c->category_count == CONFIG_CATEGORIES_MAX) {
+		err_set(l->e, l->where, "", "there are more than %d categories", CONFIG_CATEGORIES_MAX);
+		return NULL;
+	}
+	c->categories = mem_grow(c->categories, c->category_count + 1, sizeof *c->categories);
+	struct config_category *n = &c->categories[c->category_count++];
+	*n = (struct config_category){ .strategy = (enum strategy)-1 };
+	snprintf(n->name, sizeof n->name, "%s", name);
+	return n;
+}
+
+static bool add_pattern(struct loading *l, char ***list, size_t *count, const char *pattern)
+{
+	if (*count == CONFIG_PATTERNS_MAX)
+		return err_set(l->e, l->where, "", "a category may have %d patterns", CONFIG_PATTERNS_MAX);
+	if (!*pattern || strlen(pattern) > RELPATH_MAX || strchr(pattern, '\n'))
+		return err_set(l->e, l->where, "", "this is no pattern");
+	*list = mem_grow(*list, *count + 1, sizeof **list);
+	(*list)[(*count)++] = mem_text(pattern);
+	return true;
+}
+
+static bool category_key(struct loading *l, const struct gitconfig_entry *g)
+{
+	struct config_category *c = category_named(l, g->subsection);
+	if (!c)
+		return false;
+	if (strcmp(g->key, "include") == 0)
+		return add_pattern(l, &c->include, &c->include_count, g->value);
+	if (strcmp(g->key, "ignore") == 0)
+		return add_pattern(l, &c->ignore, &c->ignore_count, g->value);
+	if (strcmp(g->key, "strategy") == 0)
+		return config_strategy_parse(g->value, &c->strategy) ||
+			err_set(l->e, l->where, "use merge, newest or ask", "there is no strategy '%s'", g->value);
+	if (strcmp(g->key, "profile") == 0) {
+		c->profile = config_profile_find(g->value);
+		return c->profile || err_set(l->e, l->where, "'files' fits everything", "there is no profile '%s'", g->value);
+	}
+	if (strcmp(g->key, "path") == 0) {
+		free(c->path);
+		c->path = home_expand(g->value);
+		return c->path[0] == '/' ||
+			err_set(l->e, l->where, "write the whole path, or start it with ~/", "the path of a category must be absolute");
+	}
+	return err_set(l->e, l->where, "a category has path, profile, strategy, include and ignore", "unknown key '%s'", g->key);
+}
+
+static bool one_key(struct loading *l, const struct gitconfig_entry *g)
+{
+	bool plain = !g->subsection;
+	if (strcmp(g->section, "category") == 0)
+		return category_key(l, g);
+	if (strcmp(g->section, "console") == 0)
+		return true; /* the console's own, checked by it */
+	if (plain && strcmp(g->section, "device") == 0 && strcmp(g->key, "name") == 0) {
+		snprintf(l->c->device_name, sizeof l->c->device_name, "%s", g->value);
+		return (*g->value && strlen(g->value) < sizeof l->c->device_name) ||
+			err_set(l->e, l->where, "", "a device's name has 1 to 255 bytes");
+	}
+	if (plain && strcmp(g->section, "hub") == 0 && strcmp(g->key, "url") == 0) {
+		snprintf(l->c->hub_url, sizeof l->c->hub_url, "%s", g->value);
+		return strlen(g->value) < sizeof l->c->hub_url || err_set(l->e, l->where, "", "the hub's address is too long");
+	}
+	return err_set(l->e, l->where, "remove it, or see 'man syncline-config'", "unknown key '%s%s%s.%s'", g->section,
+		plain ? "" : ".", plain ? "" : g->subsection, g->key);
+}
+
+/* Checking the whole */
+
+static bool below(const char *path, const char *folder)
+{
+	size_t len = strlen(folder);
+	return strncmp(path, folder, len) == 0 && (path[len] == 0 || path[len] == '/' || (len && folder[len - 1] == '/'));
+}
+
+static char *resolved(const char *path)
+{
+	char *real = realpath(path, NULL);
+	return real ? real : mem_text(path);
+}
+
+/* syncline must not sync itself: its database would change with every change. Include lines can keep it out. */
+static bool keeps_out(const struct config_category *c, const char *root, const char *dir)
+{
+	if (below(root, dir))
+		return false; /* the category lies in our own folder */
+	if (!below(dir, root))
+		return true;
+	const char *rel = dir + strlen(root);
+	rel += *rel == '/';
+	return !config_wanted(c, rel, true);
+}
+
+/* Two categories over the same folder are fine while their patterns name different files. That is only known for
+ * patterns without wildcards; all else that overlaps is refused. */
+static bool is_plain(const char *pattern)
+{
+	return !strpbrk(pattern, "*?[\\!");
+}
+
+static bool apart(const struct config_category *a, const char *a_root, const struct config_category *b, const char *b_root)
+{
+	if (!below(b_root, a_root))
+		return !below(a_root, b_root) || apart(b, b_root, a, a_root);
+	const char *rel = b_root + strlen(a_root);
+	rel += *rel == '/';
+	if (*rel && !config_wanted(a, rel, true))
+		return true; /* a never goes into b's folder */
+	for (size_t i = 0; i < b->include_count; i++) {
+		char path[2 * RELPATH_MAX + 2];
+		const char *p = b->include[i] + (b->include[i][0] == '/');
+		if (!is_plain(b->include[i]))
+			return false;
+		snprintf(path, sizeof path, "%s%s%s", rel, *rel ? "/" : "", p);
+		if (config_wanted(a, path, false) || config_wanted(a, path, true))
+			return false;
+	}
+	return b->include_count > 0;
+}
+
+static bool category_check(struct loading *l, size_t at, char **roots, const char *const *home_dirs)
+{
+	struct config_category *c = &l->c->categories[at];
+	char what[CATEGORY_MAX + 32];
+	snprintf(what, sizeof what, "category %s", c->name);
+	if (!c->path)
+		return err_set(l->e, what, "give it one: path = ~/FOLDER", "it has no path");
+	if (!c->profile)
+		c->profile = config_profile_find(c->name) ? config_profile_find(c->name) : config_profile_find("files");
+	if (c->strategy == (enum strategy)-1)
+		c->strategy = c->profile->strategy;
+	c->rules = rules_compile(c, l->e);
+	if (!c->rules)
+		return false;
+	roots[at] = resolved(c->path);
+	for (size_t i = 0; home_dirs && home_dirs[i]; i++) {
+		char *dir = resolved(home_dirs[i]);
+		bool fine = keeps_out(c, roots[at], dir);
+		free(dir);
+		if (!fine)
+			return err_set(l->e, what, "choose another folder, or name what is to be synced with include lines",
+				"it would hold syncline's own files");
+	}
+	for (size_t i = 0; i < at; i++)
+		if (!apart(&l->c->categories[i], roots[i], c, roots[at]))
+			return err_set(l->e, what, "give each its own folder, or different include lines",
+				"it overlaps with category %s", l->c->categories[i].name);
+	return true;
+}
+
+static bool check(struct loading *l, const char *const *home_dirs)
+{
+	struct config *c = l->c;
+	char **roots = mem_alloc((c->category_count + 1) * sizeof *roots);
+	bool ok = true;
+	for (size_t i = 0; ok && i < c->category_count; i++)
+		ok = category_check(l, i, roots, home_dirs);
+	for (size_t i = 0; i < c->category_count; i++)
+		free(roots[i]);
+	free(roots);
+	if (!c->device_name[0] && (gethostname(c->device_name, sizeof c->device_name - 1) || !c->device_name[0]))
+		strcpy(c->device_name, "device");
+	return ok;
+}
+
+static bool load(struct config *c, const char *file, const struct gitconfig *g, const char *const *home_dirs, struct err *e)
+{
+	struct loading l = { .c = c, .file = file, .e = e };
+	bool ok = true;
+	*c = (struct config){ 0 };
+	for (size_t i = 0; ok && i < gitconfig_count(g); i++) {
+		const struct gitconfig_entry *entry = gitconfig_at(g, i);
+		if (entry->line)
+			snprintf(l.where, sizeof l.where, "%s:%d", file, entry->line);
+		else
+			snprintf(l.where, sizeof l.where, "%s", file);
+		ok = one_key(&l, entry);
+	}
+	ok = ok && check(&l, home_dirs);
+	if (!ok)
+		config_finish(c);
+	return ok;
+}
+
+bool config_load(struct config *c, const char *file, const char *const *home_dirs, struct err *e)
+{
+	*c = (struct config){ 0 };
+	struct gitconfig *g = gitconfig_open(file, GITCONFIG_MAX, e);
+	bool ok = g && load(c, file, g, home_dirs, e);
+	gitconfig_destroy(g);
+	return ok;
+}
+
+/* Editing */
+
+/* Nothing is written that could not be read again. */
+static bool commit(struct gitconfig_edit *d, const char *file, const char *const *home_dirs, struct err *e)
+{
+	struct config c = { 0 };
+	struct gitconfig *g = gitconfig_parse(file, gitconfig_edit_text(d), e);
+	bool ok = g && load(&c, file, g, home_dirs, e);
+	gitconfig_destroy(g);
+	config_finish(&c);
+	return ok && gitconfig_edit_commit(d, e);
+}
+
+static bool set_in(struct gitconfig_edit *d, const char *category, const char *key, const char *value, struct err *e)
+{
+	char *name = mem_printf("category.%s.%s", category, key);
+	bool ok = gitconfig_edit_set(d, name, value, e);
+	free(name);
+	return ok;
+}
+
+/* What was named: a folder, or a file and its folder. `folder` comes out absolute, links resolved; `file` is "" or a name. */
+static bool find_target(const char *path, char **folder, char file[RELPATH_COMPONENT + 1], struct err *e)
+{
+	char *expanded = home_expand(path);
+	size_t len = strlen(expanded);
+	struct stat st;
+	*folder = NULL;
+	file[0] = 0;
+	err_set(e, path, "", "its folder cannot be found");
+	if (stat(expanded, &st) && errno == ENOENT && len > 1 && expanded[len - 1] == '/' && mkdir(expanded, 0755)) {
+		err_set(e, path, "", "the folder cannot be made: %s", strerror(errno));
+	} else if (stat(expanded, &st)) {
+		err_set(e, path, errno == ENOENT ? "make it first, or end a new folder's name with a slash" : "", "%s",
+			errno == ENOENT ? "there is no such file or folder" : strerror(errno));
+	} else if (S_ISDIR(st.st_mode)) {
+		*folder = realpath(expanded, NULL);
+	} else if (S_ISREG(st.st_mode)) {
+		char *slash = strrchr(expanded, '/');
+		const char *name = slash ? slash + 1 : expanded;
+		snprintf(file, RELPATH_COMPONENT + 1, "%s", name);
+		if (slash)
+			slash[slash == expanded] = 0;
+		*folder = realpath(slash ? expanded : ".", NULL);
+	} else {
+		err_set(e, path, "", "only folders and regular files can be synced");
+	}
+	free(expanded);
+	return *folder != NULL;
+}
+
+/* A file's name as a pattern that matches just it. */
+static char *as_pattern(const char *name)
+{
+	struct buf b = { 0 };
+	for (const char *at = name; *at; at++) {
+		if (strchr("*?[\\", *at) || (at == name && strchr("!#", *at)) || (*at == ' ' && !at[1]))
+			buf_put(&b, "\\", 1);
+		buf_put(&b, at, 1);
+	}
+	buf_put(&b, "", 1);
+	return (char *)buf_take(&b).data;
+}
+
+/* Below a person's home it is written with ~, so that the file can be shared between devices. */
+static char *with_tilde(const char *folder)
+{
+	const char *home = getenv("HOME");
+	char *real = home && *home ? realpath(home, NULL) : NULL;
+	char *out = real && strcmp(real, "/") != 0 && below(folder, real) ? mem_printf("~%s", folder + strlen(real)) : mem_text(folder);
+	free(real);
+	return out;
+}
+
+bool config_add(const char *file, const char *const *home_dirs, const char *category, const char *path, const char *profile,
+	const char *strategy, struct err *e)
+{
+	char name[RELPATH_COMPONENT + 1], *folder = NULL, *written = NULL, *pattern = NULL, *include = NULL;
+	const char *bad = relpath_bad_category(category, strlen(category));
+	struct config now;
+	if (bad)
+		return err_set(e, category, "use a-z, 0-9, - and _", "a category's name %s", bad);
+	if (!config_load(&now, file, home_dirs, e))
+		return false;
+	const struct config_category *known = config_find(&now, category);
+	struct gitconfig_edit *d = find_target(path, &folder, name, e) ? gitconfig_edit_start(file, e) : NULL;
+	bool ok = d != NULL;
+	if (ok) {
+		written = with_tilde(folder);
+		pattern = as_pattern(name);
+		include = mem_printf("category.%s.include", category);
+	}
+	if (ok && known) {
+		/* One more file in the same folder is one more line; anything else would change what the category is. */
+		char *root = resolved(known->path);
+		ok = (name[0] && known->include_count && strcmp(root, folder) == 0) ||
+			err_set(e, category, "'syncline remove' it first, or choose another name", "there is a category of this name already");
+		free(root);
+	}
+	ok = ok && (known || set_in(d, category, "path", written, e)) && (!name[0] || gitconfig_edit_add(d, include, pattern, e)) &&
+		(!profile || set_in(d, category, "profile", profile, e)) && (!strategy || set_in(d, category, "strategy", strategy, e)) &&
+		commit(d, file, home_dirs, e);
+	gitconfig_edit_destroy(d);
+	config_finish(&now);
+	free(folder);
+	free(written);
+	free(pattern);
+	free(include);
+	return ok;
+}
+
+bool config_remove(const char *file, const char *category, struct err *e)
+{
+	struct gitconfig_edit *d = gitconfig_edit_start(file, e);
+	bool ok = d && (gitconfig_edit_remove(d, "category", category) ||
+		err_set(e, category, "'syncline categories' lists them", "there is no such category"));
+	ok = ok && gitconfig_edit_commit(d, e); /* even where the rest does not load: removing may be the cure */
+	gitconfig_edit_destroy(d);
+	return ok;
+}
+
+bool config_set(const char *file, const char *key, const char *value, struct err *e)
+{
+	struct gitconfig_edit *d = gitconfig_edit_start(file, e);
+	bool ok = d && gitconfig_edit_set(d, key, value, e) && commit(d, file, NULL, e);
+	gitconfig_edit_destroy(d);
+	return ok;
+}

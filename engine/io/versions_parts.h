@@ -1,0 +1,60 @@
+/* versions_parts: what the two halves of the version store share. versions_git.c: putting and getting. versions_file.c:
+ * the filing job. For these only. */
+#ifndef ENGINE_IO_VERSIONS_PARTS_H
+#define ENGINE_IO_VERSIONS_PARTS_H
+#include <git2.h>
+#include <sqlite3.h>
+
+#include "base/map.h"
+#include "engine/io/versions_git.h"
+
+#define VERSIONS_LARGE (1024 * 1024) /* over this: a file of its own, never git */
+
+enum version_place { IN_DATABASE, IN_LARGE, IN_GIT };
+
+struct filing;
+struct cached;
+
+struct versions {
+	struct ledger *ledger;
+	sqlite3 *db;
+	struct versions_hooks hooks;
+	char *git_path, *pack_dir, *large_dir;
+	git_repository *repo;
+	git_odb *odb;
+	struct map fresh;              /* objects of the batch that is being filed, not on disk yet: oid -> struct fresh */
+	sqlite3_stmt *find, *insert, *insert_content, *content, *move, *drop_content, *damage;
+	/* put in this transaction */
+	struct map turn;
+	uint64_t turn_commits;
+	/* least recently used contents */
+	struct map cache;
+	struct cached *newest, *oldest;
+	size_t cache_bytes;
+	/* filing */
+	struct filing *filing;
+	size_t waiting, waiting_bytes;
+	bool changed, used, idle;      /* something was put, got, since the job looked last; nothing to do until then */
+	uint64_t quiet_since_ms, filed_ms, used_ms, failed_ms;
+	struct pack_check *verify;     /* packs to look through after an unclean stop */
+};
+
+struct fresh { /* content NULL: only known to be coming (blobs are streamed) */
+	git_oid oid;
+	git_object_t type;
+	size_t len;
+	uint8_t *content;
+};
+
+bool versions_open_repo(struct versions *v, struct err *e);
+sqlite3_stmt *versions_prepare(struct versions *v, const char *sql);
+bool versions_read_content(struct versions *v, const struct id *version, struct blob *content); /* IN_DATABASE only */
+void versions_damaged(struct versions *v, const struct id *version, const char *why);
+void versions_cache_trim(struct versions *v, size_t bytes);
+
+void filing_destroy(struct versions *v);
+bool filing_mirror_refs(struct versions *v); /* the repository's references after what the database says */
+void filing_clean_stop(struct versions *v);
+void versions_count(struct versions *v);
+void filing_register_packs(struct versions *v);
+#endif
