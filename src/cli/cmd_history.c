@@ -1,0 +1,54 @@
+#include <string.h>
+
+#include "cli/ask.h"
+#include "cli/opts.h"
+#include "cli/say.h"
+#include "cli/verbs.h"
+#include "sys/home.h"
+
+static void print_history(const json_t *rows, bool all)
+{
+	size_t i;
+	json_t *row;
+	struct table *t = table_create();
+	table_column(t, "version", 0);
+	if (all)
+		table_column(t, "item", COLUMN_GROW);
+	table_column(t, "when", 0);
+	table_column(t, "device", COLUMN_GROW);
+	table_column(t, "kind", 0);
+	table_column(t, "how", 0);
+	table_column(t, "size", COLUMN_RIGHT);
+	json_array_foreach(rows, i, row) {
+		table_cell(t, TINT_STRONG, say_short(json_get_text(row, "version")));
+		if (all)
+			table_cell(t, TINT_NONE, json_get_text(row, "item"));
+		table_cell(t, TINT_DIM, say_ago(json_get_text(row, "at")));
+		table_cell(t, TINT_NONE, json_get_text(row, "device"));
+		table_cell(t, TINT_NONE, json_get_text(row, "kind"));
+		table_cell(t, TINT_NONE, json_get_text(row, "how"));
+		table_cell(t, TINT_DIM, say_bytes((double)json_get_int(row, "size", 0)));
+	}
+	table_print(t, "");
+}
+
+int cmd_history(int argc, char **argv)
+{
+	int code = CONTROL_DONE;
+	if (!opts_parse(&argc, argv, NULL, 0, 1))
+		return CONTROL_USAGE;
+	json_t *request = control_request("history");
+	if (argc > 1)
+		json_object_set_new(request, "item", json_bytes(argv[1], strlen(argv[1])));
+	json_t *rows = ask_engine(request, ASK_MS, &code);
+	if (!rows)
+		return code;
+	if (globals.json)
+		say_json(rows);
+	else if (!json_array_size(rows))
+		say_done("no versions yet");
+	else
+		print_history(rows, argc == 1);
+	json_decref(rows);
+	return code;
+}
