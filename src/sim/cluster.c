@@ -1,0 +1,270 @@
+#include "sim/cluster.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "base/mem.h"
+#include "sim/judge.h"
+#include "sim/person.h"
+#include "sim/simhub.h"
+#include "sim/simnet.h"
+#include "sim/simnode.h"
+
+#define DIGEST_STEPS 1000
+
+static const char *const names[CLUSTER_NODES_MAX] = { "laptop", "desk", "phone", "server", "tablet", "work", "attic", "boat",
+						      "car", "den", "elm", "fox", "gym", "hut", "ink", "jar" };
+
+struct cluster *cluster_create(uint64_t seed, unsigned nodes, const struct category_setup *categories, size_t category_count)
+{
+	struct cluster *cl = mem_alloc(sizeof *cl);
+	if (sodium_init() < 0)
+		abort();
+	cl->seed = seed;
+	chance_init(&cl->chance, seed);
+	chance_fill(&cl->chance, CHANCE_SETUP, cl->account_key, sizeof cl->account_key);
+	chance_fill(&cl->chance, CHANCE_SETUP, &cl->hub_id, sizeof cl->hub_id);
+	cl->categories = categories;
+	cl->category_count = category_count;
+	simhub_start(cl);
+	simhub_boot(cl);
+	for (unsigned i = 0; i < nodes && i < CLUSTER_NODES_MAX; i++)
+		cl->nodes[cl->node_count++] = simnode_create(cl, i, names[i]);
+	agenda_add(&cl->agenda, 1000000, AGENDA_FAULTS, 0, 0, NULL);
+	return cl;
+}
+
+void cluster_destroy(struct cluster *cl)
+{
+	if (!cl)
+		return;
+	for (unsigned i = 0; i < cl->node_count; i++)
+		simnode_destroy(cl->nodes[i]);
+	simhub_finish(cl);
+	simnet_finish(cl);
+	agenda_finish(&cl->agenda);
+	witness_finish(&cl->witness);
+	free(cl);
+}
+
+int64_t cluster_wall_ms(const struct cluster *cl)
+{
+	return CLUSTER_WALL_MS + (int64_t)(cl->now_us / 1000);
+}
+
+struct simnode *cluster_node_of(struct cluster *cl, const struct id *device)
+{
+	for (unsigned i = 0; i < cl->node_count; i++)
+		if (id_equal(&cl->nodes[i]->device, device))
+			return cl->nodes[i];
+	return NULL;
+}
+
+void cluster_break(struct cluster *cl, const char *invariant, const char *format, ...)
+{
+	if (cl->breach.found)
+		return;
+	struct breach *b = &cl->breach;
+	b->found = true;
+	b->step = cl->tally.steps;
+	b->at_us = cl->now_us;
+	snprintf(b->invariant, sizeof b->invariant, "%s", invariant);
+	va_list args;
+	va_start(args, format);
+	vsnprintf(b->text, sizeof b->text, format, args);
+	va_end(args);
+	cluster_note(cl, "BROKEN %s: %s", b->invariant, b->text);
+}
+
+void cluster_note(struct cluster *cl, const char *format, ...)
+{
+	if (!cl->trace)
+		return;
+	va_list args;
+	va_start(args, format);
+	fprintf(stderr, "%10.4f ", (double)cl->now_us / 1e6);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+}
+
+void cluster_mix(struct cluster *cl, const void *bytes, size_t len)
+{
+	cl->digest = (cl->digest ^ map_hash(bytes, len)) * 0x9e3779b97f4a7c15u;
+	cl->digest ^= cl->digest >> 29;
+}
+
+static void node_faults(struct cluster *cl, struct simnode *n)
+{
+	struct rates *r = &cl->rates;
+	struct chance *c = &cl->chance;
+	if (!n->partitioned && chance_hit(c, CHANCE_NET, r->partition)) {
+		struct simconn *conn = simnet_conn(cl, n->conn);
+		cl->tally.partitions++;
+		n->partitioned = true;
+		cluster_note(cl, "%s is cut off", n->name);
+		if (conn)
+			simnet_half_open(cl, conn);
+		agenda_add(&cl->agenda, cl->now_us + 1000000 + chance_below(c, CHANCE_NET, 30000000), AGENDA_HEAL, n->index, 0, NULL);
+	}
+	if (!n->asleep && n->core && chance_hit(c, CHANCE_PROCESS, r->sleep)) {
+		cluster_note(cl, "%s sleeps", n->name);
+		n->asleep = true;
+		agenda_add(&cl->agenda, cl->now_us + 1000000 + chance_below(c, CHANCE_PROCESS, 120000000), AGENDA_HEAL, n->index, 1, NULL);
+	}
+	if (n->core && !n->asleep && chance_hit(c, CHANCE_PROCESS, r->restart)) {
+		cluster_note(cl, "%s stops", n->name);
+		cl->tally.restarts++;
+		simnode_stop(n);
+		agenda_add(&cl->agenda, cl->now_us + 100000 + chance_below(c, CHANCE_PROCESS, 10000000), AGENDA_NODE_BOOT, n->index,
+			   n->life, NULL);
+	}
+	if (n->core && chance_hit(c, CHANCE_PROCESS, r->node_restore)) {
+		if (!n->has_backup) {
+			simnode_keep_backup(n);
+		} else {
+			simnode_stop(n);
+			simnode_restore_backup(n);
+			agenda_add(&cl->agenda, cl->now_us + 1000000, AGENDA_NODE_BOOT, n->index, n->life, NULL);
+		}
+	}
+	if (chance_hit(c, CHANCE_TIME, r->clock_jump)) {
+		static const int64_t spans[] = { 1000, 60000, 86400000, 31536000000 };
+		int64_t span = spans[chance_below(c, CHANCE_TIME, 4)];
+		n->wall_ms = (int64_t)chance_below(c, CHANCE_TIME, (uint64_t)span * 2) - span;
+		cl->tally.clock_jumps++;
+		cluster_note(cl, "%s: the clock is off by %lld ms", n->name, (long long)n->wall_ms);
+	}
+	simdisk_age(&n->disk, cl->now_us, 12000000);
+}
+
+static void faults(struct cluster *cl)
+{
+	for (unsigned i = 0; i < cl->node_count; i++)
+		node_faults(cl, cl->nodes[i]);
+	if (cl->hub.up && chance_hit(&cl->chance, CHANCE_HUB, cl->rates.hub_restore)) {
+		size_t head = simstore_count(cl->hub.store);
+		simhub_restore(cl, head - chance_below(&cl->chance, CHANCE_HUB, head < 30 ? head + 1 : 30));
+	}
+	agenda_add(&cl->agenda, cl->now_us + 1000000, AGENDA_FAULTS, 0, 0, NULL);
+}
+
+static void wake_up(struct simnode *n)
+{
+	n->asleep = false;
+	n->turn_at_us = UINT64_MAX;
+	simnode_push(n, &(struct event){ .type = EVENT_RETRY_NOW }, 0);
+	simnode_wake(n, n->cl->now_us);
+}
+
+static void rescan(struct simnode *n, uint64_t life)
+{
+	if (life != n->life || !n->core)
+		return;
+	n->hints--;
+	simnode_rescan(n);
+}
+
+static void happen(struct cluster *cl, struct agenda_entry *e)
+{
+	struct simnode *n = cl->nodes[e->who];
+	switch (e->what) {
+	case AGENDA_NODE_TURN:
+		simnode_turn(n, e->a);
+		break;
+	case AGENDA_NODE_BOOT:
+		if (e->a == n->life)
+			simnode_boot(n);
+		break;
+	case AGENDA_HUB_TURN:
+		simhub_turn(cl, e->a);
+		break;
+	case AGENDA_HUB_BOOT:
+		simhub_boot(cl);
+		break;
+	case AGENDA_RESCAN:
+		rescan(n, e->a);
+		break;
+	case AGENDA_FAULTS:
+		faults(cl);
+		break;
+	case AGENDA_HEAL:
+		if (e->a)
+			wake_up(n);
+		else
+			n->partitioned = false;
+		break;
+	case AGENDA_PERSON:
+	case AGENDA_WRITER:
+	case AGENDA_HINT:
+		person_happen(cl, e);
+		break;
+	default:
+		simnet_happen(cl, e);
+		break;
+	}
+}
+
+void cluster_run(struct cluster *cl, uint64_t for_us)
+{
+	struct agenda_entry e;
+	uint64_t until = cl->now_us + for_us;
+	while (!cl->breach.found && agenda_next(&cl->agenda, until, &e)) {
+		cl->now_us = e.at_us;
+		happen(cl, &e);
+		free(e.p);
+		if (cl->tally.steps - cl->digested_step >= DIGEST_STEPS) {
+			uint64_t state = judge_digest(cl);
+			cluster_mix(cl, &state, sizeof state);
+			cl->digested_step = cl->tally.steps;
+		}
+	}
+	cl->now_us = until;
+	cl->tally.virtual_us = cl->now_us;
+}
+
+void cluster_calm(struct cluster *cl)
+{
+	cl->rates = (struct rates){ 0 };
+	cl->acting = false;
+	simhub_boot(cl);
+	for (unsigned i = 0; i < cl->node_count; i++) {
+		struct simnode *n = cl->nodes[i];
+		n->partitioned = false;
+		if (n->asleep)
+			wake_up(n);
+		simnode_boot(n);
+	}
+}
+
+static bool settle(struct cluster *cl, uint64_t limit_us, bool helpful)
+{
+	uint64_t until = cl->now_us + limit_us;
+	unsigned quiet = 0;
+	size_t log = 0;
+	for (unsigned round = 0; cl->now_us < until && !cl->breach.found; round++) {
+		cluster_run(cl, 500000);
+		bool same = log == simstore_count(cl->hub.store);
+		log = simstore_count(cl->hub.store);
+		quiet = same && judge_quiet(cl, NULL, 0) ? quiet + 1 : 0;
+		if (quiet == 6)
+			return true;
+		for (unsigned i = 0; helpful && round % 20 == 19 && i < cl->node_count; i++)
+			person_answer(cl->nodes[i]);
+	}
+	return false;
+}
+
+bool cluster_settle(struct cluster *cl, uint64_t limit_us)
+{
+	return settle(cl, limit_us, true);
+}
+
+bool cluster_settle_alone(struct cluster *cl, uint64_t limit_us)
+{
+	return settle(cl, limit_us, false);
+}

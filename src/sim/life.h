@@ -1,0 +1,20 @@
+/* life: one random life of a cluster, from a seed: some minutes of edits under faults, then calm, then a reckoning:
+ * everything quiet and equal; a restart that changes nothing; every conflict settled. */
+#ifndef SIM_LIFE_H
+#define SIM_LIFE_H
+#include "sim/cluster.h"
+
+struct life_setup {
+	uint64_t seed;
+	unsigned devices, minutes;
+	bool trace;
+};
+
+struct life_result {
+	struct tally tally;
+	struct breach breach;
+	uint64_t digest;
+};
+
+void life_run(const struct life_setup *s, struct life_result *out);
+#endif

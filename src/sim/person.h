@@ -1,0 +1,35 @@
+/* person: whoever sits at the devices: edits files at any moment, in every way programs save them, settles conflicts,
+ * pauses, and restores old versions. */
+#ifndef SIM_PERSON_H
+#define SIM_PERSON_H
+#include "sim/simnode.h"
+
+struct simhint {
+	unsigned life;
+	enum hint hint;
+	size_t file; /* number on the disk */
+};
+
+struct simwriter { /* a slow program: has written a part, and will write the rest */
+	size_t file;
+	uint64_t inode;
+	uint8_t meta;
+	size_t len;
+	uint8_t bytes[];
+};
+
+/* One edit of the device's files, right now; near: rather of this file, NULL = any. Never touches the core. */
+void person_edit(struct simnode *n, struct simfile *near);
+/* One act of any kind, the core's commands included. */
+void person_act(struct simnode *n);
+void person_happen(struct cluster *cl, const struct agenda_entry *e); /* PERSON, WRITER, HINT */
+/* Says yes to whatever the device waits for: goes on after a pause, deletes what is held, accepts a hub that went back. */
+void person_answer(struct simnode *n);
+/* The single acts, for stories and for the above. `content` is copied. */
+void person_write(struct simnode *n, struct simfile *f, struct span content, uint8_t meta, bool in_place);
+void person_remove(struct simnode *n, struct simfile *f);
+void person_rename(struct simnode *n, struct simfile *from, struct simfile *to);
+bool person_resolve(struct simnode *n, const char *category, const char *path, bool mine, struct err *e);
+struct simfile *person_file(struct simnode *n, const char *category, const char *path); /* entry, made where new */
+void person_hint(struct simnode *n, struct simfile *f, enum hint hint);
+#endif

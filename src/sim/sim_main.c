@@ -1,0 +1,125 @@
+/* syncline sim: random lives from seeds, and the evidence. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "sim/cluster.h"
+#include "sim/life.h"
+#include "sim/sim.h"
+
+struct wish {
+	uint64_t seed, seeds, devices, minutes;
+	bool trace;
+};
+
+static bool number(const char *text, uint64_t low, uint64_t high, uint64_t *out)
+{
+	char *end;
+	errno = 0;
+	if (!text || text[0] < '0' || text[0] > '9')
+		return false;
+	*out = strtoull(text, &end, 10);
+	return !errno && !*end && *out >= low && *out <= high;
+}
+
+static int usage(const char *why)
+{
+	fprintf(stderr, "syncline: sim: %s (usage: syncline sim [--seed N] [--seeds COUNT] [--devices 2..16] [--minutes M])\n", why);
+	return 2;
+}
+
+static int not_yet(const char *what)
+{
+	fprintf(stderr, "syncline: sim: %s: not yet (run the seed that failed again with --seed)\n", what);
+	return 1;
+}
+
+/* -1: go on. */
+static int read_wish(int argc, char **argv, struct wish *w)
+{
+	*w = (struct wish){ .seed = (uint64_t)time(NULL), .seeds = 20, .devices = 3, .minutes = 5 };
+	for (int i = 1; i < argc; i++) {
+		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+		if (strcmp(argv[i], "--shrink") == 0 || strcmp(argv[i], "--replay") == 0)
+			return not_yet(argv[i]);
+		if (strcmp(argv[i], "--trace") == 0) {
+			w->trace = true;
+			continue;
+		}
+		bool ok = strcmp(argv[i], "--seed") == 0      ? number(value, 0, UINT64_MAX, &w->seed)
+			  : strcmp(argv[i], "--seeds") == 0   ? number(value, 1, 100000000, &w->seeds)
+			  : strcmp(argv[i], "--devices") == 0 ? number(value, 2, CLUSTER_NODES_MAX, &w->devices)
+			  : strcmp(argv[i], "--minutes") == 0 ? number(value, 1, 100000, &w->minutes)
+							      : false;
+		if (!ok)
+			return usage(argv[i]);
+		if (strcmp(argv[i], "--seed") == 0)
+			w->seeds = w->seeds == 20 ? 1 : w->seeds; /* one named seed is one life, unless more are asked for */
+		i++;
+	}
+	return -1;
+}
+
+static void add_up(struct tally *sum, const struct tally *one)
+{
+	uint64_t *into = (uint64_t *)sum;
+	const uint64_t *from = (const uint64_t *)one;
+	for (size_t i = 0; i < sizeof *sum / sizeof *into; i++)
+		into[i] += from[i];
+}
+
+static void print_evidence(const struct wish *w, const struct tally *t, uint64_t lives, double spent_s)
+{
+	double hours = (double)t->virtual_us / 3.6e9;
+#define N(field) (unsigned long long)t->field
+	printf("lived      %llu lives of %llu devices and a hub, %.2f cluster-hours, %llu steps\n", (unsigned long long)lives,
+	       (unsigned long long)w->devices, hours, N(steps));
+	printf("people     %llu edits (%llu in the middle of a call), %llu files replaced, %llu log entries, %llu settlements, %llu conflicts left to settle\n",
+	       N(edits), N(races), N(places), N(log), N(settlements), N(conflicts));
+	printf("net        %llu frames, %llu lost, %llu cuts, %llu half-open, %llu partitions, %llu connects\n", N(frames), N(lost_frames),
+	       N(cuts), N(half_opens), N(partitions), N(reconnects));
+	printf("processes  %llu kills, %llu power cuts, %llu restarts, %llu failed commits; hub: %llu kills\n", N(kills), N(power_cuts),
+	       N(restarts), N(ledger_failures), N(hub_kills));
+	printf("backups    hub put back %llu times, devices %llu times; %llu rollbacks accepted\n", N(hub_restores), N(node_restores), N(rollbacks));
+	printf("others     %llu lost hints, %llu clock jumps\n", N(hints_lost), N(clock_jumps));
+	printf("held       I1 captured before replaced  I2 nothing silently overwritten  I3 durable before sent  I4 log gapless, chained, once\n");
+	printf("           I6 ids and items as issued  I7 no delete out of an error  I8 no spin, no garbage  Q1 trees equal heads\n");
+	printf("           Q2 every captured token to be had  Q4 conflicts as in the log  Q5 no echo  Q7 quiet is true  Q8 restart changes nothing  Q10 comes to rest\n");
+	printf("checks     %llu beside those at every call\n", N(checks));
+	if (spent_s > 0)
+		fprintf(stderr, "speed      %.1f cluster-hours a CPU minute\n", hours * 60 / spent_s);
+#undef N
+}
+
+int sim_main(int argc, char **argv)
+{
+	struct wish w;
+	struct tally sum = { 0 };
+	uint64_t digest = 0, lives = 0;
+	clock_t begun = clock(); /* of the processor */
+	int code = read_wish(argc, argv, &w);
+	if (code >= 0)
+		return code;
+	printf("seed %llu\n", (unsigned long long)w.seed);
+	fflush(stdout);
+	for (; lives < w.seeds; lives++) {
+		struct life_setup setup = { w.seed + lives, (unsigned)w.devices, (unsigned)w.minutes, w.trace };
+		struct life_result r;
+		life_run(&setup, &r);
+		add_up(&sum, &r.tally);
+		digest = (digest ^ r.digest) * 0x9e3779b97f4a7c15u;
+		if (!r.breach.found)
+			continue;
+		printf("BROKEN     %s: %s\n", r.breach.invariant, r.breach.text);
+		printf("           seed %llu, step %llu, %.3f s of its life\n", (unsigned long long)setup.seed,
+		       (unsigned long long)r.breach.step, (double)r.breach.at_us / 1e6);
+		printf("replay     syncline sim --seed %llu --devices %u --minutes %u --trace\n", (unsigned long long)setup.seed, setup.devices,
+		       setup.minutes);
+		return 1;
+	}
+	print_evidence(&w, &sum, lives, (double)(clock() - begun) / CLOCKS_PER_SEC);
+	printf("digest %016llx\n", (unsigned long long)digest);
+	return 0;
+}

@@ -1,0 +1,208 @@
+#include "sim/simhub.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "sim/judge.h"
+#include "sim/simnet.h"
+
+static bool deaf(struct cluster *cl)
+{
+	struct simhub *h = &cl->hub;
+	if (!h->dying && chance_hit(&cl->chance, CHANCE_HUB, cl->rates.hub_kill))
+		h->dying = true;
+	return h->dying;
+}
+
+static void hub_send(void *ctx, uint64_t conn, bool text, struct span frame)
+{
+	struct cluster *cl = ctx;
+	if (deaf(cl))
+		return;
+	judge_frame_down(cl, conn, text, frame);
+	simnet_send_down(cl, conn, text, frame);
+}
+
+static size_t hub_backlog(void *ctx, uint64_t conn)
+{
+	struct cluster *cl = ctx;
+	struct simconn *c = simnet_conn(cl, conn);
+	return deaf(cl) || !c ? 0 : c->down_backlog;
+}
+
+static void hub_close(void *ctx, uint64_t conn, const char *reason)
+{
+	struct cluster *cl = ctx;
+	if (deaf(cl))
+		return;
+	cluster_note(cl, "hub closes %llu: %s", (unsigned long long)conn, reason);
+	simnet_hub_close(cl, conn);
+}
+
+static void hub_entropy(void *ctx, void *out, size_t len)
+{
+	struct cluster *cl = ctx;
+	chance_fill(&cl->chance, CHANCE_ENTROPY, out, len);
+}
+
+static void hub_log(void *ctx, const char *level, const char *text)
+{
+	cluster_note(ctx, "hub %s: %s", level, text);
+}
+
+static void store_appended(void *ctx, const struct simentry *e, const struct simentry *base)
+{
+	judge_appended(ctx, e, base);
+}
+
+static bool store_refuses(void *ctx)
+{
+	struct cluster *cl = ctx;
+	return chance_hit(&cl->chance, CHANCE_HUB, cl->rates.hub_full);
+}
+
+static bool store_dies(void *ctx)
+{
+	return deaf(ctx);
+}
+
+static void store_broken(void *ctx, const char *what)
+{
+	cluster_break(ctx, "I4", "%s", what);
+}
+
+void simhub_start(struct cluster *cl)
+{
+	struct simstore_watch w = { cl, store_appended, store_refuses, store_dies, store_broken };
+	cl->hub.cl = cl;
+	cl->hub.store = simstore_create(&cl->hub_id, &w);
+}
+
+static void wake(struct cluster *cl, uint64_t at_us)
+{
+	struct simhub *h = &cl->hub;
+	if (at_us < cl->now_us)
+		at_us = cl->now_us;
+	if (!h->up || h->turn_at_us <= at_us)
+		return;
+	h->turn_at_us = at_us;
+	agenda_add(&cl->agenda, at_us, AGENDA_HUB_TURN, 0, ++h->turn_serial, NULL);
+}
+
+void simhub_boot(struct cluster *cl)
+{
+	struct simhub *h = &cl->hub;
+	struct hub_world w = { cl, hub_send, hub_backlog, hub_close, hub_entropy, hub_log };
+	if (h->up)
+		return;
+	cluster_note(cl, "hub boots, log at %zu", simstore_count(h->store));
+	h->life++;
+	h->dying = false;
+	h->up = true;
+	h->turn_at_us = UINT64_MAX;
+	h->core = hub_core_create(&w, h->store);
+	wake(cl, cl->now_us);
+}
+
+static void forget_inbox(struct simhub *h)
+{
+	for (size_t i = 0; i < h->inbox_count; i++)
+		free(h->inbox[i].bytes);
+	h->inbox_count = 0;
+}
+
+static void down(struct cluster *cl)
+{
+	struct simhub *h = &cl->hub;
+	hub_core_destroy(h->core);
+	h->core = NULL;
+	h->up = false;
+	h->dying = false;
+	simstore_crash(h->store);
+	forget_inbox(h);
+	simnet_hub_died(cl);
+}
+
+static void die(struct cluster *cl)
+{
+	cl->tally.hub_kills++;
+	cluster_note(cl, "hub killed");
+	down(cl);
+	agenda_add(&cl->agenda, cl->now_us + 50000 + chance_below(&cl->chance, CHANCE_HUB, 8000000), AGENDA_HUB_BOOT, 0, 0, NULL);
+}
+
+void simhub_kill(struct cluster *cl)
+{
+	if (cl->hub.up)
+		die(cl);
+}
+
+void simhub_restore(struct cluster *cl, uint64_t seq)
+{
+	if (cl->hub.up)
+		down(cl);
+	cl->tally.hub_restores++;
+	cluster_note(cl, "hub restored from %zu to %llu", simstore_count(cl->hub.store), (unsigned long long)seq);
+	simstore_restore(cl->hub.store, seq);
+	agenda_add(&cl->agenda, cl->now_us + 50000, AGENDA_HUB_BOOT, 0, 0, NULL);
+}
+
+void simhub_push(struct cluster *cl, enum hub_event_type type, uint64_t conn, struct span bytes)
+{
+	struct simhub *h = &cl->hub;
+	if (!h->up)
+		return;
+	MEM_ROOM(h->inbox, h->inbox_count, h->inbox_cap);
+	struct simevent *s = &h->inbox[h->inbox_count++];
+	*s = (struct simevent){ .e = { .type = type, .conn = conn } };
+	s->bytes = mem_copy(bytes.data, bytes.len);
+	s->e.bytes = span_of(s->bytes, bytes.len);
+	wake(cl, cl->now_us + 20 + chance_below(&cl->chance, CHANCE_HUB, 200));
+}
+
+static void step(struct cluster *cl, struct hub_event *e)
+{
+	cl->tally.steps++;
+	e->now_ms = 1000000 + cl->now_us / 1000;
+	e->wall_ms = cluster_wall_ms(cl);
+	hub_core_step(cl->hub.core, e);
+}
+
+void simhub_turn(struct cluster *cl, uint64_t serial)
+{
+	struct simhub *h = &cl->hub;
+	if (!h->up || serial != h->turn_serial)
+		return;
+	h->turn_at_us = UINT64_MAX;
+	size_t take = 1 + (size_t)chance_below(&cl->chance, CHANCE_HUB, 16), done = 0;
+	for (; done < take && done < h->inbox_count && !h->dying; done++)
+		step(cl, &h->inbox[done].e);
+	for (size_t i = 0; i < done; i++)
+		free(h->inbox[i].bytes);
+	h->inbox_count -= done;
+	memmove(h->inbox, h->inbox + done, h->inbox_count * sizeof *h->inbox);
+	uint64_t now_ms = 1000000 + cl->now_us / 1000;
+	if (!h->dying && hub_core_deadline(h->core) <= now_ms)
+		step(cl, &(struct hub_event){ .type = HUB_TICK });
+	if (!h->dying)
+		hub_core_flush(h->core, now_ms, cluster_wall_ms(cl));
+	if (h->dying) {
+		die(cl);
+		return;
+	}
+	uint64_t due = hub_core_deadline(h->core);
+	if (h->inbox_count)
+		wake(cl, cl->now_us + 50);
+	else if (due != UINT64_MAX)
+		wake(cl, due <= now_ms ? cl->now_us + 500 : (due - 1000000) * 1000);
+}
+
+void simhub_finish(struct cluster *cl)
+{
+	hub_core_destroy(cl->hub.core);
+	forget_inbox(&cl->hub);
+	free(cl->hub.inbox);
+	if (cl->hub.store)
+		cl->hub.store->ops->destroy(cl->hub.store);
+}

@@ -1,0 +1,86 @@
+/* simnode: a device in the simulated world: a real engine core behind a world table in which every call may be preceded
+ * by a person's edit, may fail, and may be the last before a crash. */
+#ifndef SIM_SIMNODE_H
+#define SIM_SIMNODE_H
+#include "sim/cluster.h"
+#include "sim/simnet.h"
+
+struct nodeevent { /* in the inbox */
+	struct event e;
+	uint64_t conn;  /* link events: of this connection only */
+	char *category, *path;
+	uint8_t *bytes; /* texts are constants */
+};
+
+struct simscan {
+	char *category, *under;
+	size_t at;
+	bool failed;
+};
+
+struct leftover { /* a temporary file beside its target: bytes that were swapped out, judged after the commit */
+	struct simfile *target;
+	struct id item;
+	struct blob content;
+	uint8_t meta;
+	bool old;               /* of an earlier life */
+};
+
+struct simsent { /* waits for the turn's commit */
+	uint64_t conn;
+	bool text;
+	struct blob frame;
+};
+
+enum simdeath { DEATH_NONE, DEATH_KILL, DEATH_POWER, DEATH_LEDGER };
+
+struct simnode {
+	struct cluster *cl;
+	unsigned index;
+	char name[16];
+	struct id device;
+	uint8_t secret[SIGN_SECRET_LEN];
+	struct core *core;              /* NULL: not running */
+	enum simdeath dying;            /* decided, but the step has not returned yet: the world is deaf */
+	unsigned life;
+	bool asleep, partitioned, joined, stopped; /* stopped: a story keeps it off */
+	bool lose_answer;               /* a story: the next confirmation to it is lost with its link */
+	bool restored;                  /* its state came from a backup: it may lack versions it once sent */
+	struct simdisk disk;
+	struct simledger ledger, backup;
+	bool has_backup;
+	struct leftover *leftovers;
+	size_t leftover_count, leftover_cap;
+	struct nodeevent *inbox;
+	size_t inbox_count, inbox_cap;
+	struct simscan *scans;
+	size_t scan_count, scan_cap;
+	struct simsent *outgoing;
+	size_t outgoing_count, outgoing_cap;
+	uint64_t conn;                  /* 0: none */
+	uint64_t turn_at_us, turn_serial;
+	uint64_t mono_us;               /* added to virtual time */
+	int64_t wall_ms;                /* added to wall time */
+	uint64_t idle_turns, idle_since_us;
+	unsigned hints;                 /* on their way */
+	bool rescan;                    /* owed */
+	bool unseen;                    /* something changed without an event: only a scan can find it */
+};
+
+struct simnode *simnode_create(struct cluster *cl, unsigned index, const char *name);
+void simnode_destroy(struct simnode *n);
+void simnode_boot(struct simnode *n);
+void simnode_stop(struct simnode *n);                        /* SIGTERM: between turns, all committed */
+void simnode_crash(struct simnode *n, enum simdeath how);    /* between turns; boots again a little later */
+void simnode_push(struct simnode *n, const struct event *e, uint64_t conn);
+void simnode_turn(struct simnode *n, uint64_t serial);
+void simnode_wake(struct simnode *n, uint64_t at_us);        /* a turn at the latest then */
+void simnode_clock(struct simnode *n);                       /* core_clock with the device's idea of now */
+uint64_t simnode_now_ms(const struct simnode *n);
+int64_t simnode_wall_ms(const struct simnode *n);
+void simnode_rescan(struct simnode *n);                      /* the watcher lost events: everything is looked at again */
+void simnode_keep_backup(struct simnode *n);
+void simnode_restore_backup(struct simnode *n);              /* only when it is not running */
+void simnode_end_turn(struct simnode *n);                    /* commit and send, after a person's act on the core */
+struct id simnode_version(const struct simnode *n, const struct simimage *i); /* zero when absent */
+#endif

@@ -1,0 +1,32 @@
+/* story: a life from a script in plain words, one act a line, `#` begins a comment. Paths are CATEGORY/PATH of the one
+ * category "notes". Texts are in quotes; a file holds the text and a newline ("" is an empty file).
+ *
+ *   devices laptop desk phone        who there is; first line. They are off until they start
+ *   start NAME…      stop NAME…      (a process, cleanly)
+ *   cut NAME…        heal NAME…      (its network)
+ *   NAME writes PATH "text"          NAME appends PATH "text"       NAME touches PATH
+ *   NAME removes PATH                NAME renames PATH PATH         NAME makes PATH executable
+ *   NAME resolves PATH mine|theirs   NAME cannot resolve PATH mine|theirs
+ *   NAME restores PATH "text"        (the version that held it)
+ *   NAME pauses      NAME resumes    NAME accepts                   (that the hub went back, that much is deleted)
+ *   NAME is killed   NAME loses power
+ *   NAME is backed up                NAME is put back               (its state, not its files; it must be stopped)
+ *   NAME loses the next answer       (the hub takes its change; the confirmation is lost with the link)
+ *   hub is killed    hub is backed up    hub is put back
+ *   settle           wait SECONDS
+ *   expect NAME|all PATH "text"      expect NAME|all PATH absent    expect NAME|all PATH executable
+ *   expect conflict PATH             expect no conflicts            (on every running device)
+ *   expect equal                     (every invariant at rest)
+ *   expect log NUMBER                (entries in the hub's log)
+ *   expect NAME history PATH "text"  (it can be had again)
+ *   expect NAME refuses the hub      (the hub went back; nothing is applied or sent)
+ */
+#ifndef SIM_STORY_H
+#define SIM_STORY_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Plays the script. False: it cannot be read, or something was not as expected; `why` says what, with the line. */
+bool story_play(const char *script, uint64_t seed, bool trace, char *why, size_t cap);
+#endif

@@ -1,0 +1,59 @@
+/* witness: the observer who sees everything in the simulated world and forgets nothing. What every version holds, which
+ * item is which name, and which words ("tokens") a person gave up where. From that the judge tells a lost edit from a
+ * deliberate one.
+ *
+ * A token is a line "t" + 8 hex digits, written once in a life. */
+#ifndef SIM_WITNESS_H
+#define SIM_WITNESS_H
+#include "base/map.h"
+#include "engine/core/world.h"
+
+struct witness_version {
+	struct id version;
+	uint8_t meta;
+	struct blob content;
+	uint32_t *tokens; /* ascending */
+	size_t token_count;
+	bool accepted;    /* the hub took it once */
+};
+
+struct witness_item {
+	struct id item, main, device;
+	unsigned path; /* number of the name, see witness_path */
+	bool side;
+};
+
+struct witness {
+	struct map versions, items, paths, given_up, kept, accepted;
+	char **names; /* "category/path" by number */
+	size_t name_count, name_cap;
+	uint32_t tokens;
+};
+
+void witness_finish(struct witness *w);
+
+uint32_t witness_token(struct witness *w); /* a new one, from 1 */
+/* The tokens of a text, ascending, in new memory. */
+uint32_t *witness_tokens(struct span text, size_t *count);
+
+unsigned witness_path(struct witness *w, const char *category, const char *path);
+const char *witness_name(const struct witness *w, unsigned path);
+
+/* false: this id was seen with other bytes. */
+bool witness_saw_version(struct witness *w, const struct id *version, uint8_t meta, struct span content);
+const struct witness_version *witness_version(const struct witness *w, const struct id *version);
+void witness_saw_item(struct witness *w, const struct item_row *row);
+const struct witness_item *witness_item(const struct witness *w, const struct id *item);
+
+/* A person (or a power cut) on device `who` replaced `before` by `after` under this name: what is only in `before` is
+ * given up there. Gone: the file itself was removed. */
+void witness_replaced(struct witness *w, unsigned who, unsigned path, struct span before, struct span after, bool gone);
+void witness_gave_up(struct witness *w, unsigned who, unsigned path, const struct id *version);
+/* Token 0 asks whether the file itself was ever removed there. */
+bool witness_may_lose(const struct witness *w, unsigned who, unsigned path, uint32_t token);
+
+/* Tokens that were captured durably somewhere: they must never become unreachable. */
+void witness_captured(struct witness *w, const struct id *version);
+/* The same for those that the hub has taken. */
+void witness_accepted(struct witness *w, const struct id *version);
+#endif
