@@ -1,0 +1,247 @@
+/* The configuration, and the keys. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/io/config.h"
+#include "engine/io/keyring.h"
+
+static char dir[32], file[64], root[64], state[64];
+static const char *home_dirs[2] = { state, NULL };
+
+static void begin(void)
+{
+	strcpy(dir, "/tmp/syncline-config-XXXXXX");
+	cr_assert(mkdtemp(dir));
+	snprintf(file, sizeof file, "%s/config", dir);
+	snprintf(root, sizeof root, "%s/root", dir);
+	snprintf(state, sizeof state, "%s/state", dir);
+	mkdir(root, 0755);
+	mkdir(state, 0700);
+	setenv("HOME", dir, 1);
+}
+
+static void end(void)
+{
+	char command[128];
+	snprintf(command, sizeof command, "rm -rf %s", dir);
+	cr_assert(system(command) == 0);
+}
+
+TestSuite(io_config, .init = begin, .fini = end, .timeout = 20);
+
+static void write_config(const char *text)
+{
+	FILE *f = fopen(file, "w");
+	fputs(text, f);
+	fclose(f);
+}
+
+static const char *read_config(void)
+{
+	static char text[4096];
+	FILE *f = fopen(file, "r");
+	text[f ? fread(text, 1, sizeof text - 1, f) : 0] = 0;
+	if (f)
+		fclose(f);
+	return text;
+}
+
+static const char *refusal(const char *text)
+{
+	static char line[1024];
+	struct config c;
+	struct err e = { 0 };
+	write_config(text);
+	if (config_load(&c, file, home_dirs, &e)) {
+		config_finish(&c);
+		return "(fine)";
+	}
+	return err_line(&e, line, sizeof line);
+}
+
+Test(io_config, whole)
+{
+	struct config c;
+	struct err e = { 0 };
+	write_config("[device]\n\tname = laptop\n[hub]\n\turl = wss://sync.example.org/realtime\n[console]\n\ttheme = x\n"
+		     "[category \"notes\"]\n\tpath = ~/notes ; comment\n\tprofile = notes\n\tstrategy = ask\n\tignore = *.tmp\n\tignore = build/\n"
+		     "[category \"aliases\"]\n\tpath = ~\n\tinclude = .bash_aliases\n");
+	cr_assert(config_load(&c, file, home_dirs, &e), "%s %s", e.what, e.why);
+	cr_expect_str_eq(c.device_name, "laptop");
+	cr_expect_str_eq(c.hub_url, "wss://sync.example.org/realtime");
+	cr_assert_eq(c.category_count, 2);
+	const struct config_category *n = config_find(&c, "notes"), *a = config_find(&c, "aliases");
+	cr_assert(n && a);
+	char want[80];
+	snprintf(want, sizeof want, "%s/notes", dir);
+	cr_expect_str_eq(n->path, want);
+	cr_expect_eq(n->strategy, STRATEGY_ASK);
+	cr_expect_eq(n->ignore_count, 2);
+	cr_expect_str_eq(a->profile->name, "aliases", "a category named as a profile has it");
+	cr_expect_eq(a->strategy, STRATEGY_MERGE);
+	cr_expect_eq(config_setup(n).debounce_ms, 2000);
+	cr_expect(config_wanted(n, "todo.md", false));
+	cr_expect_not(config_wanted(n, "x.tmp", false));
+	cr_expect_not(config_wanted(n, "build", true));
+	cr_expect_not(config_wanted(n, "build/x", false));
+	cr_expect_not(config_wanted(n, ".todo.md.swp", false));
+	cr_expect_not(config_wanted(n, "todo.md~", false));
+	cr_expect_not(config_wanted(n, ".#todo.md", false));
+	cr_expect_not(config_wanted(n, "#todo.md#", false));
+	cr_expect_not(config_wanted(n, "sub/4913", false));
+	cr_expect_not(config_wanted(n, "sub/.git", true));
+	cr_expect_not(config_wanted(n, "sub/.git/config", false));
+	cr_expect_not(config_wanted(n, ".syncline-part-0", false));
+	cr_expect(config_wanted(a, ".bash_aliases", false));
+	cr_expect_not(config_wanted(a, "sub/.bash_aliases", false));
+	cr_expect_not(config_wanted(a, "sub", true), "only the folders needed");
+	config_finish(&c);
+}
+
+static bool includes(const char *pattern, const char *path, bool folder)
+{
+	struct config c;
+	char text[512];
+	struct err e = { 0 };
+	snprintf(text, sizeof text, "[category \"x\"]\n\tpath = %s\n\tinclude = \"%s\"\n", root, pattern);
+	write_config(text);
+	cr_assert(config_load(&c, file, home_dirs, &e), "%s %s", e.what, e.why);
+	bool is = config_wanted(&c.categories[0], path, folder);
+	config_finish(&c);
+	return is;
+}
+
+Test(io_config, includes)
+{
+	cr_expect(includes("a/b/*.md", "a", true));
+	cr_expect(includes("a/b/*.md", "a/b", true));
+	cr_expect_not(includes("a/b/*.md", "a/c", true));
+	cr_expect_not(includes("a/b/*.md", "b", true));
+	cr_expect(includes("a/b/*.md", "a/b/x.md", false));
+	cr_expect_not(includes("a/b/*.md", "a/b/x.txt", false));
+	cr_expect(includes(".config/app", ".config", true));
+	cr_expect(includes(".config/app", ".config/app/deep", true));
+	cr_expect(includes(".config/app", ".config/app/deep/file", false));
+	cr_expect_not(includes(".config/app", ".config/other", true));
+	cr_expect(includes("**/*.md", "any/where", true));
+	cr_expect(includes("**/*.md", "any/where/x.md", false));
+	cr_expect(includes("*.md", "x.md", false));
+	cr_expect_not(includes("*.md", "any/x.md", false));
+}
+
+Test(io_config, refusals)
+{
+	char text[512];
+	cr_expect(strstr(refusal("[device]\n\tname = a\n\tcolour = red\n"), "config:3: unknown key 'device.colour'"), "%s",
+		refusal("[device]\n\tname = a\n\tcolour = red\n"));
+	cr_expect(strstr(refusal("[category \"Bad Name\"]\n\tpath = /x\n"), ":2: a category's name"));
+	cr_expect(strstr(refusal("[category \"x\"]\n\tpath = relative\n"), "absolute"));
+	cr_expect(strstr(refusal("[category \"x\"]\n\tstrategy = luck\n"), "no strategy 'luck'"));
+	cr_expect(strstr(refusal("[category \"x\"]\n\tprofile = none\n"), "no profile 'none'"));
+	cr_expect(strstr(refusal("[category \"x\"]\n\tprofile = notes\n"), "no path"));
+	cr_expect(strstr(refusal("[include]\n\tpath = /etc/passwd\n"), "include"));
+	snprintf(text, sizeof text, "[category \"x\"]\n\tpath = %s\n", dir);
+	cr_expect(strstr(refusal(text), "syncline's own files"));
+	snprintf(text, sizeof text, "[category \"x\"]\n\tpath = %s\n\tinclude = notes\n", dir);
+	cr_expect_str_eq(refusal(text), "(fine)");
+	snprintf(text, sizeof text, "[category \"x\"]\n\tpath = %s/deeper\n", state);
+	cr_expect(strstr(refusal(text), "syncline's own files"));
+	snprintf(text, sizeof text, "[category \"x\"]\n\tpath = %s\n[category \"y\"]\n\tpath = %s/sub\n", root, root);
+	cr_expect(strstr(refusal(text), "overlaps with category x"));
+	snprintf(text, sizeof text, "[category \"x\"]\n\tpath = %s\n\tignore = sub/\n[category \"y\"]\n\tpath = %s/sub\n", root, root);
+	cr_expect_str_eq(refusal(text), "(fine)");
+	snprintf(text, sizeof text, "[category \"x\"]\n\tpath = %s\n\tinclude = a\n[category \"y\"]\n\tpath = %s\n\tinclude = b\n", root, root);
+	cr_expect_str_eq(refusal(text), "(fine)");
+	snprintf(text, sizeof text, "[category \"x\"]\n\tpath = %s\n\tinclude = a\n[category \"y\"]\n\tpath = %s\n\tinclude = a\n", root, root);
+	cr_expect(strstr(refusal(text), "overlaps"));
+}
+
+Test(io_config, missing_file_is_empty)
+{
+	struct config c;
+	struct err e = { 0 };
+	unlink(file);
+	cr_assert(config_load(&c, file, home_dirs, &e));
+	cr_expect_eq(c.category_count, 0);
+	cr_expect(c.device_name[0]);
+	config_finish(&c);
+}
+
+Test(io_config, edits_keep_comments)
+{
+	struct config c;
+	struct err e = { 0 };
+	char path[128];
+	write_config("# mine\n[device]\n\tname = a ; me\n");
+	cr_assert(config_add(file, home_dirs, "notes", root, "notes", "ask", &e), "%s %s", e.what, e.why);
+	cr_expect(strstr(read_config(), "# mine") && strstr(read_config(), "; me"));
+	cr_expect(strstr(read_config(), "path = ~/root"), "%s", read_config());
+	snprintf(path, sizeof path, "%s/.aliases", dir);
+	fclose(fopen(path, "w"));
+	cr_assert(config_add(file, home_dirs, "aliases", path, NULL, NULL, &e), "%s %s", e.what, e.why);
+	snprintf(path, sizeof path, "%s/.more", dir);
+	fclose(fopen(path, "w"));
+	cr_assert(config_add(file, home_dirs, "aliases", path, NULL, NULL, &e), "%s %s", e.what, e.why);
+	cr_assert(config_load(&c, file, home_dirs, &e), "%s %s", e.what, e.why);
+	cr_assert_eq(c.category_count, 2);
+	cr_expect_eq(config_find(&c, "aliases")->include_count, 2);
+	cr_expect_eq(config_find(&c, "notes")->strategy, STRATEGY_ASK);
+	config_finish(&c);
+	cr_expect_not(config_add(file, home_dirs, "notes", root, NULL, NULL, &e), "there already");
+	cr_expect_not(config_add(file, home_dirs, "other", "/no/such/place", NULL, NULL, &e));
+	cr_expect_not(config_add(file, home_dirs, "other", root, "nonsense", NULL, &e));
+	cr_expect_not(strstr(read_config(), "nonsense"), "nothing is written that cannot be read");
+	cr_expect_not(config_add(file, home_dirs, "all", state, NULL, NULL, &e));
+	snprintf(path, sizeof path, "%s/new/", dir);
+	cr_expect(config_add(file, home_dirs, "fresh", path, NULL, NULL, &e), "%s %s", e.what, e.why);
+	cr_expect(config_remove(file, "notes", &e));
+	cr_expect_not(config_remove(file, "notes", &e));
+	cr_expect(config_set(file, "hub.url", "ws://127.0.0.1:1/realtime", &e));
+	cr_assert(config_load(&c, file, home_dirs, &e));
+	cr_expect_not(config_find(&c, "notes"));
+	cr_expect_str_eq(c.hub_url, "ws://127.0.0.1:1/realtime");
+	config_finish(&c);
+}
+
+Test(io_config, keyring)
+{
+	struct keyring k, again;
+	struct err e = { 0 };
+	char path[80], text[KEYRING_RECOVERY_MAX];
+	uint8_t key[KEY_LEN], number;
+	struct stat st;
+	snprintf(path, sizeof path, "%s/keys", state);
+	cr_assert(keyring_open(&k, path, &e), "%s %s", e.what, e.why);
+	cr_expect(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600);
+	cr_expect_not(k.joined || k.has_account_key);
+	cr_expect_not(keyring_export(&k, text, &e));
+	keyring_make_account_key(&k);
+	k.joined = true;
+	k.hub.b[3] = 7;
+	strcpy(k.account, "me");
+	strcpy(k.url, "wss://x/realtime");
+	k.has_pin = true;
+	k.pin[31] = 9;
+	cr_assert(keyring_save(&k, path, &e));
+	cr_assert(keyring_open(&again, path, &e), "%s %s", e.what, e.why);
+	cr_expect(memcmp(&k, &again, sizeof k) == 0);
+	cr_assert(keyring_export(&k, text, &e));
+	cr_expect(keyring_import(text, key, &number, &e));
+	cr_expect(memcmp(key, k.account_key, KEY_LEN) == 0 && number == k.key_number);
+	text[20] = text[20] == 'A' ? 'B' : 'A';
+	cr_expect_not(keyring_import(text, key, &number, &e));
+	cr_expect_not(keyring_import("syncline-key-1.", key, &number, &e));
+	cr_expect_not(keyring_import("rubbish", key, &number, &e));
+	chmod(path, 0640);
+	cr_expect_not(keyring_open(&again, path, &e), "others may read it");
+	chmod(path, 0600);
+	FILE *f = fopen(path, "w");
+	fputs("{\"format\":1,\"secret\":\"AAAA\"}", f);
+	fclose(f);
+	cr_expect_not(keyring_open(&again, path, &e));
+	cr_expect(strstr(e.why, "damaged"));
+}

@@ -1,0 +1,706 @@
+/* Looking at real files and replacing them: nothing of a person is ever lost, nothing outside the root is touched. */
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "engine/core/limits.h"
+#include "engine/io/files.h"
+#include "sys/clock.h"
+
+static char dir[48];
+static struct files *files;
+static char stored[64][80]; /* contents that count as known */
+static size_t stored_count;
+static char found[8][80];
+static size_t found_count;
+
+static struct id version_of(void *ctx, uint8_t meta, struct span content)
+{
+	struct span parts[2] = { span_of(&meta, 1), content };
+	(void)ctx;
+	return hash_plain("test", parts, 2);
+}
+
+static struct id version(const char *text)
+{
+	return version_of(NULL, 0, span_text(text));
+}
+
+static bool known(void *ctx, const struct id *v)
+{
+	(void)ctx;
+	for (size_t i = 0; i < stored_count; i++) {
+		struct id is = version(stored[i]);
+		if (id_equal(v, &is))
+			return true;
+	}
+	return false;
+}
+
+static void store(const char *text)
+{
+	snprintf(stored[stored_count++], 80, "%s", text);
+}
+
+static void on_found(void *ctx, const struct files_found *f)
+{
+	(void)ctx;
+	snprintf(found[found_count++], 80, "%.*s", (int)f->content.len, (const char *)f->content.data);
+	store(found[found_count - 1]);
+}
+
+static void put(const char *name, const char *text)
+{
+	char path[200];
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	FILE *f = fopen(path, "w");
+	cr_assert(f, "%s", path);
+	fputs(text, f);
+	fclose(f);
+}
+
+static const char *get(const char *name)
+{
+	static char text[200];
+	char path[200];
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	FILE *f = fopen(path, "r");
+	if (!f)
+		return "(none)";
+	text[fread(text, 1, sizeof text - 1, f)] = 0;
+	fclose(f);
+	return text;
+}
+
+static mode_t mode(const char *name)
+{
+	char path[200];
+	struct stat st;
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	return lstat(path, &st) ? 0 : st.st_mode & 07777;
+}
+
+static size_t temps(const char *folder)
+{
+	char path[200];
+	snprintf(path, sizeof path, "%s/%s", dir, folder);
+	DIR *d = opendir(path);
+	size_t n = 0;
+	for (struct dirent *e; d && (e = readdir(d));)
+		n += strncmp(e->d_name, ".syncline-", 10) == 0;
+	if (d)
+		closedir(d);
+	return n;
+}
+
+static void begin(void)
+{
+	static const struct files_hooks hooks = { NULL, version_of, known, on_found };
+	struct err e;
+	umask(022);
+	strcpy(dir, "/tmp/syncline-files-XXXXXX");
+	cr_assert(mkdtemp(dir));
+	files = files_create(&hooks);
+	cr_assert(files_add_root(files, "notes", dir, NULL, &e));
+}
+
+static void end(void)
+{
+	char command[128];
+	files_destroy(files);
+	snprintf(command, sizeof command, "chmod -R u+rwx %s; rm -rf %s", dir, dir);
+	cr_assert(system(command) == 0);
+}
+
+TestSuite(io_files, .init = begin, .fini = end, .timeout = 20);
+
+static bool same_stat(const struct file_stat *a, const struct file_stat *b)
+{
+	return a->size == b->size && a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns && a->inode == b->inode && a->meta == b->meta;
+}
+
+static enum look look(const char *path, struct file_stat *stat)
+{
+	struct file_ref ref = { "notes", path };
+	struct file_stat unused;
+	return files_look(files, &ref, stat ? stat : &unused);
+}
+
+/* Place `text` (NULL removes) where `expected` stands (NULL: nothing does), as the core would. */
+static struct place plan(const char *path, const char *text, const char *expected)
+{
+	struct place p = { .file = { "notes", path }, .item = hash_plain("item", (struct span[]){ span_text(path) }, 1),
+		.mtime_ms = 1700000000123 };
+	if (text) {
+		p.content = span_text(text);
+		p.version = version(text);
+	}
+	p.expect_absent = !expected;
+	if (expected) {
+		cr_assert_eq(look(path, &p.expect_stat), LOOK_FILE);
+		p.expect_version = version_of(NULL, p.expect_stat.meta, span_text(expected));
+	}
+	return p;
+}
+
+static enum place_result place(const struct place *p)
+{
+	struct file_stat after, now;
+	enum place_result r = files_place(files, p, &after);
+	if (r == PLACE_DONE && !id_zero(&p->version)) {
+		cr_assert_eq(look(p->file.path, &now), LOOK_FILE);
+		cr_expect(same_stat(&after, &now), "the answer is the new file's stat");
+	}
+	return r;
+}
+
+static void tidy(void)
+{
+	for (int i = 0; i < 100 && files_tidy(files); i++)
+		usleep(20000);
+}
+
+Test(io_files, look_and_take)
+{
+	struct file_stat stat, again;
+	struct blob content;
+	struct file_ref ref = { "notes", "a" };
+	cr_expect_eq(look("a", NULL), LOOK_ABSENT);
+	cr_expect_eq(look("no/such/folder", NULL), LOOK_ABSENT);
+	put("a", "hello");
+	cr_expect_eq(files_take(files, &ref, &stat, &content), LOOK_FILE);
+	cr_expect(content.len == 5 && memcmp(content.data, "hello", 5) == 0);
+	cr_expect_eq(look("a", &again), LOOK_FILE);
+	cr_expect(same_stat(&stat, &again));
+	blob_finish(&content);
+	put("empty", "");
+	ref.path = "empty";
+	cr_expect_eq(files_take(files, &ref, &stat, &content), LOOK_FILE);
+	cr_expect_eq(content.len, 0);
+	blob_finish(&content);
+	cr_expect_eq(look("a/below", NULL), LOOK_ABSENT, "a file is no folder");
+	cr_expect_eq(look("../etc/passwd", NULL), LOOK_ERROR);
+}
+
+Test(io_files, meta)
+{
+	struct file_stat stat;
+	char path[128];
+	put("x", "1");
+	snprintf(path, sizeof path, "%s/x", dir);
+	chmod(path, 0755);
+	look("x", &stat);
+	cr_expect_eq(stat.meta, META_EXEC);
+	chmod(path, 0600);
+	look("x", &stat);
+	cr_expect_eq(stat.meta, META_PRIVATE);
+	chmod(path, 0700);
+	look("x", &stat);
+	cr_expect_eq(stat.meta, META_PRIVATE | META_EXEC);
+}
+
+Test(io_files, special_files_are_never_opened)
+{
+	char path[128];
+	struct file_ref ref = { "notes", "pipe" };
+	struct file_stat stat;
+	struct blob content;
+	snprintf(path, sizeof path, "%s/pipe", dir);
+	cr_assert_eq(mkfifo(path, 0644), 0);
+	cr_expect_eq(files_take(files, &ref, &stat, &content), LOOK_OTHER);
+	snprintf(path, sizeof path, "%s/folder", dir);
+	mkdir(path, 0755);
+	cr_expect_eq(look("folder", NULL), LOOK_OTHER);
+	struct place p = plan("pipe", "x", NULL);
+	cr_expect_eq(place(&p), PLACE_BLOCKED);
+	p = plan("folder", "x", NULL);
+	cr_expect_eq(place(&p), PLACE_BLOCKED);
+	p = plan("pipe/below", "x", NULL);
+	cr_expect_eq(place(&p), PLACE_BLOCKED);
+}
+
+Test(io_files, too_large)
+{
+	char path[128];
+	snprintf(path, sizeof path, "%s/large", dir);
+	put("large", "");
+	cr_assert_eq(truncate(path, (off_t)LIMIT_ITEM_BYTES + 1), 0);
+	cr_expect_eq(look("large", NULL), LOOK_TOO_LARGE);
+}
+
+static void links(unsigned poor)
+{
+	char path[128], out[128];
+	struct blob content;
+	struct file_stat stat;
+	files_seam(files, NULL, NULL, poor);
+	snprintf(path, sizeof path, "%s/way", dir);
+	cr_assert_eq(symlink("/tmp", path), 0);
+	snprintf(out, sizeof out, "/tmp/syncline-escape-%d", getpid());
+	unlink(out);
+	char name[64];
+	snprintf(name, sizeof name, "way/syncline-escape-%d", getpid());
+	struct place p = plan(name, "x", NULL);
+	cr_expect_eq(place(&p), PLACE_BLOCKED);
+	cr_expect_neq(access(out, F_OK), 0);
+	cr_expect_eq(look(name, NULL), LOOK_ABSENT);
+	cr_expect_eq(look("way", &stat), LOOK_FILE);
+	cr_expect_eq(stat.meta, META_LINK);
+	struct file_ref ref = { "notes", "way" };
+	cr_expect_eq(files_take(files, &ref, &stat, &content), LOOK_FILE);
+	cr_expect(content.len == 4 && memcmp(content.data, "/tmp", 4) == 0, "a link is its target, not followed");
+	blob_finish(&content);
+}
+
+Test(io_files, links_are_not_followed)
+{
+	links(0);
+}
+
+Test(io_files, links_are_not_followed_without_openat2)
+{
+	links(FILES_NO_OPENAT2);
+}
+
+static enum place_result place_link(const char *path, const char *target)
+{
+	struct place p = plan(path, target, NULL);
+	p.meta = META_LINK;
+	p.version = version_of(NULL, META_LINK, span_text(target));
+	return place(&p);
+}
+
+Test(io_files, links_are_placed_as_data_and_only_inside)
+{
+	char path[128], target[64];
+	cr_expect_eq(place_link("a/b/link", "../c/file"), PLACE_DONE);
+	snprintf(path, sizeof path, "%s/a/b/link", dir);
+	ssize_t len = readlink(path, target, sizeof target);
+	cr_expect(len == 9 && memcmp(target, "../c/file", 9) == 0);
+	cr_expect_eq(place_link("a/b/2", "../../top"), PLACE_DONE);
+	cr_expect_eq(place_link("a/b/3", "../../../out"), PLACE_BLOCKED);
+	cr_expect_eq(place_link("4", ".."), PLACE_BLOCKED);
+	cr_expect_eq(place_link("5", "/etc/passwd"), PLACE_BLOCKED);
+	cr_expect_eq(place_link("6", "a/../../out"), PLACE_BLOCKED);
+	cr_expect_eq(place_link("7", "../x"), PLACE_BLOCKED);
+}
+
+static void create_replace_remove(unsigned poor)
+{
+	files_seam(files, NULL, NULL, poor);
+	struct place p = plan("sub/dir/a", "one", NULL);
+	struct stat st;
+	char path[128];
+	cr_expect_eq(place(&p), PLACE_DONE);
+	cr_expect_str_eq(get("sub/dir/a"), "one");
+	snprintf(path, sizeof path, "%s/sub/dir/a", dir);
+	stat(path, &st);
+	cr_expect(st.st_mtim.tv_sec == 1700000000 && st.st_mtim.tv_nsec == 123000000);
+	cr_expect_eq(place(&p), PLACE_CHANGED, "it is there already");
+	store("one");
+	p = plan("sub/dir/a", "two", "one");
+	cr_expect_eq(place(&p), PLACE_DONE);
+	cr_expect_str_eq(get("sub/dir/a"), "two");
+	tidy();
+	cr_expect_eq(temps("sub/dir"), 0);
+	cr_expect_eq(found_count, 0);
+	store("two");
+	p = plan("sub/dir/a", NULL, "two");
+	cr_expect_eq(place(&p), PLACE_DONE);
+	tidy();
+	cr_expect_eq(look("sub/dir/a", NULL), LOOK_ABSENT);
+	snprintf(path, sizeof path, "%s/sub", dir);
+	cr_expect_neq(access(path, F_OK), 0, "emptied folders go");
+	cr_expect_eq(access(dir, F_OK), 0, "but never the root");
+	cr_expect_eq(files_waiting(files), 0);
+}
+
+Test(io_files, create_replace_remove)
+{
+	create_replace_remove(0);
+}
+
+Test(io_files, create_replace_remove_poor)
+{
+	create_replace_remove(FILES_NO_TMPFILE | FILES_NO_OPENAT2);
+	create_replace_remove(FILES_NO_EXCHANGE);
+	create_replace_remove(FILES_NO_EXCHANGE | FILES_NO_LINK | FILES_NO_TMPFILE);
+}
+
+Test(io_files, remove_prunes_only_empty_folders)
+{
+	struct place p = plan("a/b/one", "1", NULL);
+	place(&p);
+	p = plan("a/two", "2", NULL);
+	place(&p);
+	store("1");
+	p = plan("a/b/one", NULL, "1");
+	cr_expect_eq(place(&p), PLACE_DONE);
+	tidy();
+	cr_expect_str_eq(get("a/two"), "2");
+	cr_expect_eq(look("a/b", NULL), LOOK_ABSENT);
+}
+
+Test(io_files, modes)
+{
+	char path[128];
+	struct place p = plan("script", "#!", NULL);
+	p.meta = META_EXEC;
+	cr_expect_eq(place(&p), PLACE_DONE);
+	cr_expect_eq(mode("script"), 0755);
+	p = plan("secret", "s", NULL);
+	p.meta = META_PRIVATE;
+	cr_expect_eq(place(&p), PLACE_DONE);
+	cr_expect_eq(mode("secret"), 0600);
+	put("group", "old");
+	snprintf(path, sizeof path, "%s/group", dir);
+	chmod(path, 0664);
+	store("old");
+	p = plan("group", "new", "old");
+	cr_expect_eq(place(&p), PLACE_DONE);
+	cr_expect_eq(mode("group"), 0664, "other permissions stay");
+	store("new");
+	p = plan("group", "newer", "new");
+	p.meta = META_EXEC;
+	cr_expect_eq(place(&p), PLACE_DONE);
+	cr_expect_eq(mode("group"), 0775);
+	chmod(path, 04755);
+	store("newer");
+	p = plan("group", "safe", "newer");
+	p.expect_version = version_of(NULL, META_EXEC, span_text("newer"));
+	p.meta = META_EXEC;
+	cr_expect_eq(place(&p), PLACE_DONE);
+	cr_expect_eq(mode("group"), 0755, "never setuid");
+}
+
+/* What a person does at the worst moment */
+
+static const char *foreign_at, *foreign_name, *foreign_text;
+static int foreign_how; /* 0 write in place, 1 rename over, 2 delete, 3 rename over (once more at swap-back) */
+
+static void foreign(void *ctx, const char *point)
+{
+	char temp[200], path[200];
+	(void)ctx;
+	if (foreign_how == 3 && strcmp(point, "swap-back") == 0) {
+		put("their-temp", "third");
+		snprintf(temp, sizeof temp, "%s/their-temp", dir);
+		snprintf(path, sizeof path, "%s/%s", dir, foreign_name);
+		rename(temp, path);
+	}
+	if (!foreign_at || strcmp(point, foreign_at) != 0)
+		return;
+	foreign_at = NULL;
+	snprintf(path, sizeof path, "%s/%s", dir, foreign_name);
+	if (foreign_how == 2) {
+		unlink(path);
+	} else if (foreign_how == 0) {
+		put(foreign_name, foreign_text);
+	} else {
+		put("their-temp", foreign_text);
+		snprintf(temp, sizeof temp, "%s/their-temp", dir);
+		rename(temp, path);
+	}
+}
+
+static void race(const char *at, int how, unsigned poor)
+{
+	foreign_at = at;
+	foreign_name = "a";
+	foreign_text = "mine";
+	foreign_how = how;
+	files_seam(files, foreign, NULL, poor);
+}
+
+Test(io_files, an_edit_before_the_exchange_stays)
+{
+	static const unsigned poors[] = { 0, FILES_NO_EXCHANGE, FILES_NO_EXCHANGE | FILES_NO_LINK };
+	store("old");
+	for (int how = 0; how < 2; how++)
+		for (size_t i = 0; i < 3; i++) {
+			put("a", "old");
+			struct place p = plan("a", "new", "old");
+			race("checked", how, poors[i]);
+			cr_expect_eq(place(&p), PLACE_CHANGED);
+			cr_expect_str_eq(get("a"), "mine");
+			tidy();
+			cr_expect_eq(temps(""), 0, "how %d, poor %u", how, poors[i]);
+			cr_expect_eq(found_count, 0);
+		}
+}
+
+Test(io_files, a_delete_before_the_exchange_stays)
+{
+	store("old");
+	put("a", "old");
+	struct place p = plan("a", "new", "old");
+	race("checked", 2, 0);
+	cr_expect_eq(place(&p), PLACE_CHANGED);
+	cr_expect_eq(look("a", NULL), LOOK_ABSENT);
+	cr_expect_eq(temps(""), 0);
+}
+
+Test(io_files, an_edit_of_the_new_file_is_not_hidden)
+{
+	struct file_stat after, now;
+	store("old");
+	put("a", "old");
+	struct place p = plan("a", "new", "old");
+	race("swapped", 0, 0);
+	cr_expect_eq(files_place(files, &p, &after), PLACE_DONE);
+	cr_expect_str_eq(get("a"), "mine");
+	look("a", &now);
+	cr_expect_not(same_stat(&after, &now), "the next look sees that it changed");
+}
+
+Test(io_files, three_versions_in_one_race)
+{
+	/* An edit before the exchange, and another one by rename before it is undone. */
+	store("old");
+	put("a", "old");
+	struct place p = plan("a", "new", "old");
+	race("checked", 3, 0);
+	cr_expect_eq(place(&p), PLACE_CHANGED);
+	cr_expect_str_eq(get("a"), "third", "the newest keeps the name");
+	tidy();
+	cr_expect_eq(found_count, 1);
+	cr_expect_str_eq(found[0], "mine", "and the other one is not lost");
+	cr_expect_eq(temps(""), 0);
+}
+
+Test(io_files, an_edit_before_the_removal_stays)
+{
+	store("old");
+	for (int how = 0; how < 2; how++) {
+		put("a", "old");
+		struct place p = plan("a", NULL, "old");
+		race("checked", how, 0);
+		cr_expect_eq(place(&p), PLACE_CHANGED);
+		cr_expect_str_eq(get("a"), "mine");
+		cr_expect_eq(temps(""), 0);
+	}
+}
+
+Test(io_files, a_file_made_before_the_creation_stays)
+{
+	struct place p = plan("a", "new", NULL);
+	race("checked", 0, 0);
+	cr_expect_eq(place(&p), PLACE_CHANGED);
+	cr_expect_str_eq(get("a"), "mine");
+	cr_expect_eq(temps(""), 0);
+}
+
+Test(io_files, a_writer_of_the_old_file_is_waited_for)
+{
+	char path[128];
+	store("old");
+	put("a", "old");
+	snprintf(path, sizeof path, "%s/a", dir);
+	int writer = open(path, O_WRONLY | O_APPEND);
+	struct place p = plan("a", "new", "old");
+	cr_expect_eq(place(&p), PLACE_DONE);
+	files_tidy(files);
+	cr_expect_eq(temps(""), 1, "it is open for writing");
+	cr_assert_eq(write(writer, " and more", 9), 9);
+	files_tidy(files);
+	cr_expect_eq(found_count, 0);
+	close(writer);
+	tidy();
+	cr_expect_eq(found_count, 1);
+	cr_expect_str_eq(found[0], "old and more");
+	cr_expect_eq(temps(""), 0, "it went once it was stored");
+}
+
+Test(io_files, bytes_that_are_not_stored_are_kept)
+{
+	put("a", "old"); /* and never stored */
+	struct place p = plan("a", "new", "old");
+	cr_expect_eq(place(&p), PLACE_DONE);
+	found_count = 0;
+	files_tidy(files);
+	cr_expect_eq(found_count, 1, "offered");
+	cr_expect_eq(temps(""), 1, "and there until known");
+	tidy();
+	cr_expect_eq(temps(""), 0);
+}
+
+/* Leftovers of a crash */
+
+static void leftover(const char *text, const char *says, char name[128])
+{
+	char item_hex[ID_HEX], version_hex[ID_HEX];
+	struct id item = version("item"), v = version(says);
+	snprintf(name, 128, ".syncline-%s-%s", id_hex(&item, item_hex), id_hex(&v, version_hex));
+	put(name, text);
+	files_leftover(files, "notes", "", name);
+}
+
+Test(io_files, leftovers_are_judged_by_their_bytes)
+{
+	char name[128];
+	leftover("complete", "complete", name);
+	tidy();
+	cr_expect_str_eq(get(name), "(none)", "ours, never placed");
+	store("known");
+	leftover("known", "other", name);
+	tidy();
+	cr_expect_str_eq(get(name), "(none)", "swapped out and stored");
+	cr_expect_eq(found_count, 0);
+	leftover("an edit", "other", name);
+	tidy();
+	cr_expect_eq(found_count, 1);
+	cr_expect_str_eq(found[0], "an edit");
+	cr_expect_str_eq(get(name), "(none)");
+	put(".syncline-note", "somebody else's name");
+	files_leftover(files, "notes", "", ".syncline-note");
+	tidy();
+	cr_expect_str_eq(get(".syncline-note"), "somebody else's name");
+}
+
+Test(io_files, a_leftover_does_not_block_a_place)
+{
+	char name[128];
+	put("a", "old");
+	store("old");
+	struct place p = plan("a", "new", "old");
+	p.item = version("item");
+	leftover("an edit", "new", name);
+	cr_expect_eq(place(&p), PLACE_DONE);
+	tidy();
+	cr_expect_str_eq(get("a"), "new");
+	cr_expect_eq(found_count, 1);
+	cr_expect_eq(temps(""), 0);
+}
+
+/* Batches */
+
+Test(io_files, staged)
+{
+	struct place all[40];
+	char names[40][32];
+	struct file_stat after;
+	store("old");
+	for (int i = 0; i < 40; i++) {
+		snprintf(names[i], sizeof names[i], "d%d/f%d", i % 4, i);
+		if (i % 2) {
+			char folder[128];
+			snprintf(folder, sizeof folder, "%s/d%d", dir, i % 4);
+			mkdir(folder, 0755);
+			put(names[i], "old");
+		}
+		all[i] = plan(names[i], "new", i % 2 ? "old" : NULL);
+		cr_expect(files_stage(files, &all[i]));
+	}
+	cr_expect(files_stage_sync(files));
+	for (int i = 0; i < 40; i++)
+		cr_expect_eq(files_place(files, &all[i], &after), PLACE_DONE);
+	cr_expect(files_sync_names(files));
+	for (int i = 0; i < 40; i++)
+		cr_expect_str_eq(get(names[i]), "new");
+	tidy();
+	for (int i = 0; i < 4; i++) {
+		char folder[16];
+		snprintf(folder, sizeof folder, "d%d", i);
+		cr_expect_eq(temps(folder), 0);
+	}
+}
+
+Test(io_files, staged_but_changed_meanwhile)
+{
+	struct file_stat after;
+	store("old");
+	put("a", "old");
+	struct place p = plan("a", "new", "old"), q = plan("b", "new", NULL);
+	cr_expect(files_stage(files, &p));
+	cr_expect(files_stage(files, &q));
+	cr_expect(files_stage_sync(files));
+	put("a", "mine!");
+	put("b", "mine too");
+	cr_expect_eq(files_place(files, &p, &after), PLACE_CHANGED);
+	cr_expect_eq(files_place(files, &q, &after), PLACE_CHANGED);
+	cr_expect_str_eq(get("a"), "mine!");
+	cr_expect_str_eq(get("b"), "mine too");
+}
+
+Test(io_files, staged_removals)
+{
+	struct file_stat after;
+	store("old");
+	put("a", "old");
+	struct place p = plan("a", NULL, "old");
+	cr_expect(files_stage(files, &p));
+	cr_expect(files_stage_sync(files));
+	cr_expect_eq(files_place(files, &p, &after), PLACE_DONE);
+	cr_expect(files_sync_names(files));
+	cr_expect_eq(look("a", NULL), LOOK_ABSENT);
+}
+
+/* The root */
+
+Test(io_files, a_root_that_is_gone_or_another_says_nothing)
+{
+	char away[80], pin[64], why[160];
+	snprintf(away, sizeof away, "%s.away", dir);
+	put("a", "text");
+	cr_assert(files_root_pin(files, "notes", pin));
+	rename(dir, away);
+	cr_expect_eq(look("a", NULL), LOOK_ROOT_GONE);
+	cr_expect_eq(look("b", NULL), LOOK_ROOT_GONE);
+	mkdir(dir, 0755);
+	cr_expect_eq(look("a", NULL), LOOK_ROOT_GONE, "an empty folder in its place is not it");
+	cr_expect_not(files_root_there(files, "notes", why));
+	cr_expect(why[0]);
+	cr_assert(files_add_root(files, "notes", dir, pin, NULL));
+	cr_expect_eq(look("a", NULL), LOOK_ROOT_GONE, "nor after a restart");
+	rmdir(dir);
+	rename(away, dir);
+	cr_expect_eq(look("a", NULL), LOOK_FILE);
+}
+
+Test(io_files, a_linked_root_is_resolved)
+{
+	char link[80];
+	snprintf(link, sizeof link, "%s.link", dir);
+	cr_assert_eq(symlink(dir, link), 0);
+	cr_assert(files_add_root(files, "notes", link, NULL, NULL));
+	struct place p = plan("a", "x", NULL);
+	cr_expect_eq(place(&p), PLACE_DONE);
+	cr_expect_str_eq(files_root_path(files, "notes"), dir);
+	unlink(link);
+}
+
+Test(io_files, a_denied_folder_changes_nothing)
+{
+	char path[128];
+	if (geteuid() == 0 && (setegid(65534) || seteuid(0)))
+		cr_skip_test("cannot become an ordinary user");
+	snprintf(path, sizeof path, "%s/locked", dir);
+	mkdir(path, 0755);
+	put("locked/a", "old");
+	store("old");
+	struct place p = plan("locked/a", "new", "old"), q = plan("locked/b", "new", NULL);
+	chmod(path, 0555);
+	uid_t was = geteuid();
+	if (was == 0) {
+		cr_assert_eq(chown(dir, 65534, 65534), 0);
+		cr_assert_eq(chown(path, 65534, 65534), 0);
+		cr_assert_eq(seteuid(65534), 0);
+	}
+	cr_expect_eq(place(&p), PLACE_DENIED);
+	cr_expect_eq(place(&q), PLACE_DENIED);
+	chmod(path, 0000);
+	cr_expect_eq(look("locked/a", NULL), LOOK_ERROR, "never an absence");
+	if (was == 0)
+		cr_assert_eq(seteuid(0), 0);
+	chmod(path, 0755);
+	cr_expect_str_eq(get("locked/a"), "old");
+	cr_expect_eq(temps("locked"), 0);
+}

@@ -1,0 +1,549 @@
+/* The ledger and the version store: what was committed is there again, whatever happened in between. */
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <git2.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "engine/io/ledger_sqlite.h"
+#include "engine/io/versions_git.h"
+
+static char dir[48];
+static struct ledger *ledger;
+static struct versions *versions;
+static struct id damaged[8];
+static size_t damaged_count;
+static char trouble[700];
+
+static struct id version_of(void *ctx, uint8_t meta, struct span content)
+{
+	struct span parts[2] = { span_of(&meta, 1), content };
+	(void)ctx;
+	return hash_plain("test", parts, 2);
+}
+
+static struct id number(const char *what, uint64_t n)
+{
+	struct span part = span_of(&n, sizeof n);
+	return hash_plain(what, &part, 1);
+}
+
+static void on_damaged(void *ctx, const struct id *version, const char *why)
+{
+	(void)ctx;
+	(void)why;
+	damaged[damaged_count++ % 8] = *version;
+}
+
+static void on_trouble(void *ctx, const struct err *e)
+{
+	(void)ctx;
+	snprintf(trouble, sizeof trouble, "%s: %s", e->what, e->why);
+}
+
+static void open_all(void)
+{
+	struct err e = { 0 };
+	const struct versions_hooks hooks = { .device_name = "laptop", .device = number("device", 0), .damaged = on_damaged,
+		.version_of = version_of, .trouble = on_trouble };
+	ledger = ledger_open(dir, &e);
+	cr_assert(ledger, "%s: %s", e.what, e.why);
+	versions = versions_open(dir, ledger, &hooks, &e);
+	cr_assert(versions, "%s: %s", e.what, e.why);
+}
+
+static void close_all(void)
+{
+	versions_close(versions);
+	ledger_close(ledger);
+	versions = NULL;
+	ledger = NULL;
+}
+
+static void begin(void)
+{
+	strcpy(dir, "/tmp/syncline-ledger-XXXXXX");
+	cr_assert(mkdtemp(dir));
+	open_all();
+}
+
+static void end(void)
+{
+	char command[128];
+	close_all();
+	snprintf(command, sizeof command, "rm -rf %s", dir);
+	cr_assert(system(command) == 0);
+}
+
+TestSuite(io_ledger, .init = begin, .fini = end, .timeout = 60);
+
+static bool commit(void)
+{
+	struct err e;
+	return ledger_commit(ledger, &e);
+}
+
+static struct item_row item(uint64_t n)
+{
+	static char path[64];
+	snprintf(path, sizeof path, "folder %llu/file", (unsigned long long)n);
+	return (struct item_row){ .item = number("item", n), .category = "notes", .path = path, .side = n % 2, .main = number("main", n),
+		.device = number("device", n), .head_seq = (n + 1) << 40, .head_version = number("head", n), .head_edited = UINT64_MAX - n,
+		.head_device = number("by", n), .head_meta = 3, .head_size = n, .head_mtime_ms = -5, .agreed = number("agreed", n),
+		.local = number("local", n), .local_stat = { n, -7, 8, UINT64_MAX, 4 }, .local_edited = n, .local_at_ms = 77,
+		.chain_len = 5, .chain_bytes = 6, .retry_count = 7, .detected_ms = 8 };
+}
+
+static size_t loaded;
+
+static bool same_stat(const struct file_stat *a, const struct file_stat *b)
+{
+	return a->size == b->size && a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns && a->inode == b->inode && a->meta == b->meta;
+}
+
+static bool same_item(const struct item_row *a, const struct item_row *b)
+{
+	return id_equal(&a->item, &b->item) && !strcmp(a->category, b->category) && !strcmp(a->path, b->path) && a->side == b->side &&
+		id_equal(&a->main, &b->main) && id_equal(&a->device, &b->device) && a->head_seq == b->head_seq &&
+		id_equal(&a->head_version, &b->head_version) && a->head_edited == b->head_edited && id_equal(&a->head_device, &b->head_device) &&
+		a->head_meta == b->head_meta && a->head_size == b->head_size && a->head_mtime_ms == b->head_mtime_ms &&
+		id_equal(&a->agreed, &b->agreed) && id_equal(&a->local, &b->local) &&
+		same_stat(&a->local_stat, &b->local_stat) && a->local_edited == b->local_edited &&
+		a->local_at_ms == b->local_at_ms && a->chain_len == b->chain_len && a->chain_bytes == b->chain_bytes &&
+		a->retry_count == b->retry_count && a->detected_ms == b->detected_ms;
+}
+
+static void check_item(void *ctx, const struct item_row *row)
+{
+	(void)ctx;
+	for (uint64_t n = 0; n < 20; n++) {
+		struct item_row want = item(n);
+		if (id_equal(&want.item, &row->item))
+			cr_expect(same_item(&want, row), "item %d", (int)n);
+	}
+	loaded++;
+}
+
+static void check_outbox(void *ctx, const struct outbox_row *row)
+{
+	uint64_t *last = ctx;
+	cr_expect_gt(row->counter, *last);
+	*last = row->counter;
+	cr_expect(row->record.len == row->counter && (row->record.len == 0 || row->record.data[0] == 'r'));
+	cr_expect(row->linked && row->kind == KIND_RENAME && row->base == UINT64_MAX);
+	free(row->record.data);
+	loaded++;
+}
+
+static void check_peer(void *ctx, const struct peer_row *row)
+{
+	(void)ctx;
+	cr_expect_str_eq(row->name, "t\xff\x01l");
+	cr_expect(row->revoked && row->cursor == 9 && row->last_seen_ms == -1);
+	loaded++;
+}
+
+Test(io_ledger, everything_comes_back)
+{
+	struct err e;
+	struct state_row state = { UINT64_MAX, 2, 3, number("chain", 0), 5, 6, 7, 8, -9, true }, back;
+	uint8_t record[32];
+	memset(record, 'r', sizeof record);
+	cr_expect(ledger_load_state(ledger, &back, &e) && back.epoch == 0);
+	for (uint64_t n = 0; n < 20; n++) {
+		struct item_row row = item(n);
+		cr_expect(ledger_save_item(ledger, &row));
+		struct outbox_row out = { .counter = n + 1, .item = row.item, .base = UINT64_MAX, .linked = true,
+			.record = { record, n + 1 }, .kind = KIND_RENAME };
+		cr_expect(ledger_save_outbox(ledger, &out));
+	}
+	struct id gone = number("item", 3);
+	struct peer_row peer = { .device = number("peer", 0), .name = "t\xff\x01l", .revoked = true, .last_seen_ms = -1, .cursor = 9 };
+	cr_expect(ledger_drop_item(ledger, &gone) && ledger_drop_outbox(ledger, 5));
+	cr_expect(ledger_save_state(ledger, &state) && ledger_save_peer(ledger, &peer) && ledger_set(ledger, "fact", "yes"));
+	cr_expect(ledger_dirty(ledger));
+	cr_expect(commit());
+	cr_expect_eq(ledger_commits(ledger), 1, "one turn, one transaction");
+	cr_expect(commit());
+	cr_expect_eq(ledger_commits(ledger), 1, "nothing written, nothing synced");
+	close_all();
+	open_all();
+	uint64_t last = 0;
+	cr_expect(ledger_load_items(ledger, check_item, NULL, &e) && loaded == 19);
+	cr_expect(ledger_load_outbox(ledger, check_outbox, &last, &e) && loaded == 38);
+	cr_expect(ledger_load_peers(ledger, check_peer, NULL, &e) && loaded == 39);
+	cr_expect(ledger_load_state(ledger, &back, &e));
+	cr_expect(memcmp(&state.chain, &back.chain, sizeof state.chain) == 0 && back.epoch == UINT64_MAX && back.paused &&
+		back.last_synced_ms == -9 && back.bytes_received == 8);
+	char *fact = ledger_get(ledger, "fact");
+	cr_expect_str_eq(fact, "yes");
+	free(fact);
+	cr_expect(ledger_was_clean(ledger));
+}
+
+Test(io_ledger, a_turn_is_all_or_nothing)
+{
+	struct err e;
+	struct item_row row = item(1);
+	cr_expect(ledger_save_item(ledger, &row));
+	ledger_rollback(ledger);
+	cr_expect(ledger_load_items(ledger, check_item, NULL, &e));
+	cr_expect_eq(loaded, 0);
+}
+
+static size_t told;
+static uint64_t newest;
+
+static void check_history(void *ctx, const struct history_row *row, const char *category, const char *path)
+{
+	(void)ctx;
+	if (told == 0)
+		newest = row->seq;
+	cr_expect_str_eq(category, "notes");
+	cr_expect_str_eq(path, "folder 1/file");
+	told++;
+}
+
+Test(io_ledger, history_is_newest_first)
+{
+	struct err e;
+	struct item_row row = item(1);
+	struct id dropped = row.item;
+	ledger_save_item(ledger, &row);
+	for (uint64_t n = 1; n <= 30; n++) {
+		struct history_row h = { .item = row.item, .version = number("v", n), .seq = n, .kind = KIND_UPDATE, .how = HOW_EDIT };
+		cr_expect(ledger_add_history(ledger, &h));
+	}
+	ledger_drop_item(ledger, &dropped);
+	cr_expect(commit());
+	cr_expect(ledger_history(ledger, &row.item, 10, check_history, NULL, &e) && told == 10 && newest == 30);
+	told = 0;
+	cr_expect(ledger_history(ledger, NULL, 100, check_history, NULL, &e) && told == 30);
+}
+
+Test(io_ledger, privacy_and_damage_are_refused_with_a_way_out)
+{
+	struct err e = { 0 };
+	char path[80], line[1024];
+	struct stat st;
+	snprintf(path, sizeof path, "%s/state.db", dir);
+	cr_expect(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600);
+	struct item_row row = item(1);
+	ledger_save_item(ledger, &row);
+	commit();
+	close_all();
+	chmod(path, 0644);
+	cr_expect_not(ledger_open(dir, &e));
+	cr_expect(strstr(e.fix, "chmod 600"));
+	chmod(path, 0600);
+	int fd = open(path, O_WRONLY);
+	cr_assert_eq(pwrite(fd, "no database at all, sorry", 25, 0), 25);
+	close(fd);
+	cr_expect_not(ledger_open(dir, &e));
+	err_line(&e, line, sizeof line);
+	cr_expect(strstr(line, "move the state folder aside"), "%s", line);
+	unlink(path);
+	open_all();
+}
+
+/* Versions */
+
+static struct id put(uint64_t n, size_t len)
+{
+	char *text = mem_alloc(len + 1);
+	struct rng r;
+	rng_seed(&r, n);
+	for (size_t i = 0; i < len; i++)
+		text[i] = (char)rng_next(&r);
+	struct id v = version_of(NULL, 1, span_of(text, len));
+	cr_expect(versions_put(versions, &v, 1, span_of(text, len)));
+	free(text);
+	return v;
+}
+
+static void remember(const char *category, const char *path, const struct id *version, uint64_t n)
+{
+	struct span parts[2] = { span_text(category), span_text(path) };
+	struct item_row row = { .item = hash_plain("item", parts, 2), .category = category, .path = path };
+	struct history_row h = { .item = row.item, .version = *version, .device = number("device", n % 2), .at_ms = 1700000000000 + (int64_t)n * 1000,
+		.kind = id_zero(version) ? KIND_DELETE : KIND_UPDATE };
+	cr_expect(ledger_save_item(ledger, &row) && ledger_add_history(ledger, &h));
+}
+
+static bool intact(const struct id *v)
+{
+	struct blob content;
+	uint8_t meta;
+	if (!versions_get(versions, v, &content, &meta))
+		return false;
+	struct id is = version_of(NULL, meta, span_blob(&content));
+	blob_finish(&content);
+	return id_equal(&is, v);
+}
+
+static void file_all(void)
+{
+	static uint64_t now = 1000000;
+	for (int i = 0; i < 5000; i++) {
+		uint64_t again = versions_tidy(versions, now, 2000, true);
+		cr_assert(commit());
+		if (again == UINT64_MAX || (again && !versions_waiting(versions)))
+			return;
+		now += 10;
+	}
+	cr_assert_fail("filing does not end: %s", trouble);
+}
+
+static git_repository *repo(void)
+{
+	git_repository *r = NULL;
+	char path[80];
+	snprintf(path, sizeof path, "%s/versions.git", dir);
+	cr_assert_eq(git_repository_open_bare(&r, path), 0);
+	return r;
+}
+
+static size_t commits_of(const char *branch, char *tree_list, size_t cap)
+{
+	git_repository *r = repo();
+	git_oid tip;
+	git_revwalk *walk;
+	size_t n = 0;
+	char ref[128];
+	snprintf(ref, sizeof ref, "refs/heads/%s", branch);
+	if (tree_list)
+		tree_list[0] = 0;
+	if (git_reference_name_to_id(&tip, r, ref) == 0) {
+		git_revwalk_new(&walk, r);
+		git_revwalk_push(walk, &tip);
+		git_oid at;
+		while (git_revwalk_next(&at, walk) == 0)
+			n++;
+		git_revwalk_free(walk);
+		git_commit *c;
+		git_tree *t;
+		git_commit_lookup(&c, r, &tip);
+		git_commit_tree(&t, c);
+		for (size_t i = 0; tree_list && i < git_tree_entrycount(t); i++) {
+			strncat(tree_list, git_tree_entry_name(git_tree_entry_byindex(t, i)), cap - strlen(tree_list) - 1);
+			strncat(tree_list, "|", cap - strlen(tree_list) - 1);
+		}
+		git_tree_free(t);
+		git_commit_free(c);
+	}
+	git_repository_free(r);
+	return n;
+}
+
+Test(io_ledger, versions_before_and_after_filing)
+{
+	struct id all[300], zero = { { 0 } };
+	char path[64], list[4096];
+	for (uint64_t n = 0; n < 300; n++) {
+		all[n] = put(n, n % 50 == 0 ? 200000 : n);
+		snprintf(path, sizeof path, "d%d/f%d", (int)n % 7, (int)n % 100);
+		remember("notes", path, &all[n], n);
+	}
+	remember("notes", ".git/config\n", &all[1], 1); /* cannot be a name in a tree as it is */
+	remember("notes", "gone", &all[2], 1);
+	remember("notes", "gone", &zero, 1);
+	cr_expect(versions_has(versions, &all[0]));
+	cr_expect_not(versions_has_durable(versions, &all[0]));
+	cr_expect(commit());
+	cr_expect(versions_has_durable(versions, &all[0]));
+	for (int i = 0; i < 300; i++)
+		cr_expect(intact(&all[i]));
+	file_all();
+	cr_expect_str_eq(trouble, "");
+	cr_expect_eq(versions_waiting(versions), 0);
+	for (int i = 0; i < 300; i++)
+		cr_expect(intact(&all[i]), "filed %d", i);
+	cr_expect_gt(commits_of("notes", list, sizeof list), 2);
+	cr_expect(strstr(list, "%2egit|") && strstr(list, "d6|") && !strstr(list, "gone"), "%s", list);
+	size_t before = commits_of("notes", NULL, 0);
+	file_all();
+	cr_expect_eq(commits_of("notes", NULL, 0), before, "nothing is filed twice");
+	close_all();
+	open_all();
+	for (int i = 0; i < 300; i++)
+		cr_expect(intact(&all[i]), "reopened %d", i);
+	uint8_t meta;
+	struct blob content;
+	struct id never = number("never", 1);
+	cr_expect_not(versions_get(versions, &never, &content, &meta));
+	cr_expect_eq(damaged_count, 0);
+}
+
+Test(io_ledger, a_file_becomes_a_folder)
+{
+	char list[512];
+	struct id a = put(1, 10), b = put(2, 10), zero = { { 0 } };
+	remember("notes", "x", &a, 0);
+	remember("notes", "x/y", &b, 0);
+	remember("notes", "x", &zero, 0);
+	commit();
+	file_all();
+	cr_expect_str_eq(trouble, "");
+	cr_expect(intact(&a) && intact(&b));
+	commits_of("notes", list, sizeof list);
+}
+
+Test(io_ledger, large_and_orphaned_versions)
+{
+	struct id large = put(1, 3 * 1024 * 1024), orphan = put(2, 100), empty = put(3, 0);
+	char list[512], hex[ID_HEX];
+	remember("notes", "large", &large, 0);
+	commit();
+	file_all();
+	cr_expect(intact(&large) && intact(&orphan) && intact(&empty));
+	cr_expect_eq(versions_waiting(versions), 0);
+	commits_of("unfiled", list, sizeof list);
+	cr_expect(strstr(list, id_hex(&orphan, hex)));
+	close_all();
+	open_all();
+	cr_expect(intact(&large) && intact(&orphan) && intact(&empty));
+}
+
+static size_t packs(void)
+{
+	char path[96];
+	size_t n = 0;
+	snprintf(path, sizeof path, "%s/versions.git/objects/pack", dir);
+	DIR *d = opendir(path);
+	for (struct dirent *e; d && (e = readdir(d));)
+		n += strstr(e->d_name, ".pack") != NULL;
+	if (d)
+		closedir(d);
+	return n;
+}
+
+Test(io_ledger, small_packs_are_joined)
+{
+	struct id all[60];
+	for (uint64_t n = 0; n < 60; n++) {
+		all[n] = put(n, 300);
+		remember("notes", "same", &all[n], n);
+		commit();
+		file_all();
+	}
+	cr_expect_lt(packs(), 20, "%zu packs", packs());
+	for (int i = 0; i < 60; i++)
+		cr_expect(intact(&all[i]));
+	cr_expect_eq(commits_of("notes", NULL, 0), 60);
+	cr_expect_str_eq(trouble, "");
+	close_all();
+	open_all();
+	for (int i = 0; i < 60; i++)
+		cr_expect(intact(&all[i]));
+}
+
+Test(io_ledger, damage_is_told_and_can_be_mended)
+{
+	struct id a = put(1, 5000);
+	char path[400], name[256];
+	remember("notes", "a", &a, 0);
+	commit();
+	file_all();
+	close_all();
+	snprintf(path, sizeof path, "%s/versions.git/objects/pack", dir);
+	DIR *d = opendir(path);
+	name[0] = 0;
+	for (struct dirent *e; d && (e = readdir(d));)
+		if (strstr(e->d_name, ".pack"))
+			snprintf(name, sizeof name, "%s", e->d_name);
+	closedir(d);
+	snprintf(path + strlen(path), sizeof path - strlen(path), "/%s", name);
+	chmod(path, 0600);
+	int fd = open(path, O_RDWR);
+	for (off_t at = 100; at < 4000; at += 100)
+		cr_assert_eq(pwrite(fd, "?", 1, at), 1);
+	close(fd);
+	open_all();
+	cr_expect_not(intact(&a));
+	cr_expect_geq(damaged_count, 1);
+	cr_expect_not(versions_has(versions, &a), "so that it is fetched again");
+	a = put(1, 5000);
+	cr_expect(commit());
+	cr_expect(intact(&a));
+}
+
+/* kill -9 at any point: what was committed is there, and nothing is filed twice. */
+
+static void life(int report, uint64_t first)
+{
+	open_all();
+	for (uint64_t n = first;; n++) {
+		struct id v = put(n, n % 17 == 0 ? 1200000 : 50 + n % 3000);
+		char path[32];
+		snprintf(path, sizeof path, "f%d", (int)n % 10);
+		remember("notes", path, &v, n);
+		if (!ledger_commit(ledger, NULL) || write(report, &n, sizeof n) != sizeof n)
+			_exit(1);
+		versions_tidy(versions, n * 40000, 500, n % 3 == 0);
+		ledger_commit(ledger, NULL);
+	}
+}
+
+Test(io_ledger, kill_at_any_point)
+{
+	uint64_t next = 1;
+	struct rng r;
+	rng_seed(&r, 1);
+	close_all();
+	for (int round = 0; round < 12; round++) {
+		int ends[2];
+		cr_assert_eq(pipe(ends), 0);
+		pid_t child = fork();
+		if (child == 0) {
+			close(ends[0]);
+			life(ends[1], next);
+		}
+		close(ends[1]);
+		usleep((useconds_t)(20000 + rng_below(&r, 80000)));
+		kill(child, SIGKILL);
+		uint64_t n;
+		while (read(ends[0], &n, sizeof n) == sizeof n)
+			next = n + 1;
+		close(ends[0]);
+		waitpid(child, NULL, 0);
+	}
+	cr_expect_gt(next, 50, "%d", (int)next);
+	open_all();
+	cr_expect_not(ledger_was_clean(ledger));
+	size_t missing = 0;
+	for (int pass = 0; pass < 2; pass++) {
+		for (uint64_t n = 1; n < next; n++) {
+			size_t len = n % 17 == 0 ? 1200000 : 50 + n % 3000;
+			char *text = mem_alloc(len);
+			struct rng g;
+			rng_seed(&g, n);
+			for (size_t i = 0; i < len; i++)
+				text[i] = (char)rng_next(&g);
+			struct id v = version_of(NULL, 1, span_of(text, len));
+			free(text);
+			missing += !intact(&v);
+		}
+		file_all();
+	}
+	cr_expect_eq(missing, 0);
+	cr_expect_eq(damaged_count, 0);
+	cr_expect_str_eq(trouble, "");
+	size_t filed = commits_of("notes", NULL, 0);
+	/* One commit a version at most, none twice. The last life's last turn may have been committed but not reported. */
+	cr_expect_leq(filed, (size_t)next, "%zu commits, %d versions", filed, (int)next);
+	git_repository *g = repo();
+	git_repository_free(g);
+	char command[160];
+	snprintf(command, sizeof command, "git -C %s/versions.git fsck --strict >/dev/null 2>&1", dir);
+	if (system("git --version >/dev/null 2>&1") == 0)
+		cr_expect_eq(system(command), 0, "git fsck is content");
+}
