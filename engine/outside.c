@@ -11,9 +11,18 @@
 
 /* ---- files ---- */
 
+static bool hook_wanted(void *ctx, const char *category, const char *path, bool folder)
+{
+	struct engine *g = ctx;
+	const struct config_category *c = config_find(&g->config, category);
+	return c && config_wanted(c, path, folder);
+}
+
 static enum look do_look(void *ctx, const struct file_ref *f, struct file_stat *stat)
 {
 	struct engine *g = ctx;
+	if (!hook_wanted(g, f->category, f->path, false))
+		return LOOK_UNWANTED;
 	return files_look(g->files, f, stat);
 }
 
@@ -26,6 +35,8 @@ static enum look do_take(void *ctx, const struct file_ref *f, struct file_stat *
 static enum place_result do_place(void *ctx, const struct place *p, struct file_stat *after)
 {
 	struct engine *g = ctx;
+	if (!hook_wanted(g, p->file.category, p->file.path, false))
+		return PLACE_UNWANTED;
 	g->files_tidy_ms = 0;
 	return files_place(g->files, p, after);
 }
@@ -418,13 +429,6 @@ static void hook_enter(void *ctx, const char *category, const char *folder, int 
 {
 	struct engine *g = ctx;
 	watcher_enter(g->watcher, category, folder, folder_fd);
-}
-
-static bool hook_wanted(void *ctx, const char *category, const char *path, bool folder)
-{
-	struct engine *g = ctx;
-	const struct config_category *c = config_find(&g->config, category);
-	return c && config_wanted(c, path, folder);
 }
 
 void outside_reset_scans(struct engine *g)

@@ -36,6 +36,7 @@ static void placed(struct core *c, struct item *it, const struct file_stat *afte
 	it->row.local_edited = it->row.head_edited;
 	it->row.local_at_ms = c->wall_ms;
 	it->how = HOW_REMOTE;
+	it->round = it->category->round; /* a scan under way may have passed its folder already */
 	it->failures = 0;
 	it->trouble = NULL;
 	it->queued_ms = 0;
@@ -64,6 +65,9 @@ static void place_head(struct core *c, struct item *it, const struct place *p)
 		break;
 	case PLACE_BLOCKED:
 		put_off(c, it, "a folder or special file stands in its place");
+		break;
+	case PLACE_UNWANTED:
+		it->unwanted = true;
 		break;
 	case PLACE_FULL:
 		put_off(c, it, "the disk is full");

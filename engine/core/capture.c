@@ -8,6 +8,7 @@
 
 #define RACY_NS 20000000LL     /* a file changed so shortly before it was read may change again without its stat showing it */
 #define LATER_MS 3600000u      /* a name found by a scan waits for the scan's end */
+#define BULK_ITEMS 32          /* when more new files than that wait, nobody waits for one of them */
 #define GUARD_COUNT 25
 #define GUARD_PERCENT 20
 
@@ -98,35 +99,52 @@ static bool below(const char *path, const char *under)
 	return len == 0 || (strncmp(path, under, len) == 0 && (path[len] == '/' || path[len] == 0));
 }
 
-/* Names that the scan did not see are looked at one by one before anything is concluded. Too many of them at once are a
- * lost disk rather than a person's wish. */
+static bool unseen(const struct category *category, const struct item *it, const char *under, uint32_t round)
+{
+	return !it->row.side && !it->unwanted && it->category == category && !id_zero(&it->row.local) && it->round < round &&
+	       below(it->path, under);
+}
+
+static bool truly_absent(struct core *c, const struct item *it)
+{
+	const struct file_ref file = { it->row.category, it->path };
+	struct file_stat stat;
+	enum look look = c->world.look(c->world.ctx, &file, &stat);
+	return look == LOOK_ABSENT || look == LOOK_OTHER;
+}
+
+/* Too many files gone at once are a lost disk rather than a person's wish. */
+static bool guard(struct core *c, struct category *category, const char *under, uint32_t round, size_t count)
+{
+	size_t gone = 0, present = category->items;
+	if (category->allowed || count < 2 || (count <= GUARD_COUNT && count < present))
+		return false;
+	for (size_t i = 0; i < c->ledger.count; i++)
+		gone += unseen(category, c->ledger.all[i], under, round) && truly_absent(c, c->ledger.all[i]);
+	bool many = gone > GUARD_COUNT && gone * 100 > present * GUARD_PERCENT;
+	if (!many && !(gone >= 2 && gone == present))
+		return false;
+	category->held = true;
+	category_trouble(category, "more files are gone at once than syncline deletes unasked");
+	core_notice(c, NOTICE_ALERT, "change", NULL,
+		    "%s: %zu of %zu files are gone at once: nothing is deleted elsewhere (bring them back, or run 'syncline resume %s' to delete them on all devices)",
+		    category->name, gone, present, category->name);
+	return true;
+}
+
+/* Names that the scan did not see are looked at one by one before anything is concluded. */
 static void note_unseen(struct core *c, struct category *category, const char *under, uint32_t round)
 {
-	size_t unseen = 0, present = 0;
-	for (int pass = 0; pass < 2; pass++) {
-		for (size_t i = 0; i < c->ledger.count; i++) {
-			struct item *it = c->ledger.all[i];
-			if (it->row.side || it->category != category || id_zero(&it->row.local))
-				continue;
-			present++;
-			if (it->round >= round || !below(it->path, under))
-				continue;
-			if (pass)
-				capture_soon(c, it);
-			else
-				unseen++;
-		}
-		if (pass == 0 && !category->allowed && ((unseen > GUARD_COUNT && unseen * 100 > present * GUARD_PERCENT) || (unseen >= 2 && unseen == present && !*under))) {
-			category->held = true;
-			category_trouble(category, "more files are gone at once than syncline deletes unasked");
-			core_notice(c, NOTICE_ALERT, "change", NULL,
-				    "%s: %zu of %zu files are gone at once: nothing is deleted elsewhere (bring them back, or run 'syncline resume %s' to delete them on all devices)",
-				    category->name, unseen, present, category->name);
-			return;
-		}
-	}
+	size_t count = 0;
+	for (size_t i = 0; i < c->ledger.count; i++)
+		count += unseen(category, c->ledger.all[i], under, round);
+	if (guard(c, category, under, round, count))
+		return;
+	for (size_t i = 0; i < c->ledger.count; i++)
+		if (unseen(category, c->ledger.all[i], under, round))
+			capture_soon(c, c->ledger.all[i]);
 	category->allowed = false;
-	if (category->held && !unseen) { /* they are back */
+	if (category->held && !count) { /* they are back */
 		category->held = false;
 		category_trouble(category, NULL);
 	}
@@ -266,7 +284,8 @@ static void captured(struct core *c, struct watched *w, struct item *it, const s
 	it->captured_ms = c->now_ms;
 	it->how = HOW_EDIT;
 	it->queued_ms = c->now_ms;
-	it->urgency = !w->scanned ? PRIORITY_HIGH : fresh ? PRIORITY_LOW : PRIORITY_NORMAL;
+	bool bulk = w->scanned || c->sends[PRIORITY_HIGH].count + c->plans.count > BULK_ITEMS;
+	it->urgency = !bulk ? PRIORITY_HIGH : fresh ? PRIORITY_LOW : PRIORITY_NORMAL;
 	core_history(c, it, &version, &c->setup.device, 0, HOW_EDIT, fresh ? KIND_CREATE : KIND_UPDATE, content.len, stat->meta, c->wall_ms);
 	if (fresh && id_zero(&it->row.head_version))
 		tell_rename(c, it);
@@ -376,6 +395,11 @@ bool capture_run(struct core *c)
 		case LOOK_ABSENT:
 		case LOOK_OTHER:
 			look_absent(c, w, it);
+			break;
+		case LOOK_UNWANTED:
+			if (it)
+				it->unwanted = true;
+			debounce_drop(&c->debounce, w);
 			break;
 		case LOOK_ROOT_GONE:
 			debounce_drop(&c->debounce, w);

@@ -72,7 +72,7 @@ static void retry_due(struct core *c)
 
 bool core_may_work(const struct core *c, const struct item *it)
 {
-	return !c->state.paused && it->category->active && !it->category->paused && it->category->root_ok;
+	return !c->state.paused && !it->unwanted && it->category->active && !it->category->paused && it->category->root_ok;
 }
 
 void core_set_local(struct core *c, struct item *it, const struct id *version, uint64_t size)
@@ -283,9 +283,13 @@ void core_set_categories(struct core *c, const struct category_setup *categories
 		if (!category->active)
 			continue;
 		capture_scan(c, category, "");
-		for (size_t k = 0; !was && k < c->ledger.count; k++)
-			if (c->ledger.all[k]->category == category)
-				core_plan(c, c->ledger.all[k]);
+		for (size_t k = 0; k < c->ledger.count; k++) {
+			struct item *it = c->ledger.all[k];
+			if (it->category != category || (was && !it->unwanted))
+				continue;
+			it->unwanted = false;
+			core_plan(c, it);
+		}
 	}
 	free(before);
 }

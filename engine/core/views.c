@@ -31,7 +31,7 @@ static const char *item_state(const struct core *c, const struct item *it, bool 
 	struct plan_facts facts = ledger_facts(it);
 	enum plan plan = plan_item(&facts);
 	*incoming = plan == PLAN_APPLY;
-	if (it->row.side || !it->category->active)
+	if (it->row.side || !it->category->active || it->unwanted)
 		return NULL;
 	if (it->in_flight || (it->own_side && it->own_side->in_flight)) {
 		const struct item *what = it->in_flight ? it : it->own_side;

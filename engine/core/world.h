@@ -36,6 +36,7 @@ enum look {
 	LOOK_ERROR,     /* cannot be told now (EACCES, EIO, EMFILE, …): never a deletion */
 	LOOK_BUSY,      /* it changed while it was read: look again soon */
 	LOOK_TOO_LARGE, /* over the item limit */
+	LOOK_UNWANTED,  /* the category's rules leave it out: it is none of the core's business, and no deletion */
 };
 
 enum place_result {
@@ -45,6 +46,7 @@ enum place_result {
 	PLACE_FULL,    /* no space or quota; nothing changed */
 	PLACE_DENIED,  /* permissions, read-only; nothing changed */
 	PLACE_ERROR,   /* anything else; nothing changed; try later */
+	PLACE_UNWANTED, /* the category's rules leave it out; nothing changed */
 };
 
 struct place {

@@ -32,6 +32,7 @@ struct item {
 	size_t passed_count;
 	uint8_t how;                  /* enum history_how of the local version */
 	uint8_t urgency;              /* enum priority of the next change */
+	bool unwanted;                /* this device's rules leave it out: neither sent nor applied, until they change */
 	bool missing;                 /* the head's content could not be had: a keyframe is wanted */
 	bool save, planned, sending;  /* on the list of rows to save, items to plan, changes to send */
 };
