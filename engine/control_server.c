@@ -34,7 +34,8 @@ struct subscription {
 	uint64_t interval_ms, due_ms, seq;
 	uint64_t told[REPORT_PARTS];
 	uint64_t log_at;
-	bool moving;              /* the rates told last were not zero */
+	double up, down;          /* the rates told last */
+	uint64_t rates_ms;        /* while they are not zero: when they are looked at again */
 };
 
 struct control_client {
@@ -128,7 +129,7 @@ void control_subscribe(const struct question *q, uint64_t interval_ms)
 		interval_ms = INTERVAL_MIN_MS;
 	if (interval_ms > INTERVAL_MAX_MS)
 		interval_ms = INTERVAL_MAX_MS;
-	c->sub = (struct subscription){ .on = true, .first = true, .id = q->id, .interval_ms = interval_ms };
+	c->sub = (struct subscription){ .on = true, .first = true, .id = q->id, .interval_ms = interval_ms, .rates_ms = UINT64_MAX };
 	c->sub.log_at = journal_first(&q->engine->journal);
 }
 
@@ -285,7 +286,9 @@ static void look_at_waits(struct control_client *c)
 {
 	for (size_t i = 0; i < c->wait_count;) {
 		struct question q = { .engine = c->server->engine, .server = c->server, .client = c->number, .id = c->waits[i].id };
-		if (c->waits[i].wait.look_ms <= q.engine->now_ms && control_wait_look(&q, &c->waits[i].wait))
+		const struct control_wait *w = &c->waits[i].wait;
+		bool time = w->look_ms <= q.engine->now_ms || w->due_ms <= q.engine->now_ms;
+		if (time && control_wait_look(&q, &c->waits[i].wait))
 			c->waits[i] = c->waits[--c->wait_count];
 		else
 			i++;
@@ -387,10 +390,11 @@ static void report_to(struct control_client *c, struct parts *p)
 		json_object_set_new(report, "queue_total", json_integer((json_int_t)p->hash[5]));
 	put_log(g, sub, report);
 	meter_rates(&g->meter, g->now_ms, &up, &down);
-	bool moving = up > 0 || down > 0;
-	if (moving || sub->moving || sub->first)
+	if (sub->first || up != sub->up || down != sub->down)
 		json_object_set_new(report, "traffic_rates", json_pack("{s:f, s:f}", "up", up, "down", down));
-	sub->moving = moving;
+	sub->up = up;
+	sub->down = down;
+	sub->rates_ms = up > 0 || down > 0 ? g->now_ms + METER_SLOT_MS : UINT64_MAX;
 	memcpy(sub->told, p->hash, sizeof sub->told);
 	sub->due_ms = g->now_ms + sub->interval_ms;
 	if (json_object_size(report)) {
@@ -401,9 +405,16 @@ static void report_to(struct control_client *c, struct parts *p)
 	json_decref(report);
 }
 
-static bool report_owed(const struct control_client *c, const struct engine *g)
+/* When a report would be worth making; UINT64_MAX: nothing happened. */
+static uint64_t report_due(const struct control_client *c)
 {
-	return c->sub.on && (c->sub.first || c->sub.moving || g->stepped || c->sub.log_at < g->journal.count);
+	const struct engine *g = c->server->engine;
+	const struct subscription *sub = &c->sub;
+	if (!sub->on || unread(c))
+		return UINT64_MAX;
+	if (sub->first || g->stepped || sub->log_at < g->journal.count)
+		return sub->due_ms;
+	return sub->rates_ms;
 }
 
 static void drop_stalled(struct control_client *c)
@@ -424,9 +435,9 @@ void control_server_turn(struct control_server *s)
 		look_at_waits(c);
 		if (c->following)
 			follow(c);
-		if (report_owed(c, g) && !unread(c) && g->now_ms >= c->sub.due_ms)
+		if (report_due(c) <= g->now_ms)
 			report_to(c, &parts);
-		else if (report_owed(c, g))
+		else if (c->sub.on && g->stepped)
 			postponed = true;
 		c->out_durable = c->out.len;
 		write_some(c);
@@ -472,8 +483,7 @@ uint64_t control_server_deadline(const struct control_server *s)
 			mine = w->due_ms < mine ? w->due_ms : mine;
 			mine = w->look_ms > g->now_ms && w->look_ms < mine ? w->look_ms : mine;
 		}
-		if (report_owed(c, g) && !unread(c) && c->sub.due_ms < mine)
-			mine = c->sub.due_ms;
+		mine = report_due(c) < mine ? report_due(c) : mine;
 		if (c->stalled_ms && c->stalled_ms + CONTROL_STALL_MS < mine)
 			mine = c->stalled_ms + CONTROL_STALL_MS;
 		if (c->following && c->follow_at < g->journal.count && unread(c) < UNREAD_MAX)

@@ -188,6 +188,10 @@ static bool open_state(struct engine *g, struct err *e)
 	g->ledger = ledger_open(g->home->state, e);
 	if (!g->ledger || !boot_core(g, e))
 		return false;
+	char *former = ledger_get(g->ledger, "former device");
+	if (former)
+		id_parse(&g->former, former);
+	free(former);
 	const struct versions_hooks hooks = {
 		.ctx = g, .device_name = g->config.device_name, .device = message_device_id(g->keyring.sign_public),
 		.damaged = damaged, .version_of = version_of,
@@ -249,13 +253,10 @@ bool engine_rejoin(struct engine *g, const struct keyring *k, const char *device
 	bool other_key = g->keyring.has_account_key ? sodium_memcmp(g->keyring.account_key, k->account_key, KEY_LEN) != 0
 						    : ledger_load_items(g->ledger, count_one, &items, NULL) && items;
 	outside_disconnect(g);
-	bool ok = true;
-	if (other_key) {
-		close_state(g);
-		ok = put_state_aside(g, e);
-	}
-	ok = ok && keyring_save(k, keys, e);
+	close_state(g);
+	bool ok = (!other_key || put_state_aside(g, e)) && keyring_save(k, keys, e);
 	if (ok) {
+		g->former = message_device_id(g->keyring.sign_public);
 		keyring_wipe(&g->keyring);
 		g->keyring = *k;
 	}
@@ -266,11 +267,14 @@ bool engine_rejoin(struct engine *g, const struct keyring *k, const char *device
 		snprintf(g->config.hub_url, sizeof g->config.hub_url, "%s", k->url);
 		snprintf(g->config.device_name, sizeof g->config.device_name, "%s", device_name);
 	}
-	if (g->ledger ? !boot_core(g, &again) : !open_state(g, &again)) {
+	if (!open_state(g, &again)) {
 		engine_notice(g, NOTICE_ALERT, "engine", NULL, "%s: %s", again.what, again.why);
 		g->ending = true;
 		return ok ? err_set(e, again.what, again.fix, "%s", again.why) : false;
 	}
+	char hex[ID_HEX];
+	if (ok)
+		ledger_set(g->ledger, "former device", id_hex(&g->former, hex));
 	struct err config = { 0 };
 	if (!engine_reload(g, &config))
 		engine_notice(g, NOTICE_ERROR, "config", NULL, "%s: %s", config.what, config.why);
@@ -527,7 +531,8 @@ static void arm(struct engine *g)
 			earlier(&due, g->versions_tidy_ms);
 		if (watcher_waiting(g->watcher))
 			earlier(&due, g->roots_ms);
-		if (!engine_settled(g))
+		/* What waits to be done, or was done since the commit. */
+		if (!engine_settled(g) || g->act_count || ledger_dirty(g->ledger))
 			due = 0;
 	}
 	if (due <= g->now_ms)

@@ -64,6 +64,7 @@ struct engine {
 
 	struct config config;
 	struct keyring keyring;
+	struct id former;        /* this device's id before it joined: its own history is signed so */
 	struct ledger *ledger;
 	struct versions *versions;
 	struct files *files;

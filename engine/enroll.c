@@ -13,6 +13,7 @@
 #include "wire/message.h"
 
 #define ENROLL_MS 20000 /* look-up, dial and the hub's answer together */
+#define LEAVE_MS 2000
 #define NAME_MAX_BYTES 64
 
 struct invite {
@@ -33,7 +34,9 @@ struct enroll {
 	char name[NAME_MAX_BYTES + 1];
 	struct websocket *socket;
 	struct loop_timer *timer;
+	uint8_t nonce[MESSAGE_NONCE];
 	bool asked, decided, accepted;
+	bool leaving;             /* enrolled, but of no use: tells the hub so before it gives up */
 	struct err e;
 };
 
@@ -144,6 +147,14 @@ static void fail(struct enroll *n, const char *fix, const char *format, ...)
 	decide(n, false);
 }
 
+static void say(struct enroll *n, const struct message *m)
+{
+	struct blob text = message_put(m);
+	websocket_send(n->socket, true, span_blob(&text));
+	sodium_memzero(text.data, text.len);
+	blob_finish(&text);
+}
+
 static void say_enroll(struct enroll *n, const struct message *challenge)
 {
 	struct message m = { .type = MESSAGE_ENROLL };
@@ -162,15 +173,38 @@ static void say_enroll(struct enroll *n, const struct message *challenge)
 	m.device = self;
 	struct blob part = message_signed_part(&m, challenge->nonce, &challenge->hub);
 	crypto_sign_detached(m.signature, NULL, part.data, part.len, k->sign_secret);
-	struct blob text = message_put(&m);
-	websocket_send(n->socket, true, span_blob(&text));
+	say(n, &m);
 	k->hub = challenge->hub;
+	memcpy(n->nonce, challenge->nonce, sizeof n->nonce);
 	n->asked = true;
 	sodium_memzero(m.token, sizeof m.token);
-	sodium_memzero(text.data, text.len);
-	blob_finish(&text);
 	blob_finish(&part);
 	message_finish(&m);
+}
+
+/* The hub has taken us in, and we cannot read a thing: out again, so that no ghost stays among the person's devices. It
+ * lets a device authenticate right after it enrolled, with the same nonce. */
+static void leave(struct enroll *n, const struct id *self)
+{
+	struct message m = { .type = MESSAGE_AUTH, .device = *self, .epoch = 1 };
+	struct blob part = message_signed_part(&m, n->nonce, &n->fresh.hub);
+	crypto_sign_detached(m.signature, NULL, part.data, part.len, n->fresh.sign_secret);
+	blob_finish(&part);
+	n->leaving = true;
+	say(n, &m);
+}
+
+static void leave_now(struct enroll *n)
+{
+	struct message m = { .type = MESSAGE_REVOKE, .device = message_device_id(n->fresh.sign_public) };
+	loop_timer_arm(n->timer, LEAVE_MS); /* the hub closes on those who are revoked */
+	say(n, &m);
+}
+
+static void give_up(struct enroll *n)
+{
+	fail(n, "make an invite on one of those devices: 'syncline invite'",
+	     "the account has devices already, and only an invite made by one of them carries its key");
 }
 
 static void hear_answer(struct enroll *n, const struct message *m)
@@ -186,8 +220,7 @@ static void hear_answer(struct enroll *n, const struct message *m)
 	for (size_t i = 0; i < m->device_count; i++)
 		others += !m->devices[i].revoked && !id_equal(&m->devices[i].device, &self);
 	if (!n->invite.has_key && !n->engine->keyring.has_account_key && (others || m->head)) {
-		fail(n, "make an invite on one of those devices: 'syncline invite'",
-		     "the account has devices already, and only an invite made by one of them carries its key");
+		leave(n, &self);
 		return;
 	}
 	snprintf(n->fresh.account, sizeof n->fresh.account, "%s", m->account);
@@ -199,17 +232,21 @@ static void on_frame(void *ctx, bool text, struct span bytes)
 	struct enroll *n = ctx;
 	struct message m;
 	struct err e = { 0 };
-	if (n->decided)
+	if (n->decided || (n->leaving && !text))
 		return;
 	if (!text || !message_get(&m, bytes.data, bytes.len, &e)) {
 		fail(n, NULL, "it sent something that is not its protocol");
 		return;
 	}
-	if (m.type == MESSAGE_AUTH_CHALLENGE && !n->asked && m.protocol != WIRE_PROTOCOL)
+	if (n->leaving && m.type != MESSAGE_AUTH_RESPONSE)
+		; /* whatever it says now, it closes soon */
+	else if (m.type == MESSAGE_AUTH_CHALLENGE && !n->asked && m.protocol != WIRE_PROTOCOL)
 		fail(n, "bring both to the same version of syncline", "it speaks protocol %lld, this device %d", (long long)m.protocol,
 		     WIRE_PROTOCOL);
 	else if (m.type == MESSAGE_AUTH_CHALLENGE && !n->asked)
 		say_enroll(n, &m);
+	else if (m.type == MESSAGE_AUTH_RESPONSE && n->leaving)
+		leave_now(n);
 	else if (m.type == MESSAGE_AUTH_RESPONSE && n->asked)
 		hear_answer(n, &m);
 	else if (m.type == MESSAGE_ERROR_REPORT)
@@ -226,8 +263,11 @@ static void on_opened(void *ctx)
 
 static void on_closed(void *ctx, const char *why, bool fatal)
 {
-	(void)fatal;
-	fail(ctx, "is the hub running, and is that its address?", "%s", why);
+	struct enroll *n = ctx;
+	if (n->leaving)
+		give_up(n);
+	else
+		fail(n, fatal ? NULL : "is the hub running, and is that its address?", "%s", why);
 }
 
 static void on_drained(void *ctx)
@@ -237,7 +277,11 @@ static void on_drained(void *ctx)
 
 static void on_due(void *ctx)
 {
-	fail(ctx, "is the hub running, and is that its address?", "it did not answer in time");
+	struct enroll *n = ctx;
+	if (n->leaving)
+		give_up(n);
+	else
+		fail(n, "is the hub running, and is that its address?", "it did not answer in time");
 }
 
 /* ---- start and end ---- */
@@ -257,10 +301,22 @@ static bool take_name(char out[NAME_MAX_BYTES + 1], const char *name, struct err
 	return true;
 }
 
+/* A device is new with each invite, since the hub takes a key in once; and the same again with the same invite, so that an
+ * answer which was lost can be asked for again. */
+static void join_identity(struct keyring *k, const uint8_t token[INVITE_TOKEN])
+{
+	uint8_t seed[KEY_LEN];
+	struct span part = span_of(token, INVITE_TOKEN);
+	hash_key(seed, k->sign_secret, "syncline join", &part, 1); /* the secret's first half is its seed */
+	crypto_sign_seed_keypair(k->sign_public, k->sign_secret, seed);
+	sodium_memzero(seed, sizeof seed);
+}
+
 static void prepare_keys(struct enroll *n, bool insecure)
 {
 	struct keyring *k = &n->fresh;
 	*k = n->engine->keyring;
+	join_identity(k, n->invite.token);
 	if (n->invite.has_key) {
 		memcpy(k->account_key, n->invite.key, KEY_LEN);
 		k->key_number = n->invite.key_number;

@@ -49,7 +49,7 @@ const char *report_device_name(struct engine *g, const struct id *device, char h
 		if (id_equal(&p.row->device, device) && p.row->name[0])
 			return p.row->name;
 	struct id self = message_device_id(g->keyring.sign_public);
-	if (id_equal(&self, device))
+	if (id_equal(&self, device) || id_equal(&g->former, device))
 		return g->config.device_name;
 	id_hex(device, hex);
 	hex[8] = 0;

@@ -35,22 +35,25 @@ const struct config_profile config_profiles[] = {
 
 /* Never items, whatever the category says: what editors leave beside a file while they save it, and git's own folder.
  * Our temporary names are kept out by relpath.h. */
-static const char shipped_ignores[] =
-	"*~\n"
-	"*.swp\n*.swo\n*.swx\n"
-	".#*\n"
-	"\\#*#\n"
-	"4913\n"
-	".git\n"
-	"*.sock\n"
-	".nfs*\n"
-	".fuse_hidden*\n"
-	".goutputstream-*\n"
-	"*.kate-swp\n"
-	".~lock.*#\n";
+static const char shipped_ignores[] = "*~\n"
+                                      "*.swp\n*.swo\n*.swx\n"
+                                      ".#*\n"
+                                      "\\#*#\n"
+                                      "4913\n"
+                                      ".git\n"
+                                      "*.sock\n"
+                                      ".nfs*\n"
+                                      ".fuse_hidden*\n"
+                                      ".goutputstream-*\n"
+                                      "*.kate-swp\n"
+                                      ".~lock.*#\n";
 
-static const char *const strategies[] = { [STRATEGY_MERGE] = "merge", [STRATEGY_NEWEST] = "newest", [STRATEGY_ASK] = "ask" };
-static const char *const merges[] = { [MERGE_NONE] = "none", [MERGE_LINES] = "lines", [MERGE_TEXT] = "text", [MERGE_BY_KIND] = "by-kind" };
+static const char *const strategies[] = {
+	[STRATEGY_MERGE] = "merge", [STRATEGY_NEWEST] = "newest", [STRATEGY_ASK] = "ask"
+};
+static const char *const merges[] = {
+	[MERGE_NONE] = "none", [MERGE_LINES] = "lines", [MERGE_TEXT] = "text", [MERGE_BY_KIND] = "by-kind"
+};
 
 const struct config_profile *config_profile_find(const char *name)
 {
@@ -83,8 +86,10 @@ const char *config_merge_name(enum config_merge m)
 struct category_setup config_setup(const struct config_category *c)
 {
 	/* A burst never waits longer than until the next check. */
-	return (struct category_setup){ .name = c->name, .debounce_ms = c->profile->debounce_ms,
-		.max_wait_ms = c->profile->interval_ms, .strategy = c->strategy };
+	return (struct category_setup){ .name = c->name,
+		                        .debounce_ms = c->profile->debounce_ms,
+		                        .max_wait_ms = c->profile->interval_ms,
+		                        .strategy = c->strategy };
 }
 
 /* Rules: libgit2's own ignore engine, one small in-memory repository for each list of patterns. */
@@ -112,8 +117,9 @@ static git_repository *patterns_compile(const char *text)
 	git_repository *repo = NULL;
 	git_config *none = NULL;
 	/* Without a configuration of its own it would look for a person's. */
-	if (git_repository_new(&repo) == 0 && git_config_new(&none) == 0 && git_repository_set_config(repo, none) == 0 &&
-	    git_ignore_clear_internal_rules(repo) == 0 && git_ignore_add_rule(repo, text) == 0) {
+	if (git_repository_new(&repo) == 0 && git_config_new(&none) == 0 &&
+	    git_repository_set_config(repo, none) == 0 && git_ignore_clear_internal_rules(repo) == 0 &&
+	    git_ignore_add_rule(repo, text) == 0) {
 		git_config_free(none);
 		return repo;
 	}
@@ -137,10 +143,10 @@ static struct config_rules *rules_compile(const struct config_category *c, struc
 	for (size_t i = 0; i < c->include_count; i++) {
 		const char *p = c->include[i];
 		bool not = *p == '!';
-		p += not;
+		p += not ;
 		p += *p == '/';
 		buf_printf(&text, "%s/%s\n", not ? "!" : "", p);
-		if (!not)
+		if (!not )
 			r->include_patterns[r->include_count++] = mem_text(p);
 	}
 	if (c->include_count)
@@ -254,7 +260,7 @@ static struct config_category *category_named(struct loading *l, const char *nam
 	}
 	c->categories = mem_grow(c->categories, c->category_count + 1, sizeof *c->categories);
 	struct config_category *n = &c->categories[c->category_count++];
-	*n = (struct config_category){ .strategy = (enum strategy)-1 };
+	*n = (struct config_category){ .strategy = (enum strategy) - 1 };
 	snprintf(n->name, sizeof n->name, "%s", name);
 	return n;
 }
@@ -281,18 +287,20 @@ static bool category_key(struct loading *l, const struct gitconfig_entry *g)
 		return add_pattern(l, &c->ignore, &c->ignore_count, g->value);
 	if (strcmp(g->key, "strategy") == 0)
 		return config_strategy_parse(g->value, &c->strategy) ||
-			err_set(l->e, l->where, "use merge, newest or ask", "there is no strategy '%s'", g->value);
+		       err_set(l->e, l->where, "use merge, newest or ask", "there is no strategy '%s'", g->value);
 	if (strcmp(g->key, "profile") == 0) {
 		c->profile = config_profile_find(g->value);
-		return c->profile || err_set(l->e, l->where, "'files' fits everything", "there is no profile '%s'", g->value);
+		return c->profile ||
+		       err_set(l->e, l->where, "'files' fits everything", "there is no profile '%s'", g->value);
 	}
 	if (strcmp(g->key, "path") == 0) {
 		free(c->path);
 		c->path = home_expand(g->value);
-		return c->path[0] == '/' ||
-			err_set(l->e, l->where, "write the whole path, or start it with ~/", "the path of a category must be absolute");
+		return c->path[0] == '/' || err_set(l->e, l->where, "write the whole path, or start it with ~/",
+		                                    "the path of a category must be absolute");
 	}
-	return err_set(l->e, l->where, "a category has path, profile, strategy, include and ignore", "unknown key '%s'", g->key);
+	return err_set(l->e, l->where, "a category has path, profile, strategy, include and ignore", "unknown key '%s'",
+	               g->key);
 }
 
 static bool one_key(struct loading *l, const struct gitconfig_entry *g)
@@ -305,14 +313,15 @@ static bool one_key(struct loading *l, const struct gitconfig_entry *g)
 	if (plain && strcmp(g->section, "device") == 0 && strcmp(g->key, "name") == 0) {
 		snprintf(l->c->device_name, sizeof l->c->device_name, "%s", g->value);
 		return (*g->value && strlen(g->value) < sizeof l->c->device_name) ||
-			err_set(l->e, l->where, "", "a device's name has 1 to 255 bytes");
+		       err_set(l->e, l->where, "", "a device's name has 1 to 255 bytes");
 	}
 	if (plain && strcmp(g->section, "hub") == 0 && strcmp(g->key, "url") == 0) {
 		snprintf(l->c->hub_url, sizeof l->c->hub_url, "%s", g->value);
-		return strlen(g->value) < sizeof l->c->hub_url || err_set(l->e, l->where, "", "the hub's address is too long");
+		return strlen(g->value) < sizeof l->c->hub_url ||
+		       err_set(l->e, l->where, "", "the hub's address is too long");
 	}
 	return err_set(l->e, l->where, "remove it, or see 'man syncline-config'", "unknown key '%s%s%s.%s'", g->section,
-		plain ? "" : ".", plain ? "" : g->subsection, g->key);
+	               plain ? "" : ".", plain ? "" : g->subsection, g->key);
 }
 
 /* Checking the whole */
@@ -320,7 +329,8 @@ static bool one_key(struct loading *l, const struct gitconfig_entry *g)
 static bool below(const char *path, const char *folder)
 {
 	size_t len = strlen(folder);
-	return strncmp(path, folder, len) == 0 && (path[len] == 0 || path[len] == '/' || (len && folder[len - 1] == '/'));
+	return strncmp(path, folder, len) == 0 &&
+	       (path[len] == 0 || path[len] == '/' || (len && folder[len - 1] == '/'));
 }
 
 static char *resolved(const char *path)
@@ -348,7 +358,8 @@ static bool is_plain(const char *pattern)
 	return !strpbrk(pattern, "*?[\\!");
 }
 
-static bool apart(const struct config_category *a, const char *a_root, const struct config_category *b, const char *b_root)
+static bool apart(const struct config_category *a, const char *a_root, const struct config_category *b,
+                  const char *b_root)
 {
 	if (!below(b_root, a_root))
 		return !below(a_root, b_root) || apart(b, b_root, a, a_root);
@@ -377,7 +388,7 @@ static bool category_check(struct loading *l, size_t at, char **roots, const cha
 		return err_set(l->e, what, "give it one: path = ~/FOLDER", "it has no path");
 	if (!c->profile)
 		c->profile = config_profile_find(c->name) ? config_profile_find(c->name) : config_profile_find("files");
-	if (c->strategy == (enum strategy)-1)
+	if (c->strategy == (enum strategy) - 1)
 		c->strategy = c->profile->strategy;
 	c->rules = rules_compile(c, l->e);
 	if (!c->rules)
@@ -388,13 +399,14 @@ static bool category_check(struct loading *l, size_t at, char **roots, const cha
 		bool fine = keeps_out(c, roots[at], dir);
 		free(dir);
 		if (!fine)
-			return err_set(l->e, what, "choose another folder, or name what is to be synced with include lines",
-				"it would hold syncline's own files");
+			return err_set(l->e, what,
+			               "choose another folder, or name what is to be synced with include lines",
+			               "it would hold syncline's own files");
 	}
 	for (size_t i = 0; i < at; i++)
 		if (!apart(&l->c->categories[i], roots[i], c, roots[at]))
 			return err_set(l->e, what, "give each its own folder, or different include lines",
-				"it overlaps with category %s", l->c->categories[i].name);
+			               "it overlaps with category %s", l->c->categories[i].name);
 	return true;
 }
 
@@ -413,7 +425,8 @@ static bool check(struct loading *l, const char *const *home_dirs)
 	return ok;
 }
 
-static bool load(struct config *c, const char *file, const struct gitconfig *g, const char *const *home_dirs, struct err *e)
+static bool load(struct config *c, const char *file, const struct gitconfig *g, const char *const *home_dirs,
+                 struct err *e)
 {
 	struct loading l = { .c = c, .file = file, .e = e };
 	bool ok = true;
@@ -462,7 +475,8 @@ static bool set_in(struct gitconfig_edit *d, const char *category, const char *k
 	return ok;
 }
 
-/* What was named: a folder, or a file and its folder. `folder` comes out absolute, links resolved; `file` is "" or a name. */
+/* What was named: a folder, or a file and its folder. `folder` comes out absolute, links resolved; `file` is "" or a
+ * name. */
 static bool find_target(const char *path, char **folder, char file[RELPATH_COMPONENT + 1], struct err *e)
 {
 	char *expanded = home_expand(path);
@@ -475,7 +489,7 @@ static bool find_target(const char *path, char **folder, char file[RELPATH_COMPO
 		err_set(e, path, "", "the folder cannot be made: %s", strerror(errno));
 	} else if (stat(expanded, &st)) {
 		err_set(e, path, errno == ENOENT ? "make it first, or end a new folder's name with a slash" : "", "%s",
-			errno == ENOENT ? "there is no such file or folder" : strerror(errno));
+		        errno == ENOENT ? "there is no such file or folder" : strerror(errno));
 	} else if (S_ISDIR(st.st_mode)) {
 		*folder = realpath(expanded, NULL);
 	} else if (S_ISREG(st.st_mode)) {
@@ -510,13 +524,14 @@ static char *with_tilde(const char *folder)
 {
 	const char *home = getenv("HOME");
 	char *real = home && *home ? realpath(home, NULL) : NULL;
-	char *out = real && strcmp(real, "/") != 0 && below(folder, real) ? mem_printf("~%s", folder + strlen(real)) : mem_text(folder);
+	char *out = real && strcmp(real, "/") != 0 && below(folder, real) ? mem_printf("~%s", folder + strlen(real))
+	                                                                  : mem_text(folder);
 	free(real);
 	return out;
 }
 
-bool config_add(const char *file, const char *const *home_dirs, const char *category, const char *path, const char *profile,
-	const char *strategy, struct err *e)
+bool config_add(const char *file, const char *const *home_dirs, const char *category, const char *path,
+                const char *profile, const char *strategy, struct err *e)
 {
 	char name[RELPATH_COMPONENT + 1], *folder = NULL, *written = NULL, *pattern = NULL, *include = NULL;
 	const char *bad = relpath_bad_category(category, strlen(category));
@@ -534,15 +549,18 @@ bool config_add(const char *file, const char *const *home_dirs, const char *cate
 		include = mem_printf("category.%s.include", category);
 	}
 	if (ok && known) {
-		/* One more file in the same folder is one more line; anything else would change what the category is. */
+		/* One more file in the same folder is one more line; anything else would change what the category is.
+		 */
 		char *root = resolved(known->path);
 		ok = (name[0] && known->include_count && strcmp(root, folder) == 0) ||
-			err_set(e, category, "'syncline remove' it first, or choose another name", "there is a category of this name already");
+		     err_set(e, category, "'syncline remove' it first, or choose another name",
+		             "there is a category of this name already");
 		free(root);
 	}
-	ok = ok && (known || set_in(d, category, "path", written, e)) && (!name[0] || gitconfig_edit_add(d, include, pattern, e)) &&
-		(!profile || set_in(d, category, "profile", profile, e)) && (!strategy || set_in(d, category, "strategy", strategy, e)) &&
-		commit(d, file, home_dirs, e);
+	ok = ok && (known || set_in(d, category, "path", written, e)) &&
+	     (!name[0] || gitconfig_edit_add(d, include, pattern, e)) &&
+	     (!profile || set_in(d, category, "profile", profile, e)) &&
+	     (!strategy || set_in(d, category, "strategy", strategy, e)) && commit(d, file, home_dirs, e);
 	gitconfig_edit_destroy(d);
 	config_finish(&now);
 	free(folder);
@@ -556,7 +574,7 @@ bool config_remove(const char *file, const char *category, struct err *e)
 {
 	struct gitconfig_edit *d = gitconfig_edit_start(file, e);
 	bool ok = d && (gitconfig_edit_remove(d, "category", category) ||
-		err_set(e, category, "'syncline categories' lists them", "there is no such category"));
+	                err_set(e, category, "'syncline categories' lists them", "there is no such category"));
 	ok = ok && gitconfig_edit_commit(d, e); /* even where the rest does not load: removing may be the cure */
 	gitconfig_edit_destroy(d);
 	return ok;

@@ -10,20 +10,20 @@
 #include "engine/core/core.h"
 
 #define CONFIG_CATEGORIES_MAX 64
-#define CONFIG_PATTERNS_MAX 256 /* a category */
+#define CONFIG_PATTERNS_MAX   256 /* a category */
 
 enum config_merge { MERGE_NONE, MERGE_LINES, MERGE_TEXT, MERGE_BY_KIND };
 
 struct config_profile {
 	const char *name;
-	uint32_t interval_ms;      /* how often a root is looked at where events cannot be trusted */
+	uint32_t interval_ms; /* how often a root is looked at where events cannot be trusted */
 	uint32_t debounce_ms;
 	uint32_t min_change_bytes;
 	uint32_t max_changes_per_minute;
 	enum strategy strategy;
 	enum config_merge merge;
 };
-extern const struct config_profile config_profiles[]; /* ends with a NULL name; "files" is the default */
+extern const struct config_profile config_profiles[];               /* ends with a NULL name; "files" is the default */
 const struct config_profile *config_profile_find(const char *name); /* NULL unknown */
 const char *config_strategy_name(enum strategy s);
 bool config_strategy_parse(const char *name, enum strategy *out);
@@ -33,17 +33,17 @@ struct config_rules; /* compiled patterns */
 
 struct config_category {
 	char name[CATEGORY_MAX + 1];
-	char *path;                /* as written, with ~ expanded; absolute */
+	char *path; /* as written, with ~ expanded; absolute */
 	const struct config_profile *profile;
 	enum strategy strategy;
-	char **include, **ignore;  /* as written; the shipped ignores are not in here */
+	char **include, **ignore; /* as written; the shipped ignores are not in here */
 	size_t include_count, ignore_count;
 	struct config_rules *rules;
 };
 
 struct config {
-	char device_name[256];     /* the host's name where not given */
-	char hub_url[512];         /* "" when not joined */
+	char device_name[256];              /* the host's name where not given */
+	char hub_url[512];                  /* "" when not joined */
 	struct config_category *categories; /* in the file's order */
 	size_t category_count;
 };
@@ -63,7 +63,7 @@ bool config_wanted(const struct config_category *c, const char *path, bool folde
  * with one include line. A missing folder is made when its name ends in a slash. `path` may be relative to the working
  * directory. The result is checked as config_load would before it replaces the file. */
 bool config_add(const char *file, const char *const *home_dirs, const char *category, const char *path,
-	const char *profile /* NULL */, const char *strategy /* NULL */, struct err *e);
+                const char *profile /* NULL */, const char *strategy /* NULL */, struct err *e);
 bool config_remove(const char *file, const char *category, struct err *e);
 bool config_set(const char *file, const char *key /* "hub.url" */, const char *value, struct err *e);
 #endif

@@ -73,9 +73,11 @@ void files_seam(struct files *f, void (*at)(void *ctx, const char *point), void 
 bool files_add_root(struct files *f, const char *category, const char *path, const char *pin, struct err *e)
 {
 	if (relpath_bad_category(category, strlen(category)))
-		return err_set(e, category, "", "not a category's name: it %s", relpath_bad_category(category, strlen(category)));
+		return err_set(e, category, "", "not a category's name: it %s",
+		               relpath_bad_category(category, strlen(category)));
 	if (path[0] != '/')
-		return err_set(e, path, "write the whole path, or start it with ~", "the path of a category must be absolute");
+		return err_set(e, path, "write the whole path, or start it with ~",
+		               "the path of a category must be absolute");
 	files_remove_root(f, category);
 	struct files_root *r = mem_alloc(sizeof *r);
 	r->category = mem_text(category);
@@ -106,7 +108,8 @@ static bool pin_of(int fd, char out[64])
 	memcpy(fsid, &fs.f_fsid, sizeof fsid);
 	if (fs.f_type == XFS_SUPER_MAGIC)
 		fsid[0] = fsid[1] = 0;
-	snprintf(out, 64, "%llu:%08x%08x", fs.f_type == FUSE_SUPER_MAGIC ? 0ull : (unsigned long long)st.st_ino, fsid[0], fsid[1]);
+	snprintf(out, 64, "%llu:%08x%08x", fs.f_type == FUSE_SUPER_MAGIC ? 0ull : (unsigned long long)st.st_ino,
+	         fsid[0], fsid[1]);
 	return true;
 }
 
@@ -144,8 +147,14 @@ static bool root_there(struct files_root *r)
 	if (r->fd >= 0)
 		close(r->fd);
 	free(r->path);
-	*r = (struct files_root){ .category = r->category, .given = r->given, .path = path, .fd = fd, .dev = st.st_dev,
-		.ino = st.st_ino, .names_dirty = r->names_dirty, .stage_dirty = r->stage_dirty };
+	*r = (struct files_root){ .category = r->category,
+		                  .given = r->given,
+		                  .path = path,
+		                  .fd = fd,
+		                  .dev = st.st_dev,
+		                  .ino = st.st_ino,
+		                  .names_dirty = r->names_dirty,
+		                  .stage_dirty = r->stage_dirty };
 	memcpy(r->pin, pin, sizeof r->pin);
 	return true;
 }
@@ -240,11 +249,13 @@ int files_open_below(struct files *f, int at, const char *folder, int flags)
 {
 	if (!(f->poor & FILES_NO_OPENAT2)) {
 		struct open_how how = { .flags = (unsigned)(flags | O_DIRECTORY | O_CLOEXEC),
-			.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV };
+			                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
+			                           RESOLVE_NO_XDEV };
 		int fd = (int)syscall(SYS_openat2, at, *folder ? folder : ".", &how, sizeof how);
 		if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
 			return fd;
-		f->poor |= errno == ENOSYS ? FILES_NO_OPENAT2 : 0; /* EPERM: a container's filter says so for unknown calls */
+		f->poor |= errno == ENOSYS ? FILES_NO_OPENAT2
+		                           : 0; /* EPERM: a container's filter says so for unknown calls */
 	}
 	return open_slowly(at, folder, flags);
 }
@@ -273,22 +284,24 @@ bool files_stat_of(const struct stat *st, struct file_stat *out)
 		out->meta = META_LINK;
 	else if (S_ISREG(st->st_mode))
 		out->meta = (uint8_t)((st->st_mode & S_IXUSR ? META_EXEC : 0) |
-			(st->st_mode & (S_IRGRP | S_IROTH) ? 0 : META_PRIVATE));
+		                      (st->st_mode & (S_IRGRP | S_IROTH) ? 0 : META_PRIVATE));
 	else
 		return false;
 	return true;
 }
 
-/* A name that cannot be reached because a parent is missing, a file or a link is not there; other errors tell nothing. */
+/* A name that cannot be reached because a parent is missing, a file or a link is not there; other errors tell nothing.
+ */
 static enum look look_of(int error)
 {
-	return error == ENOENT || error == ENOTDIR || error == ELOOP || error == ENAMETOOLONG ? LOOK_ABSENT : LOOK_ERROR;
+	return error == ENOENT || error == ENOTDIR || error == ELOOP || error == ENAMETOOLONG ? LOOK_ABSENT
+	                                                                                      : LOOK_ERROR;
 }
 
 static bool same_stat(const struct file_stat *a, const struct file_stat *b)
 {
 	return a->size == b->size && a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns && a->inode == b->inode &&
-		a->meta == b->meta;
+	       a->meta == b->meta;
 }
 
 static enum look stat_at(int dir, const char *name, struct file_stat *stat)

@@ -2,7 +2,8 @@
  *
  * Every category has one root folder, resolved and pinned when it is added. Nothing outside it is ever touched: all
  * access goes from the root's descriptor through openat2 that follows no link and crosses no mount (or, on kernels
- * without it, component by component with O_NOFOLLOW). Only regular files and symlinks are items; nothing else is opened.
+ * without it, component by component with O_NOFOLLOW). Only regular files and symlinks are items; nothing else is
+ * opened.
  *
  * The rule of this room: bytes that stand in a person's folder are only unlinked after they were hashed outside the
  * place where a person could change them, while nobody had them open for writing, and the hash is a version that is
@@ -14,7 +15,7 @@
 
 struct files;
 
-struct files_found {        /* bytes of a person that came out of a race or a crash: store them */
+struct files_found { /* bytes of a person that came out of a race or a crash: store them */
 	const char *category;
 	const char *path;   /* of the item; NULL when only the item's id is known (after a crash) */
 	const char *folder; /* where the bytes lie now, "" for the root */
@@ -26,7 +27,7 @@ struct files_found {        /* bytes of a person that came out of a race or a cr
 struct files_hooks {
 	void *ctx;
 	struct id (*version_of)(void *ctx, uint8_t meta, struct span content);
-	bool (*known)(void *ctx, const struct id *version); /* stored, and durably so (versions_has_durable) */
+	bool (*known)(void *ctx, const struct id *version);    /* stored, and durably so (versions_has_durable) */
 	void (*found)(void *ctx, const struct files_found *f); /* only called from files_tidy: between turns */
 };
 
@@ -35,7 +36,8 @@ void files_destroy(struct files *f);
 
 /* Roots. `pin` is what files_root_pin gave when the category was added (keep it in the ledger), or NULL to pin what is
  * there now or, when nothing is there, the first folder that appears. A root that is missing, or not the pinned folder,
- * is not an error here: files_root_there tells, and looks answer LOOK_ROOT_GONE. Adding a known category replaces it. */
+ * is not an error here: files_root_there tells, and looks answer LOOK_ROOT_GONE. Adding a known category replaces it.
+ */
 bool files_add_root(struct files *f, const char *category, const char *path, const char *pin, struct err *e);
 void files_remove_root(struct files *f, const char *category);
 bool files_root_there(struct files *f, const char *category, char why[160]); /* looks again; why may be NULL */
@@ -52,8 +54,8 @@ enum place_result files_place(struct files *f, const struct place *p, struct fil
 
 /* Many at once. files_stage writes what a later files_place of the same item and version will need, without waiting for
  * the disk; files_stage_sync waits once for all of it. False answers are no errors: files_place then does everything
- * itself. A place that used a staged file leaves its name to files_sync_names, which must succeed before the ledger says
- * that the file is there. */
+ * itself. A place that used a staged file leaves its name to files_sync_names, which must succeed before the ledger
+ * says that the file is there. */
 bool files_stage(struct files *f, const struct place *p);
 bool files_stage_sync(struct files *f);
 bool files_sync_names(struct files *f);

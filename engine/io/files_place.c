@@ -13,21 +13,6 @@
 #include "engine/io/files_parts.h"
 #include "sys/entropy.h"
 
-struct placing {
-	struct files *f;
-	struct files_root *root;
-	const struct place *p;
-	char folder[RELPATH_MAX + 1];
-	const char *name;
-	int dir;                     /* the folder, open for reading */
-	bool made_folders, batched;  /* batched: files_sync_names makes the name durable */
-	bool was_there;
-	struct stat old;             /* what the cheap look saw */
-	char temp[FILES_TEMP_NAME];  /* where the new file waits, and then the old one */
-	ino_t ours;
-	int ours_fd;                 /* held open, so that nobody else can get its inode number meanwhile */
-};
-
 static void seam(struct files *f, const char *point)
 {
 	if (f->seam)
@@ -37,11 +22,21 @@ static void seam(struct files *f, const char *point)
 static enum place_result refused(int error)
 {
 	switch (error) {
-	case ENOSPC: case EDQUOT: case EFBIG:
+	case ENOSPC:
+	case EDQUOT:
+	case EFBIG:
 		return PLACE_FULL;
-	case EACCES: case EPERM: case EROFS:
+	case EACCES:
+	case EPERM:
+	case EROFS:
 		return PLACE_DENIED;
-	case ENOTDIR: case EISDIR: case ELOOP: case EXDEV: case ENAMETOOLONG: case EILSEQ: case ENOTEMPTY:
+	case ENOTDIR:
+	case EISDIR:
+	case ELOOP:
+	case EXDEV:
+	case ENAMETOOLONG:
+	case EILSEQ:
+	case ENOTEMPTY:
 		return PLACE_BLOCKED;
 	default:
 		return PLACE_ERROR;
@@ -102,198 +97,6 @@ void files_prune(struct files *f, struct files_root *r, const char *folder)
 	}
 }
 
-/* The new file */
-
-/* A link may only lead to something inside the root, written so that this can be seen: relative, and ".." only in front,
- * no more often than there are folders above it. */
-static bool link_stays_inside(const char *folder, struct span target)
-{
-	const char *t = (const char *)target.data;
-	size_t depth = 0, at = 0;
-	bool down = false;
-	if (target.len == 0 || target.len > RELPATH_MAX || t[0] == '/' || memchr(t, 0, target.len))
-		return false;
-	if (*folder)
-		for (depth = 1; *folder; folder++)
-			depth += *folder == '/';
-	while (at < target.len) {
-		const char *slash = memchr(t + at, '/', target.len - at);
-		size_t len = slash ? (size_t)(slash - t) - at : target.len - at;
-		if (len == 2 && t[at] == '.' && t[at + 1] == '.') {
-			if (down || depth-- == 0)
-				return false;
-		} else if (len && !(len == 1 && t[at] == '.')) {
-			down = true;
-		}
-		at += len + 1;
-	}
-	return true;
-}
-
-/* A file that is replaced keeps its permissions, but for what the item's own two bits say. */
-static mode_t mode_for(const struct placing *w)
-{
-	uint8_t meta = w->p->meta;
-	mode_t mode = meta & META_PRIVATE ? 0600 : 0644 & ~w->f->umask;
-	struct file_stat old;
-	if (w->was_there && S_ISREG(w->old.st_mode) && files_stat_of(&w->old, &old)) {
-		mode = w->old.st_mode & 0777;
-		if (!((old.meta ^ meta) & (META_EXEC | META_PRIVATE)))
-			return mode;
-		mode &= ~(mode_t)0111;
-		if (meta & META_PRIVATE)
-			mode &= ~(mode_t)077;
-		else if (old.meta & META_PRIVATE)
-			mode |= 044 & ~w->f->umask;
-	}
-	mode |= 0600;
-	if (!(meta & META_PRIVATE) && !(mode & 044))
-		mode |= 044; /* a umask that hides everything must not turn into a change of the item */
-	return meta & META_EXEC ? mode | ((mode & 0444) >> 2) : mode;
-}
-
-static bool write_whole(int fd, struct span content)
-{
-	while (content.len) {
-		ssize_t put = write(fd, content.data, content.len);
-		if (put < 0 && errno != EINTR)
-			return false;
-		if (put > 0) {
-			content.data += put;
-			content.len -= (size_t)put;
-		}
-	}
-	return true;
-}
-
-static void times_of(const struct place *p, struct timespec times[2])
-{
-	int64_t second = p->mtime_ms / 1000, rest = p->mtime_ms % 1000;
-	if (rest < 0) {
-		rest += 1000;
-		second--;
-	}
-	times[0] = (struct timespec){ .tv_nsec = UTIME_OMIT };
-	times[1] = (struct timespec){ .tv_sec = second, .tv_nsec = rest * 1000000 };
-}
-
-static void random_name(char out[FILES_TEMP_NAME])
-{
-	uint64_t number;
-	entropy_fill(&number, sizeof number);
-	snprintf(out, FILES_TEMP_NAME, RELPATH_TEMP "part-%016llx", (unsigned long long)number);
-}
-
-void files_temp_name(char out[FILES_TEMP_NAME], const struct id *item, const struct id *version, bool unique)
-{
-	char item_hex[ID_HEX], version_hex[ID_HEX];
-	uint32_t number;
-	snprintf(out, FILES_TEMP_NAME, RELPATH_TEMP "%s-%s", id_hex(item, item_hex), id_hex(version, version_hex));
-	if (unique) {
-		entropy_fill(&number, sizeof number);
-		snprintf(out + strlen(out), FILES_TEMP_NAME - strlen(out), "-%08x", number);
-	}
-}
-
-/* rename that never replaces, as well as the filesystem can. */
-static int rename_new(struct files *f, int dir, const char *from, const char *to)
-{
-	if (!(f->poor & FILES_NO_EXCHANGE)) {
-		if (renameat2(dir, from, dir, to, RENAME_NOREPLACE) == 0)
-			return 0;
-		if (errno != EINVAL && errno != ENOSYS)
-			return -1;
-	}
-	if (!(f->poor & FILES_NO_LINK)) {
-		if (linkat(dir, from, dir, to, 0) == 0)
-			return unlinkat(dir, from, 0);
-		if (errno != EPERM && errno != EOPNOTSUPP && errno != EMLINK)
-			return -1;
-	}
-	struct stat st;
-	if (fstatat(dir, to, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-		errno = EEXIST;
-		return -1;
-	}
-	return errno == ENOENT ? renameat(dir, from, dir, to) : -1;
-}
-
-/* Gives an unnamed file its name. */
-static int name_file(int fd, int dir, const char *name)
-{
-	char self[40];
-	snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
-	return linkat(AT_FDCWD, self, dir, name, AT_SYMLINK_FOLLOW);
-}
-
-static void hold(struct placing *w, const char *name)
-{
-	struct stat st;
-	if (w->ours_fd >= 0)
-		close(w->ours_fd);
-	w->ours_fd = openat(w->dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	w->ours = w->ours_fd >= 0 && fstat(w->ours_fd, &st) == 0 ? st.st_ino : 0;
-}
-
-/* Writes the new regular file and gives it the name `to`, which must be free. -1 with errno; nothing is left then. */
-static int write_file(struct placing *w, const char *to, bool wait)
-{
-	struct timespec times[2];
-	char part[FILES_TEMP_NAME] = "";
-	int fd = -1, saved;
-	errno = EOPNOTSUPP;
-	if (!(w->f->poor & FILES_NO_TMPFILE))
-		fd = openat(w->dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL || errno == ENOENT)) {
-		random_name(part);
-		fd = openat(w->dir, part, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
-	}
-	if (fd < 0)
-		return -1;
-	times_of(w->p, times);
-	bool ok = write_whole(fd, w->p->content);
-	if (ok && w->was_there && w->old.st_gid != getegid() && fchown(fd, (uid_t)-1, w->old.st_gid))
-		errno = 0; /* not ours to give: it stays in our own group */
-	ok = ok && fchmod(fd, mode_for(w)) == 0 && futimens(fd, times) == 0 && (!wait || fsync(fd) == 0);
-	if (ok && !*part && name_file(fd, w->dir, to)) {
-		/* Without /proc an unnamed file stays unnamed: then by way of a named one. */
-		ok = false;
-		if (errno == ENOENT || errno == EXDEV) {
-			close(fd);
-			w->f->poor |= FILES_NO_TMPFILE;
-			return write_file(w, to, wait);
-		}
-	}
-	ok = ok && (!*part || rename_new(w->f, w->dir, part, to) == 0);
-	saved = errno;
-	if (!ok && *part)
-		unlinkat(w->dir, part, 0);
-	if (ok)
-		hold(w, to);
-	close(fd);
-	errno = saved;
-	return ok ? 0 : -1;
-}
-
-static int write_link(struct placing *w, const char *to)
-{
-	struct timespec times[2];
-	char *target = mem_copy(w->p->content.data, w->p->content.len);
-	int failed = symlinkat(target, w->dir, to);
-	free(target);
-	times_of(w->p, times);
-	if (failed)
-		return -1;
-	hold(w, to);
-	utimensat(w->dir, to, times, AT_SYMLINK_NOFOLLOW);
-	return 0;
-}
-
-static int write_new(struct placing *w, const char *to, bool wait)
-{
-	return w->p->meta & META_LINK ? write_link(w, to) : write_file(w, to, wait);
-}
-
 /* The new file under its temporary name: the staged one, or made now. */
 static int prepare(struct placing *w)
 {
@@ -304,17 +107,17 @@ static int prepare(struct placing *w)
 	    st.st_ino == t->ino && (uint64_t)st.st_size == w->p->content.len) {
 		w->batched = true;
 		files_temp_drop(w->f, t);
-		hold(w, w->temp);
+		files_hold(w, w->temp);
 		return 0;
 	}
-	if (write_new(w, w->temp, true) == 0)
+	if (files_write_new(w, w->temp, true) == 0)
 		return 0;
 	if (errno != EEXIST)
 		return -1;
 	/* The name is taken: a leftover, which is judged by its bytes in good time. We use another name. */
 	files_leftover(w->f, w->p->file.category, w->folder, w->temp);
 	files_temp_name(w->temp, &w->p->item, &w->p->version, true);
-	return write_new(w, w->temp, true);
+	return files_write_new(w, w->temp, true);
 }
 
 /* What stands there */
@@ -330,8 +133,8 @@ static enum place_result check(struct placing *w)
 		return PLACE_BLOCKED;
 	if (w->p->expect_absent)
 		return w->was_there ? PLACE_CHANGED : PLACE_DONE;
-	if (!w->was_there || now.size != want->size || now.mtime_ns != want->mtime_ns || now.ctime_ns != want->ctime_ns ||
-	    now.inode != want->inode || now.meta != want->meta)
+	if (!w->was_there || now.size != want->size || now.mtime_ns != want->mtime_ns ||
+	    now.ctime_ns != want->ctime_ns || now.inode != want->inode || now.meta != want->meta)
 		return PLACE_CHANGED;
 	return PLACE_DONE;
 }
@@ -359,7 +162,8 @@ static ino_t inode_at(int dir, const char *name)
 static struct temp *retire_later(struct placing *w, const char *name)
 {
 	const struct place *p = w->p;
-	struct temp *t = files_temp_add(w->f, p->file.category, w->folder, name, p->file.path, &p->item, &p->version, TEMP_RETIRED);
+	struct temp *t = files_temp_add(w->f, p->file.category, w->folder, name, p->file.path, &p->item, &p->version,
+	                                TEMP_RETIRED);
 	t->prune = id_zero(&p->version);
 	return t;
 }
@@ -393,11 +197,11 @@ static int swap(struct placing *w)
 		return -1;
 	} else {
 		/* Neither exchange nor links: the name is absent for a moment, but no byte is lost. */
-		if (rename_new(w->f, w->dir, w->name, old))
+		if (files_rename_new(w->f, w->dir, w->name, old))
 			return -1;
-		if (rename_new(w->f, w->dir, w->temp, w->name)) {
+		if (files_rename_new(w->f, w->dir, w->temp, w->name)) {
 			int saved = errno;
-			if (rename_new(w->f, w->dir, old, w->name))
+			if (files_rename_new(w->f, w->dir, old, w->name))
 				retire_later(w, old);
 			errno = saved;
 			return -1;
@@ -412,15 +216,16 @@ static int swap(struct placing *w)
 static void swap_back(struct placing *w)
 {
 	seam(w->f, "swap-back");
-	bool exchanged = !(w->f->poor & FILES_NO_EXCHANGE) &&
-		renameat2(w->dir, w->temp, w->dir, w->name, RENAME_EXCHANGE) == 0;
+	bool exchanged =
+	        !(w->f->poor & FILES_NO_EXCHANGE) && renameat2(w->dir, w->temp, w->dir, w->name, RENAME_EXCHANGE) == 0;
 	if (exchanged) {
-		if (inode_at(w->dir, w->temp) != w->ours && renameat2(w->dir, w->temp, w->dir, w->name, RENAME_EXCHANGE))
+		if (inode_at(w->dir, w->temp) != w->ours &&
+		    renameat2(w->dir, w->temp, w->dir, w->name, RENAME_EXCHANGE))
 			exchanged = false;
 	} else if (inode_at(w->dir, w->name) == w->ours) {
 		if (renameat(w->dir, w->temp, w->dir, w->name) == 0)
 			return;
-	} else if (rename_new(w->f, w->dir, w->temp, w->name) == 0) {
+	} else if (files_rename_new(w->f, w->dir, w->temp, w->name) == 0) {
 		return;
 	}
 	drop(w);
@@ -453,7 +258,7 @@ static enum place_result create(struct placing *w)
 	if (staged && prepare(w))
 		return refused(errno);
 	seam(w->f, "checked");
-	if ((staged ? rename_new(w->f, w->dir, w->temp, w->name) : write_new(w, w->name, true)) == 0)
+	if ((staged ? files_rename_new(w->f, w->dir, w->temp, w->name) : files_write_new(w, w->name, true)) == 0)
 		return PLACE_DONE;
 	int error = errno;
 	if (staged)
@@ -469,11 +274,11 @@ static enum place_result take_away(struct placing *w)
 {
 	seam(w->f, "checked");
 	files_temp_name(w->temp, &w->p->item, &w->p->version, false);
-	int failed = rename_new(w->f, w->dir, w->name, w->temp);
+	int failed = files_rename_new(w->f, w->dir, w->name, w->temp);
 	if (failed && errno == EEXIST) {
 		files_leftover(w->f, w->p->file.category, w->folder, w->temp);
 		files_temp_name(w->temp, &w->p->item, &w->p->version, true);
-		failed = rename_new(w->f, w->dir, w->name, w->temp);
+		failed = files_rename_new(w->f, w->dir, w->name, w->temp);
 	}
 	if (failed)
 		return errno == ENOENT ? PLACE_CHANGED : refused(errno);
@@ -483,15 +288,15 @@ static enum place_result take_away(struct placing *w)
 		retire_later(w, w->temp);
 		return PLACE_DONE;
 	}
-	if (rename_new(w->f, w->dir, w->temp, w->name))
+	if (files_rename_new(w->f, w->dir, w->temp, w->name))
 		retire_later(w, w->temp); /* a newer file has the name */
 	return was == LOOK_ERROR ? PLACE_ERROR : PLACE_CHANGED;
 }
 
 /* The whole */
 
-/* The new file's stat for the ledger. If somebody wrote to it since it got its name, the next look must see that, so then
- * the answer is one that no file has. */
+/* The new file's stat for the ledger. If somebody wrote to it since it got its name, the next look must see that, so
+ * then the answer is one that no file has. */
 static void stat_after(struct placing *w, struct file_stat *after)
 {
 	struct stat st;
@@ -499,7 +304,7 @@ static void stat_after(struct placing *w, struct file_stat *after)
 	*after = (struct file_stat){ 0 };
 	if (id_zero(&w->p->version))
 		return;
-	times_of(w->p, times);
+	files_times_of(w->p, times);
 	if (fstatat(w->dir, w->name, &st, AT_SYMLINK_NOFOLLOW) || st.st_ino != w->ours || !files_stat_of(&st, after) ||
 	    after->size != w->p->content.len || after->meta != w->p->meta || st.st_mtim.tv_sec != times[1].tv_sec ||
 	    st.st_mtim.tv_nsec != times[1].tv_nsec)
@@ -513,7 +318,7 @@ static enum place_result act(struct placing *w)
 		return result;
 	if (id_zero(&w->p->version))
 		return w->p->expect_absent ? PLACE_DONE : take_away(w);
-	if (w->p->meta & META_LINK && !link_stays_inside(w->folder, w->p->content))
+	if (w->p->meta & META_LINK && !files_link_stays_inside(w->folder, w->p->content))
 		return PLACE_BLOCKED;
 	return w->p->expect_absent ? create(w) : replace(w);
 }
@@ -525,8 +330,9 @@ static size_t key_of(const struct place *p, char key[CATEGORY_MAX + RELPATH_MAX 
 
 enum place_result files_place(struct files *f, const struct place *p, struct file_stat *after)
 {
-	struct placing w = { .f = f, .p = p, .root = files_root_find(f, p->file.category, true), .dir = -1,
-		.ours_fd = -1 };
+	struct placing w = {
+		.f = f, .p = p, .root = files_root_find(f, p->file.category, true), .dir = -1, .ours_fd = -1
+	};
 	char key[CATEGORY_MAX + RELPATH_MAX + 2];
 	bool removes = id_zero(&p->version);
 	*after = (struct file_stat){ 0 };
@@ -573,8 +379,12 @@ enum place_result files_place(struct files *f, const struct place *p, struct fil
 
 bool files_stage(struct files *f, const struct place *p)
 {
-	struct placing w = { .f = f, .p = p, .root = files_root_find(f, p->file.category, true), .dir = -1,
-		.ours_fd = -1, .batched = true };
+	struct placing w = { .f = f,
+		             .p = p,
+		             .root = files_root_find(f, p->file.category, true),
+		             .dir = -1,
+		             .ours_fd = -1,
+		             .batched = true };
 	char key[CATEGORY_MAX + RELPATH_MAX + 2];
 	if (!w.root || relpath_bad(p->file.path, strlen(p->file.path)))
 		return false;
@@ -583,16 +393,17 @@ bool files_stage(struct files *f, const struct place *p)
 		return true;
 	}
 	files_split(p->file.path, w.folder, &w.name);
-	if (p->meta & META_LINK && !link_stays_inside(w.folder, p->content))
+	if (p->meta & META_LINK && !files_link_stays_inside(w.folder, p->content))
 		return false;
 	w.dir = open_folder(&w, p->expect_absent);
 	if (w.dir < 0)
 		return false;
 	files_temp_name(w.temp, &p->item, &p->version, false);
 	bool staged = check(&w) == PLACE_DONE && !files_temp_find(f, p->file.category, w.folder, w.temp) &&
-		write_new(&w, w.temp, false) == 0;
+	              files_write_new(&w, w.temp, false) == 0;
 	if (staged) {
-		struct temp *t = files_temp_add(f, p->file.category, w.folder, w.temp, p->file.path, &p->item, &p->version, TEMP_STAGED);
+		struct temp *t = files_temp_add(f, p->file.category, w.folder, w.temp, p->file.path, &p->item,
+		                                &p->version, TEMP_STAGED);
 		t->ino = w.ours;
 		t->prune = w.made_folders;
 		w.root->stage_dirty = true;

@@ -12,10 +12,10 @@
 #include "engine/io/files_parts.h"
 #include "sys/clock.h"
 
-#define TIDY_AGAIN_MS 500        /* how often a file that somebody writes is looked at */
-#define TIDY_STAGED_MS 60000     /* a staged file that nobody placed within this is given up */
-#define TIDY_NO_LEASE_MS 5000    /* where leases are unknown, writers are given this long */
-#define TIDY_BUDGET_US 4000
+#define TIDY_AGAIN_MS    500   /* how often a file that somebody writes is looked at */
+#define TIDY_STAGED_MS   60000 /* a staged file that nobody placed within this is given up */
+#define TIDY_NO_LEASE_MS 5000  /* where leases are unknown, writers are given this long */
+#define TIDY_BUDGET_US   4000
 
 static size_t key_of(const char *category, const char *folder, const char *name, char *key, size_t cap)
 {
@@ -28,8 +28,8 @@ struct temp *files_temp_find(struct files *f, const char *category, const char *
 	return map_find(&f->temps, key, key_of(category, folder, name, key, sizeof key));
 }
 
-struct temp *files_temp_add(struct files *f, const char *category, const char *folder, const char *name, const char *path,
-	const struct id *item, const struct id *version, enum temp_state state)
+struct temp *files_temp_add(struct files *f, const char *category, const char *folder, const char *name,
+                            const char *path, const struct id *item, const struct id *version, enum temp_state state)
 {
 	char key[CATEGORY_MAX + RELPATH_MAX + RELPATH_COMPONENT + 4];
 	size_t len = key_of(category, folder, name, key, sizeof key);
@@ -78,8 +78,13 @@ static void offer(struct files *f, struct temp *t, const struct id *version, uin
 	if (id_equal(version, &t->offered) || !f->hooks.found)
 		return;
 	t->offered = *version;
-	struct files_found found = { .category = t->category, .path = t->path, .folder = t->folder, .item = t->item,
-		.version = *version, .meta = meta, .content = content };
+	struct files_found found = { .category = t->category,
+		                     .path = t->path,
+		                     .folder = t->folder,
+		                     .item = t->item,
+		                     .version = *version,
+		                     .meta = meta,
+		                     .content = content };
 	f->hooks.found(f->hooks.ctx, &found);
 }
 
@@ -215,10 +220,12 @@ void files_leftover(struct files *f, const char *category, const char *folder, c
 		return;
 	}
 	bool plain = len == at + 2 * hex + 1, unique = len == at + 2 * hex + 1 + 9;
-	if ((!plain && !unique) || name[at + hex] != '-' || (unique && (name[at + 2 * hex + 1] != '-' || !hex_at(name, len - 8, 8))))
+	if ((!plain && !unique) || name[at + hex] != '-' ||
+	    (unique && (name[at + 2 * hex + 1] != '-' || !hex_at(name, len - 8, 8))))
 		return;
 	snprintf(item_hex, sizeof item_hex, "%s", name + at);
 	snprintf(version_hex, sizeof version_hex, "%s", name + at + hex + 1);
 	if (id_parse(&item, item_hex) && id_parse(&version, version_hex))
-		files_temp_add(f, category, folder, name, NULL, &item, &version, TEMP_RETIRED)->prune = id_zero(&version);
+		files_temp_add(f, category, folder, name, NULL, &item, &version, TEMP_RETIRED)->prune =
+		        id_zero(&version);
 }

@@ -4,6 +4,6 @@
 #define ENGINE_IO_GITLIB_H
 #include "base/err.h"
 
-void gitlib_start(void);                          /* any number of times */
+void gitlib_start(void);                                           /* any number of times */
 bool gitlib_err(struct err *e, const char *what, const char *fix); /* from libgit2's last error; returns false */
 #endif

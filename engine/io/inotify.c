@@ -5,17 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/relpath.h"
 
-#define WATCHER_READ (64 * 1024)
+#define WATCHER_READ  (64 * 1024)
 #define WATCHER_READS 16 /* in one turn */
-#define WATCHER_MASK                                                                                                      \
-	(IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_MODIFY | IN_ATTRIB | IN_DELETE_SELF |    \
-		IN_MOVE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK)
+#define WATCHER_MASK                                                                                                   \
+	(IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_MODIFY | IN_ATTRIB |                \
+	 IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK)
 
 /* One folder of one category. Two categories may watch the same folder: inotify gives both the same number, so the
  * holders of a number are a list. */
@@ -31,6 +32,7 @@ struct root {
 	char *category;
 	struct folder *top;
 	bool there, polling;
+	bool remote; /* changes made elsewhere give no events here */
 };
 
 /* What one read said of one name; told once, at the end of it. */
@@ -55,7 +57,8 @@ struct watcher *watcher_create(struct files *files, const struct watcher_hooks *
 {
 	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (fd < 0) {
-		err_set(e, "watching", "raise fs.inotify.max_user_instances", "the kernel gives no inotify instance: %s", strerror(errno));
+		err_set(e, "watching", "raise fs.inotify.max_user_instances",
+		        "the kernel gives no inotify instance: %s", strerror(errno));
 		return NULL;
 	}
 	struct watcher *w = mem_alloc(sizeof *w);
@@ -178,8 +181,10 @@ static void no_watch(struct watcher *w, struct root *r, int error)
 		return; /* vanished meanwhile: the scan finds that out */
 	r->polling = true;
 	if (w->hooks.polling)
-		w->hooks.polling(w->hooks.ctx, r->category, error == ENOSPC ?
-			"the limit on watched folders is reached (raise fs.inotify.max_user_watches)" : strerror(error));
+		w->hooks.polling(w->hooks.ctx, r->category,
+		                 error == ENOSPC
+		                         ? "the limit on watched folders is reached (raise fs.inotify.max_user_watches)"
+		                         : strerror(error));
 }
 
 static void watch(struct watcher *w, struct folder *f, int folder_fd)
@@ -210,7 +215,7 @@ void watcher_enter(struct watcher *w, const char *category, const char *folder, 
 		/* A full scan begins: perhaps there is room by now. */
 		r->polling = false;
 		watch(w, r->top, folder_fd);
-		if (!r->polling && w->hooks.polling)
+		if (!r->polling && !r->remote && w->hooks.polling)
 			w->hooks.polling(w->hooks.ctx, category, NULL);
 		return;
 	}
@@ -228,10 +233,30 @@ static void root_gone(struct watcher *w, struct root *r, const char *why)
 	r->there = false;
 }
 
+/* Network and FUSE filesystems: inotify only tells what this machine does. */
+static bool is_remote(int fd)
+{
+	static const unsigned long types[] = { 0x6969 /* NFS */,      0x517b /* SMB */,
+		                               0xff534d42 /* CIFS */, 0xfe534d42 /* SMB2 */,
+		                               0x65735546 /* FUSE */, 0x01021997 /* 9P */,
+		                               0x00c36400 /* Ceph */, 0x5346414f /* AFS */ };
+	struct statfs fs;
+	if (fstatfs(fd, &fs))
+		return false;
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+		if ((unsigned long)fs.f_type == types[i])
+			return true;
+	return false;
+}
+
 static void root_come(struct watcher *w, struct root *r)
 {
 	r->there = true;
 	r->polling = false;
+	r->remote = is_remote(files_root_fd(w->files, r->category));
+	if (r->remote && w->hooks.polling)
+		w->hooks.polling(w->hooks.ctx, r->category,
+		                 "changes made elsewhere on a network or FUSE filesystem give no events");
 	watch(w, r->top, files_root_fd(w->files, r->category));
 	if (w->hooks.root)
 		w->hooks.root(w->hooks.ctx, r->category, true, "");
@@ -309,7 +334,7 @@ bool watcher_waiting(const struct watcher *w)
 bool watcher_is_polling(const struct watcher *w, const char *category)
 {
 	struct root *r = root_find(w, category);
-	return r && r->polling;
+	return r && (r->polling || r->remote);
 }
 
 int watcher_wd(struct watcher *w, const char *category, const char *folder)
@@ -329,8 +354,9 @@ static bool wanted(struct watcher *w, struct root *r, const char *path, bool fol
 /* The last word on a name wins, but for this: news of its metadata do not take back that its writer closed it. */
 static void note(struct watcher *w, struct root *r, const char *path, uint32_t mask)
 {
-	enum hint hint = mask & (IN_DELETE | IN_MOVED_FROM) ? HINT_GONE :
-		mask & (IN_CLOSE_WRITE | IN_MOVED_TO) ? HINT_WRITTEN : HINT_TOUCHED;
+	enum hint hint = mask & (IN_DELETE | IN_MOVED_FROM)      ? HINT_GONE
+	                 : mask & (IN_CLOSE_WRITE | IN_MOVED_TO) ? HINT_WRITTEN
+	                                                         : HINT_TOUCHED;
 	char key[CATEGORY_MAX + RELPATH_MAX + RELPATH_COMPONENT + 4];
 	size_t len = (size_t)snprintf(key, sizeof key, "%s%c%s", r->category, 0, path);
 	struct pending *p = map_find(&w->hints, key, len);
@@ -369,9 +395,11 @@ static void folder_event(struct watcher *w, struct folder *f, const char *path, 
 		if (gone)
 			folder_drop(w, gone);
 	}
-	if (mask & (IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ATTRIB)) /* the last: it may be readable now */
+	if (mask &
+	    (IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ATTRIB)) /* the last: it may be readable now */
 		w->hooks.rescan(w->hooks.ctx, r->category, path);
-	/* A folder in the place of a file, or a file's name set free by a folder: the item's own name is concerned too. */
+	/* A folder in the place of a file, or a file's name set free by a folder: the item's own name is concerned too.
+	 */
 	note(w, r, path, mask & (IN_CREATE | IN_MOVED_TO) ? IN_CREATE : mask);
 }
 
@@ -407,7 +435,8 @@ static void overflow(struct watcher *w)
 static void self_event(struct watcher *w, struct folder *f, uint32_t mask)
 {
 	if (!f->above) {
-		root_gone(w, f->root, mask & IN_UNMOUNT ? "its filesystem was unmounted" : "the folder was moved or deleted");
+		root_gone(w, f->root,
+		          mask & IN_UNMOUNT ? "its filesystem was unmounted" : "the folder was moved or deleted");
 		watcher_check_roots(w); /* it may be back already */
 	} else if (mask & (IN_IGNORED | IN_UNMOUNT)) {
 		unwatch(w, f, false); /* a move of a folder is told by its parent, by name */

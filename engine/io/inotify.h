@@ -1,8 +1,9 @@
-/* watcher: what changed, by inotify, as hints. Events are hints, content is truth: whatever inotify cannot tell for sure
- * (overflow, a folder moved, made or removed) becomes a `rescan` of just that part.
+/* watcher: what changed, by inotify, as hints. Events are hints, content is truth: whatever inotify cannot tell for
+ * sure (overflow, a folder moved, made or removed) becomes a `rescan` of just that part.
  *
- * Only folders are watched. watcher_add watches a category's root; the folders below are watched by watcher_enter, which
- * the scan calls with each folder's descriptor *before* it reads the names, so that nothing made in between is missed. */
+ * Only folders are watched. watcher_add watches a category's root; the folders below are watched by watcher_enter,
+ * which the scan calls with each folder's descriptor *before* it reads the names, so that nothing made in between is
+ * missed. */
 #ifndef ENGINE_IO_INOTIFY_H
 #define ENGINE_IO_INOTIFY_H
 #include "base/err.h"
@@ -16,8 +17,8 @@ struct watcher_hooks { /* none of these may call back into the watcher */
 	void (*hint)(void *ctx, const char *category, const char *path, enum hint hint);
 	void (*rescan)(void *ctx, const char *category, const char *under); /* ask the scan; "" = all */
 	void (*root)(void *ctx, const char *category, bool there, const char *why);
-	/* Watches ran out (or cannot work here): this category must be looked at by the clock from now on. Once each time
-	 * it becomes so; NULL `why` when a later full scan got all its watches. */
+	/* Watches ran out (or cannot work here): this category must be looked at by the clock from now on. Once each
+	 * time it becomes so; NULL `why` when a later full scan got all its watches. */
 	void (*polling)(void *ctx, const char *category, const char *why);
 	/* Is this name an item / may this folder hold items, by the category's rules? */
 	bool (*wanted)(void *ctx, const char *category, const char *path, bool folder);
@@ -25,7 +26,7 @@ struct watcher_hooks { /* none of these may call back into the watcher */
 
 struct watcher *watcher_create(struct files *files, const struct watcher_hooks *hooks, struct err *e);
 void watcher_destroy(struct watcher *w);
-int watcher_fd(const struct watcher *w);            /* readable: call watcher_read */
+int watcher_fd(const struct watcher *w); /* readable: call watcher_read */
 /* Reads what is there, at most about 1 MiB; true when more is left (call again next turn, or in a loop to drain). */
 bool watcher_read(struct watcher *w);
 
@@ -36,8 +37,8 @@ void watcher_remove(struct watcher *w, const char *category);
 void watcher_enter(struct watcher *w, const char *category, const char *folder, int folder_fd); /* scan's `enter` */
 /* Looks whether roots came or went. Call every two seconds while watcher_waiting, and before full scans. */
 void watcher_check_roots(struct watcher *w);
-bool watcher_waiting(const struct watcher *w);      /* some root is gone */
-size_t watcher_count(const struct watcher *w);      /* folders watched, for doctor */
+bool watcher_waiting(const struct watcher *w); /* some root is gone */
+size_t watcher_count(const struct watcher *w); /* folders watched, for doctor */
 bool watcher_is_polling(const struct watcher *w, const char *category);
 
 /* For tests: takes a buffer as if it had been read. */

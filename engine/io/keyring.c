@@ -11,8 +11,8 @@
 #include "sys/atomicfile.h"
 
 #define KEYRING_FILE_MAX (16 * 1024)
-#define KEYRING_FORMAT 1
-#define CHECKSUM 4
+#define KEYRING_FORMAT   1
+#define CHECKSUM         4
 
 _Static_assert(KEYRING_PUBLIC == crypto_sign_PUBLICKEYBYTES && KEYRING_SECRET == crypto_sign_SECRETKEYBYTES, "Ed25519");
 
@@ -62,9 +62,11 @@ static bool decode(struct keyring *k, const json_t *o)
 	k->insecure = json_get_bool(o, "insecure");
 	int64_t number = json_get_int(o, "key_number", 0);
 	k->key_number = (uint8_t)number;
-	return number >= 0 && number <= 255 && (!k->has_account_key || field(o, "account_key", k->account_key, KEY_LEN)) &&
-		(!k->joined || field(o, "hub", k->hub.b, ID_LEN)) && (!k->has_pin || field(o, "pin", k->pin, KEYRING_PIN)) &&
-		text_field(o, "account", k->account, sizeof k->account) && text_field(o, "url", k->url, sizeof k->url);
+	return number >= 0 && number <= 255 &&
+	       (!k->has_account_key || field(o, "account_key", k->account_key, KEY_LEN)) &&
+	       (!k->joined || field(o, "hub", k->hub.b, ID_LEN)) &&
+	       (!k->has_pin || field(o, "pin", k->pin, KEYRING_PIN)) &&
+	       text_field(o, "account", k->account, sizeof k->account) && text_field(o, "url", k->url, sizeof k->url);
 }
 
 static bool make_device(struct keyring *k, const char *path, struct err *e)
@@ -90,7 +92,8 @@ bool keyring_open(struct keyring *k, const char *path, struct err *e)
 	if (ok)
 		return true;
 	keyring_wipe(k);
-	return err_set(e, path, "put it back from a backup, or move it aside and join again as a new device", "the key file is damaged");
+	return err_set(e, path, "put it back from a backup, or move it aside and join again as a new device",
+	               "the key file is damaged");
 }
 
 bool keyring_save(const struct keyring *k, const char *path, struct err *e)
@@ -145,7 +148,7 @@ bool keyring_export(const struct keyring *k, char out[KEYRING_RECOVERY_MAX], str
 	checksum(bytes, 1 + KEY_LEN, bytes + 1 + KEY_LEN);
 	strcpy(out, KEYRING_RECOVERY);
 	sodium_bin2base64(out + strlen(out), KEYRING_RECOVERY_MAX - strlen(out), bytes, sizeof bytes,
-		sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	                  sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 	sodium_memzero(bytes, sizeof bytes);
 	return true;
 }
@@ -157,7 +160,8 @@ bool keyring_import(const char *text, uint8_t account_key[KEY_LEN], uint8_t *key
 	if (strncmp(text, KEYRING_RECOVERY, prefix) != 0)
 		return err_set(e, "key", "", "a recovery key begins with %s", KEYRING_RECOVERY);
 	bool ok = sodium_base642bin(bytes, sizeof bytes, text + prefix, strlen(text + prefix), " \t\r\n", &len, NULL,
-			  sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0 && len == sizeof bytes;
+	                            sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0 &&
+	          len == sizeof bytes;
 	if (ok) {
 		checksum(bytes, 1 + KEY_LEN, sum);
 		ok = memcmp(sum, bytes + 1 + KEY_LEN, CHECKSUM) == 0;

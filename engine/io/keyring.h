@@ -6,10 +6,10 @@
 #include "base/hash.h"
 #include "base/id.h"
 
-#define KEYRING_PUBLIC 32
-#define KEYRING_SECRET 64
-#define KEYRING_PIN 32
-#define KEYRING_RECOVERY "syncline-key-1."
+#define KEYRING_PUBLIC       32
+#define KEYRING_SECRET       64
+#define KEYRING_PIN          32
+#define KEYRING_RECOVERY     "syncline-key-1."
 #define KEYRING_RECOVERY_MAX 128
 
 struct keyring {
@@ -19,7 +19,7 @@ struct keyring {
 	uint8_t account_key[KEY_LEN];
 	uint8_t key_number;
 	bool joined;
-	struct id hub;           /* pinned at joining */
+	struct id hub; /* pinned at joining */
 	char account[128];
 	char url[512];
 	bool has_pin;
@@ -29,7 +29,7 @@ struct keyring {
 
 bool keyring_open(struct keyring *k, const char *path, struct err *e); /* reads it, or makes a new device */
 bool keyring_save(const struct keyring *k, const char *path, struct err *e);
-void keyring_make_account_key(struct keyring *k);                      /* the first device of an account */
+void keyring_make_account_key(struct keyring *k); /* the first device of an account */
 void keyring_wipe(struct keyring *k);
 /* "syncline-key-1.…": the key number, the account key and a checksum. */
 bool keyring_export(const struct keyring *k, char out[KEYRING_RECOVERY_MAX], struct err *e);

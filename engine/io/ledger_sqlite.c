@@ -11,35 +11,51 @@
 
 #include "base/mem.h"
 
-#define LEDGER_FORMAT 1
+#define LEDGER_FORMAT  1
 #define LEDGER_BUSY_MS 5000
-#define LEDGER_ASIDE "move the state folder aside: the device then joins its hub again and nothing of your files changes"
+#define LEDGER_ASIDE                                                                                                   \
+	"move the state folder aside: the device then joins its hub again and nothing of your files changes"
 
 /* Counters above 2^63 (epochs are random) are kept as the signed number of the same bits. */
 static const char schema[] =
-	"CREATE TABLE items (item BLOB PRIMARY KEY, category TEXT NOT NULL, path BLOB NOT NULL, side INT, main BLOB,"
-	" device BLOB, head_seq INT, head_version BLOB, head_edited INT, head_device BLOB, head_meta INT, head_size INT,"
-	" head_mtime_ms INT, agreed BLOB, local BLOB, size INT, mtime_ns INT, ctime_ns INT, inode INT, meta INT,"
-	" local_edited INT, local_at_ms INT, chain_len INT, chain_bytes INT, retry_count INT, detected_ms INT) WITHOUT ROWID;"
-	"CREATE TABLE outbox (counter INTEGER PRIMARY KEY, item BLOB, version BLOB, base INT, priority INT, linked INT,"
-	" record BLOB, queued_at_ms INT, retry_count INT, size_plain INT, delta INT, compression INT, kind INT);"
-	"CREATE TABLE state (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INT, counter INT, cursor INT, chain BLOB,"
-	" clock INT, bytes_plain INT, bytes_sent INT, bytes_received INT, last_synced_ms INT, paused INT);"
-	"CREATE TABLE peers (device BLOB PRIMARY KEY, name BLOB, revoked INT, last_seen_ms INT, cursor INT) WITHOUT ROWID;"
-	"CREATE TABLE history (id INTEGER PRIMARY KEY, item BLOB, version BLOB, device BLOB, at_ms INT, seq INT, size INT,"
-	" kind INT, how INT, meta INT);"
-	"CREATE INDEX history_item ON history (item);"
-	/* names of items that history still needs when the ledger has dropped them */
-	"CREATE TABLE names (item BLOB PRIMARY KEY, category TEXT, path BLOB, side INT, device BLOB) WITHOUT ROWID;"
-	"CREATE TABLE versions (version BLOB PRIMARY KEY, meta INT, size INT, place INT, oid BLOB, damaged INT DEFAULT 0)"
-	" WITHOUT ROWID;"
-	"CREATE TABLE contents (id INTEGER PRIMARY KEY, version BLOB UNIQUE, content BLOB);"
-	"CREATE TABLE packs (name TEXT PRIMARY KEY, objects INT, verified INT) WITHOUT ROWID;"
-	"CREATE TABLE branches (name TEXT PRIMARY KEY, tip BLOB) WITHOUT ROWID;"
-	"CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;";
+        "CREATE TABLE items (item BLOB PRIMARY KEY, category TEXT NOT NULL, path BLOB NOT NULL, side INT, main BLOB,"
+        " device BLOB, head_seq INT, head_version BLOB, head_edited INT, head_device BLOB, head_meta INT, head_size "
+        "INT,"
+        " head_mtime_ms INT, agreed BLOB, local BLOB, size INT, mtime_ns INT, ctime_ns INT, inode INT, meta INT,"
+        " local_edited INT, local_at_ms INT, chain_len INT, chain_bytes INT, retry_count INT, detected_ms INT) WITHOUT "
+        "ROWID;"
+        "CREATE TABLE outbox (counter INTEGER PRIMARY KEY, item BLOB, version BLOB, base INT, priority INT, linked INT,"
+        " record BLOB, queued_at_ms INT, retry_count INT, size_plain INT, delta INT, compression INT, kind INT);"
+        "CREATE TABLE state (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INT, counter INT, cursor INT, chain BLOB,"
+        " clock INT, bytes_plain INT, bytes_sent INT, bytes_received INT, last_synced_ms INT, paused INT);"
+        "CREATE TABLE peers (device BLOB PRIMARY KEY, name BLOB, revoked INT, last_seen_ms INT, cursor INT) WITHOUT "
+        "ROWID;"
+        "CREATE TABLE history (id INTEGER PRIMARY KEY, item BLOB, version BLOB, device BLOB, at_ms INT, seq INT, size "
+        "INT,"
+        " kind INT, how INT, meta INT);"
+        "CREATE INDEX history_item ON history (item);"
+        /* names of items that history still needs when the ledger has dropped them */
+        "CREATE TABLE names (item BLOB PRIMARY KEY, category TEXT, path BLOB, side INT, device BLOB) WITHOUT ROWID;"
+        "CREATE TABLE versions (version BLOB PRIMARY KEY, meta INT, size INT, place INT, oid BLOB, damaged INT DEFAULT "
+        "0)"
+        " WITHOUT ROWID;"
+        "CREATE TABLE contents (id INTEGER PRIMARY KEY, version BLOB UNIQUE, content BLOB);"
+        "CREATE TABLE packs (name TEXT PRIMARY KEY, objects INT, verified INT) WITHOUT ROWID;"
+        "CREATE TABLE branches (name TEXT PRIMARY KEY, tip BLOB) WITHOUT ROWID;"
+        "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;";
 
 enum statement {
-	SAVE_ITEM, SAVE_NAME, DROP_ITEM, SAVE_OUTBOX, DROP_OUTBOX, SAVE_STATE, SAVE_PEER, ADD_HISTORY, SET_FACT, UNSET_FACT, GET_FACT,
+	SAVE_ITEM,
+	SAVE_NAME,
+	DROP_ITEM,
+	SAVE_OUTBOX,
+	DROP_OUTBOX,
+	SAVE_STATE,
+	SAVE_PEER,
+	ADD_HISTORY,
+	SET_FACT,
+	UNSET_FACT,
+	GET_FACT,
 	STATEMENTS
 };
 static const char *const texts[STATEMENTS] = {
@@ -63,7 +79,7 @@ struct ledger {
 	bool open, failed; /* a transaction is open; a write in it failed */
 	uint64_t commits;
 	bool loaded, was_clean;
-	char why[384];     /* of the first failure of the turn */
+	char why[384]; /* of the first failure of the turn */
 };
 
 /* Opening */
@@ -71,8 +87,10 @@ struct ledger {
 bool ledger_err(struct ledger *l, struct err *e)
 {
 	int code = sqlite3_errcode(l->db);
-	const char *fix = code == SQLITE_FULL ? "make room on the disk" :
-		code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? LEDGER_ASIDE : "look at the disk and the folder's permissions";
+	const char *fix = code == SQLITE_FULL ? "make room on the disk"
+	                  : code == SQLITE_CORRUPT || code == SQLITE_NOTADB
+	                          ? LEDGER_ASIDE
+	                          : "look at the disk and the folder's permissions";
 	return err_set(e, l->path, fix, "%s", sqlite3_errmsg(l->db));
 }
 
@@ -86,7 +104,8 @@ static void ask(struct ledger *l, const char *sql, char out[64])
 {
 	sqlite3_stmt *q = NULL;
 	out[0] = 0;
-	if (sqlite3_prepare_v2(l->db, sql, -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW && sqlite3_column_text(q, 0))
+	if (sqlite3_prepare_v2(l->db, sql, -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW &&
+	    sqlite3_column_text(q, 0))
 		snprintf(out, 64, "%s", (const char *)sqlite3_column_text(q, 0));
 	sqlite3_finalize(q);
 }
@@ -117,10 +136,13 @@ static bool set_up(struct ledger *l, struct err *e)
 		return ledger_err(l, e);
 	ask(l, "PRAGMA journal_mode=WAL", journal);
 	if (strcmp(journal, "wal") != 0)
-		return sqlite3_errcode(l->db) != SQLITE_OK && sqlite3_errcode(l->db) != SQLITE_ROW && sqlite3_errcode(l->db) != SQLITE_DONE ?
-			ledger_err(l, e) : err_set(e, l->path, "use a local filesystem for the state", "this filesystem cannot keep a write-ahead log");
+		return sqlite3_errcode(l->db) != SQLITE_OK && sqlite3_errcode(l->db) != SQLITE_ROW &&
+		                       sqlite3_errcode(l->db) != SQLITE_DONE
+		               ? ledger_err(l, e)
+		               : err_set(e, l->path, "use a local filesystem for the state",
+		                         "this filesystem cannot keep a write-ahead log");
 	if (!run(l, "PRAGMA synchronous=FULL; PRAGMA cache_size=-2048; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY;"
-		    "PRAGMA wal_autocheckpoint=1000; PRAGMA journal_size_limit=8388608; PRAGMA trusted_schema=OFF"))
+	            "PRAGMA wal_autocheckpoint=1000; PRAGMA journal_size_limit=8388608; PRAGMA trusted_schema=OFF"))
 		return ledger_err(l, e);
 	ask(l, "PRAGMA synchronous", synchronous);
 	if (strcmp(synchronous, "2") != 0)
@@ -133,7 +155,8 @@ static bool set_up(struct ledger *l, struct err *e)
 			return ledger_err(l, e);
 	} else if (atoi(format) != LEDGER_FORMAT) {
 		return err_set(e, l->path, *format ? "use the syncline that wrote it, or " LEDGER_ASIDE : LEDGER_ASIDE,
-			*format ? "it is of format %s, which this syncline does not know" : "it is damaged%s", format);
+		               *format ? "it is of format %s, which this syncline does not know" : "it is damaged%s",
+		               format);
 	}
 	for (int i = 0; i < STATEMENTS; i++)
 		if (sqlite3_prepare_v3(l->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &l->q[i], NULL) != SQLITE_OK)
@@ -150,17 +173,20 @@ static bool make_private(const char *path, struct err *e)
 		return err_set(e, path, "look at the folder's permissions", "it cannot be opened: %s", strerror(errno));
 	bool ok = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 077);
 	close(fd);
-	return ok || err_set(e, path, "chmod 600 it, if it is yours", "others than you could read it, or it is not yours");
+	return ok ||
+	       err_set(e, path, "chmod 600 it, if it is yours", "others than you could read it, or it is not yours");
 }
 
 struct ledger *ledger_open(const char *state_dir, struct err *e)
 {
 	struct ledger *l = mem_alloc(sizeof *l);
-	char *real = realpath(state_dir, NULL); /* a link in the file's own name is refused, one on the way is a person's choice */
+	char *real = realpath(state_dir,
+	                      NULL); /* a link in the file's own name is refused, one on the way is a person's choice */
 	l->path = mem_printf("%s/state.db", real ? real : state_dir);
 	free(real);
 	bool ok = make_private(l->path, e);
-	if (ok && sqlite3_open_v2(l->path, &l->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+	if (ok && sqlite3_open_v2(l->path, &l->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX,
+	                          NULL) != SQLITE_OK)
 		ok = ledger_err(l, e);
 	if (ok && set_up(l, e))
 		return l;
@@ -473,7 +499,7 @@ static void take_name(struct taker *t, char *out, size_t cap)
 }
 
 static bool load(struct ledger *l, const char *sql, const struct id *key, size_t limit,
-	void (*row)(struct taker *t, void *each, void *ctx), void *each, void *ctx, struct err *e)
+                 void (*row)(struct taker *t, void *each, void *ctx), void *each, void *ctx, struct err *e)
 {
 	sqlite3_stmt *q = NULL;
 	bool ok = sqlite3_prepare_v2(l->db, sql, -1, &q, NULL) == SQLITE_OK;
@@ -566,7 +592,8 @@ static void outbox_row(struct taker *t, void *each, void *ctx)
 	((struct each *)each)->outbox(ctx, &r);
 }
 
-bool ledger_load_outbox(struct ledger *l, void (*each)(void *ctx, const struct outbox_row *row), void *ctx, struct err *e)
+bool ledger_load_outbox(struct ledger *l, void (*each)(void *ctx, const struct outbox_row *row), void *ctx,
+                        struct err *e)
 {
 	struct each call = { .outbox = each };
 	return load(l, "SELECT * FROM outbox ORDER BY counter", NULL, 0, outbox_row, &call, ctx, e);
@@ -608,8 +635,11 @@ static void state_row(struct taker *t, void *each, void *ctx)
 bool ledger_load_state(struct ledger *l, struct state_row *out, struct err *e)
 {
 	*out = (struct state_row){ 0 };
-	return load(l, "SELECT epoch, counter, cursor, chain, clock, bytes_plain, bytes_sent, bytes_received, last_synced_ms, paused"
-		       " FROM state", NULL, 0, state_row, NULL, out, e);
+	return load(l,
+	            "SELECT epoch, counter, cursor, chain, clock, bytes_plain, bytes_sent, bytes_received, "
+	            "last_synced_ms, paused"
+	            " FROM state",
+	            NULL, 0, state_row, NULL, out, e);
 }
 
 static void history_row(struct taker *t, void *each, void *ctx)
@@ -631,13 +661,14 @@ static void history_row(struct taker *t, void *each, void *ctx)
 }
 
 bool ledger_history(struct ledger *l, const struct id *item, size_t limit,
-	void (*each)(void *ctx, const struct history_row *row, const char *category, const char *path), void *ctx, struct err *e)
+                    void (*each)(void *ctx, const struct history_row *row, const char *category, const char *path),
+                    void *ctx, struct err *e)
 {
 	struct each call = { .history = each };
-	const char *sql = item ?
-		"SELECT h.item, version, h.device, at_ms, seq, size, kind, how, meta, category, path"
-		" FROM history h LEFT JOIN names n ON n.item = h.item WHERE h.item = ? ORDER BY id DESC LIMIT ?" :
-		"SELECT h.item, version, h.device, at_ms, seq, size, kind, how, meta, category, path"
-		" FROM history h LEFT JOIN names n ON n.item = h.item ORDER BY id DESC LIMIT ?";
+	const char *sql =
+	        item ? "SELECT h.item, version, h.device, at_ms, seq, size, kind, how, meta, category, path"
+	               " FROM history h LEFT JOIN names n ON n.item = h.item WHERE h.item = ? ORDER BY id DESC LIMIT ?"
+	             : "SELECT h.item, version, h.device, at_ms, seq, size, kind, how, meta, category, path"
+	               " FROM history h LEFT JOIN names n ON n.item = h.item ORDER BY id DESC LIMIT ?";
 	return limit == 0 || load(l, sql, item, limit, history_row, &call, ctx, e);
 }

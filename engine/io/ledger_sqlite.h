@@ -15,9 +15,9 @@ struct ledger *ledger_open(const char *state_dir, struct err *e); /* makes the f
 void ledger_close(struct ledger *l);                              /* rolls back what was not committed; NULL-safe */
 bool ledger_commit(struct ledger *l, struct err *e);              /* true at once when nothing was written */
 void ledger_rollback(struct ledger *l);
-bool ledger_was_clean(const struct ledger *l);                    /* the last stop went through ledger_close */
-bool ledger_dirty(const struct ledger *l);                        /* something waits for the commit */
-uint64_t ledger_commits(const struct ledger *l);                  /* that reached the disk since open: one fsync each */
+bool ledger_was_clean(const struct ledger *l);   /* the last stop went through ledger_close */
+bool ledger_dirty(const struct ledger *l);       /* something waits for the commit */
+uint64_t ledger_commits(const struct ledger *l); /* that reached the disk since open: one fsync each */
 
 /* The writes of world.h. */
 bool ledger_save_item(struct ledger *l, const struct item_row *row);
@@ -30,13 +30,15 @@ bool ledger_add_history(struct ledger *l, const struct history_row *row);
 
 /* Loading, at boot. Rows are borrowed for the call, but an outbox row's record is handed over. */
 bool ledger_load_items(struct ledger *l, void (*each)(void *ctx, const struct item_row *row), void *ctx, struct err *e);
-bool ledger_load_outbox(struct ledger *l, void (*each)(void *ctx, const struct outbox_row *row), void *ctx, struct err *e);
+bool ledger_load_outbox(struct ledger *l, void (*each)(void *ctx, const struct outbox_row *row), void *ctx,
+                        struct err *e);
 bool ledger_load_peers(struct ledger *l, void (*each)(void *ctx, const struct peer_row *row), void *ctx, struct err *e);
 bool ledger_load_state(struct ledger *l, struct state_row *out, struct err *e); /* zeros on a new home */
 
 /* History, newest first, of one item or (NULL) of all. `category` and `path` are "" when the item is forgotten. */
 bool ledger_history(struct ledger *l, const struct id *item, size_t limit,
-	void (*each)(void *ctx, const struct history_row *row, const char *category, const char *path), void *ctx, struct err *e);
+                    void (*each)(void *ctx, const struct history_row *row, const char *category, const char *path),
+                    void *ctx, struct err *e);
 
 /* Small facts by name (pins of roots, marks). Part of the turn's transaction. */
 bool ledger_set(struct ledger *l, const char *name, const char *value /* NULL removes */);
@@ -44,7 +46,8 @@ char *ledger_get(struct ledger *l, const char *name); /* new memory, or NULL */
 
 /* For versions_git only, which shares the database and its transactions. */
 struct sqlite3 *ledger_db(struct ledger *l);
-bool ledger_begin(struct ledger *l);                        /* lazily, before a write */
-bool ledger_done(struct ledger *l, struct sqlite3_stmt *q); /* steps a write to its end, resets it; false fails the turn */
-bool ledger_err(struct ledger *l, struct err *e);           /* the database's last error as e; returns false */
+bool ledger_begin(struct ledger *l); /* lazily, before a write */
+bool ledger_done(struct ledger *l,
+                 struct sqlite3_stmt *q);         /* steps a write to its end, resets it; false fails the turn */
+bool ledger_err(struct ledger *l, struct err *e); /* the database's last error as e; returns false */
 #endif

@@ -13,8 +13,9 @@
 #include "base/mem.h"
 #include "engine/io/gitlib.h"
 
-#define SHA1_LEN 20
-#define PACK_FAST_OVER (64 * 1024) /* larger objects are compressed quickly: this runs between two turns of the loop */
+#define SHA1_LEN       20
+#define PACK_FAST_OVER (64 * 1024) /* larger objects are compressed quickly: this runs between two turns of the loop   \
+	                            */
 #define PACK_ITEMS_MAX (16u * 1024 * 1024)
 
 struct pack {
@@ -31,7 +32,7 @@ static bool put(struct pack *p, const void *bytes, size_t len, struct err *e)
 	if (EVP_DigestUpdate(p->sha1, bytes, len) != 1)
 		return err_set(e, "versions", "", "SHA-1 is not to be had");
 	return git_indexer_append(p->indexer, bytes, len, &p->progress) == 0 ||
-		gitlib_err(e, "versions", "look at the disk of the state folder");
+	       gitlib_err(e, "versions", "look at the disk of the state folder");
 }
 
 void pack_abort(struct pack *p)
@@ -48,12 +49,24 @@ void pack_abort(struct pack *p)
 struct pack *pack_start(const char *dir, uint32_t count, struct err *e)
 {
 	struct pack *p = mem_alloc(sizeof *p);
-	uint8_t head[12] = { 'P', 'A', 'C', 'K', 0, 0, 0, 2, (uint8_t)(count >> 24), (uint8_t)(count >> 16),
-		(uint8_t)(count >> 8), (uint8_t)count };
+	uint8_t head[12] = { 'P',
+		             'A',
+		             'C',
+		             'K',
+		             0,
+		             0,
+		             0,
+		             2,
+		             (uint8_t)(count >> 24),
+		             (uint8_t)(count >> 16),
+		             (uint8_t)(count >> 8),
+		             (uint8_t)count };
 	p->sha1 = EVP_MD_CTX_new();
 	bool ok = (p->sha1 && EVP_DigestInit_ex(p->sha1, EVP_sha1(), NULL) == 1 && deflateInit(&p->fast, 1) == Z_OK &&
-			  deflateInit(&p->small, 6) == Z_OK) || err_set(e, "versions", "", "zlib or SHA-1 is not to be had");
-	ok = ok && (git_indexer_new(&p->indexer, dir, 0400, NULL, NULL) == 0 || gitlib_err(e, "versions", "look at the state folder"));
+	           deflateInit(&p->small, 6) == Z_OK) ||
+	          err_set(e, "versions", "", "zlib or SHA-1 is not to be had");
+	ok = ok && (git_indexer_new(&p->indexer, dir, 0400, NULL, NULL) == 0 ||
+	            gitlib_err(e, "versions", "look at the state folder"));
 	if (ok && put(p, head, sizeof head, e))
 		return p;
 	pack_abort(p);
@@ -99,7 +112,7 @@ bool pack_finish(struct pack *p, char name[41], struct err *e)
 	unsigned len = 0;
 	bool ok = EVP_DigestFinal_ex(p->sha1, sum, &len) == 1 && len == SHA1_LEN;
 	ok = ok && git_indexer_append(p->indexer, sum, len, &p->progress) == 0 &&
-		git_indexer_commit(p->indexer, &p->progress) == 0;
+	     git_indexer_commit(p->indexer, &p->progress) == 0;
 	if (ok)
 		snprintf(name, 41, "%s", git_indexer_name(p->indexer));
 	else
@@ -154,7 +167,8 @@ struct pack_item *pack_list(const char *dir, const char *name, size_t *count, st
 	struct stat idx_st, pack_st;
 	struct pack_item *items = NULL;
 	int fd = open(idx_path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0 && fstat(fd, &idx_st) == 0 && stat(pack_path, &pack_st) == 0 && idx_st.st_size < 512 * 1024 * 1024) {
+	if (fd >= 0 && fstat(fd, &idx_st) == 0 && stat(pack_path, &pack_st) == 0 &&
+	    idx_st.st_size < 512 * 1024 * 1024) {
 		uint8_t *bytes = mem_alloc((size_t)idx_st.st_size);
 		if (read(fd, bytes, (size_t)idx_st.st_size) == idx_st.st_size)
 			items = list_of(bytes, (size_t)idx_st.st_size, (uint64_t)pack_st.st_size, count);

@@ -9,9 +9,9 @@
 
 struct pack;
 
-struct pack *pack_start(const char *dir, uint32_t count, struct err *e);          /* dir: …/objects/pack */
+struct pack *pack_start(const char *dir, uint32_t count, struct err *e); /* dir: …/objects/pack */
 bool pack_object(struct pack *p, git_object_t type, struct span content, struct err *e);
-bool pack_entry(struct pack *p, struct span bytes, struct err *e);                /* copied from another pack as it is */
+bool pack_entry(struct pack *p, struct span bytes, struct err *e); /* copied from another pack as it is */
 /* Durable afterwards as `<dir>/pack-<name>.pack` and `.idx`. Frees p either way. */
 bool pack_finish(struct pack *p, char name[41], struct err *e);
 void pack_abort(struct pack *p); /* NULL-safe */

@@ -22,7 +22,7 @@ struct job {
 	char **folders; /* still to walk; the last is next */
 	size_t count, cap;
 	bool started, incomplete;
-	size_t items;   /* met */
+	size_t items; /* met */
 	dev_t dev;
 	struct job *next;
 };
@@ -179,7 +179,11 @@ static void entry(struct scan *s, struct job *j, const char *name)
 			unreadable(s, j, path); /* another filesystem is mounted there: not ours to walk */
 	} else if (wanted(s, j, path, false)) {
 		bool item = files_stat_of(&st, &stat);
-		seen(s, j, path, !item ? LOOK_OTHER : stat.size > LIMIT_ITEM_BYTES ? LOOK_TOO_LARGE : LOOK_FILE, item ? &stat : NULL);
+		seen(s, j, path,
+		     !item                          ? LOOK_OTHER
+		     : stat.size > LIMIT_ITEM_BYTES ? LOOK_TOO_LARGE
+		                                    : LOOK_FILE,
+		     item ? &stat : NULL);
 	}
 }
 
@@ -237,7 +241,8 @@ static void finish(struct scan *s, struct job *j)
 	/* What was not met is only absent if the root is still the one that was walked. */
 	if (!files_root_there(s->files, j->category, NULL))
 		j->incomplete = true;
-	if (!j->incomplete && !*j->under && j->items == 0 && s->hooks.empty && s->hooks.empty(s->hooks.ctx, j->category))
+	if (!j->incomplete && !*j->under && j->items == 0 && s->hooks.empty &&
+	    s->hooks.empty(s->hooks.ctx, j->category))
 		j->incomplete = true;
 	s->jobs = j->next;
 	if (s->hooks.done)

@@ -10,13 +10,16 @@ struct scan;
 
 struct scan_hooks {
 	void *ctx;
-	/* LOOK_FILE with stat; LOOK_OTHER (a folder or special file has this name); LOOK_ERROR; LOOK_TOO_LARGE with stat. */
+	/* LOOK_FILE with stat; LOOK_OTHER (a folder or special file has this name); LOOK_ERROR; LOOK_TOO_LARGE with
+	 * stat. */
 	void (*seen)(void *ctx, const char *category, const char *path, enum look look, const struct file_stat *stat);
 	/* Complete: every item below `under` that exists was reported. */
 	void (*done)(void *ctx, const char *category, const char *under, bool complete);
-	void (*enter)(void *ctx, const char *category, const char *folder, int folder_fd); /* before its names are read */
+	void (*enter)(void *ctx, const char *category, const char *folder,
+	              int folder_fd); /* before its names are read */
 	bool (*wanted)(void *ctx, const char *category, const char *path, bool folder);
-	/* A whole category had not one item. Answers whether that is to be doubted (it held some): then it is incomplete. */
+	/* A whole category had not one item. Answers whether that is to be doubted (it held some): then it is
+	 * incomplete. */
 	bool (*empty)(void *ctx, const char *category);
 };
 
@@ -26,5 +29,5 @@ void scan_add(struct scan *s, const char *category, const char *under); /* "" = 
 void scan_drop(struct scan *s, const char *category);                   /* forgets its jobs, without `done` */
 /* Works for about so long; true while work is left. Leftover temporary files are judged here (files_leftover). */
 bool scan_step(struct scan *s, unsigned budget_us);
-bool scan_active(const struct scan *s, const char *category);           /* NULL: any */
+bool scan_active(const struct scan *s, const char *category); /* NULL: any */
 #endif

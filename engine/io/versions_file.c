@@ -28,15 +28,15 @@
 #include "engine/io/versions_parts.h"
 #include "sys/clock.h"
 
-#define BATCH_ROWS 256
-#define BATCH_BYTES (4u * 1024 * 1024)
-#define QUIET_MS 2000           /* after the last put */
-#define BATCH_AGAIN_MS 30000    /* single edits are filed together: a commit writes its folders' lists anew */
-#define FAILED_AGAIN_MS 60000
-#define CACHE_IDLE_MS 60000     /* then the cache's memory goes back */
-#define JOIN_PACKS 16           /* packs of about one size that become one */
+#define BATCH_ROWS       256
+#define BATCH_BYTES      (4u * 1024 * 1024)
+#define QUIET_MS         2000  /* after the last put */
+#define BATCH_AGAIN_MS   30000 /* single edits are filed together: a commit writes its folders' lists anew */
+#define FAILED_AGAIN_MS  60000
+#define CACHE_IDLE_MS    60000 /* then the cache's memory goes back */
+#define JOIN_PACKS       16    /* packs of about one size that become one */
 #define JOIN_OBJECTS_MAX 200000
-#define UNFILED "unfiled"       /* the branch of what no item's history names */
+#define UNFILED          "unfiled" /* the branch of what no item's history names */
 
 enum phase { PHASE_NAME, PHASE_COMMIT, PHASE_PACK, PHASE_SETTLE, PHASE_REFS };
 
@@ -44,8 +44,8 @@ struct row {
 	struct id item, version, device;
 	int64_t at_ms;
 	uint8_t meta;
-	bool stored, in_git;   /* its content is in the database / in git already */
-	bool has_oid, skip;    /* skip: large, damaged or never stored here: not in the tree */
+	bool stored, in_git; /* its content is in the database / in git already */
+	bool has_oid, skip;  /* skip: large, damaged or never stored here: not in the tree */
 	git_oid oid;
 	char *branch, *path, *author;
 };
@@ -60,7 +60,7 @@ struct filing {
 	enum phase phase;
 	struct row *rows;
 	size_t count, at;
-	int64_t upto;          /* history's last row in this batch; 0: the batch is of contents without history */
+	int64_t upto; /* history's last row in this batch; 0: the batch is of contents without history */
 	struct branch *branches;
 	size_t branch_count;
 	struct pack *pack;
@@ -71,8 +71,8 @@ struct filing {
 	size_t join_count;
 	struct pack_item *items; /* of join[at] */
 	size_t item_count, item_at;
-	int fd;                  /* its pack file */
-	struct map joined;       /* oids that are in the new pack */
+	int fd;            /* its pack file */
+	struct map joined; /* oids that are in the new pack */
 };
 
 static void fresh_clear(struct versions *v)
@@ -110,8 +110,8 @@ void filing_destroy(struct versions *v)
 
 /* Names */
 
-/* A path as tree entries: git refuses some names, and others would upset a terminal. Those bytes become %XX, and so does
- * the percent sign itself: the way back is certain. */
+/* A path as tree entries: git refuses some names, and others would upset a terminal. Those bytes become %XX, and so
+ * does the percent sign itself: the way back is certain. */
 static char *tree_path(const char *path, size_t len)
 {
 	struct buf out = { 0 };
@@ -125,8 +125,10 @@ static char *tree_path(const char *path, size_t len)
 		for (size_t i = 0; i < size; i++) {
 			uint8_t c = (uint8_t)part[i];
 			bool escape = c < 0x20 || c == 0x7f || c == '%' || c == '\\' || c == ':' ||
-				(i == 0 && dotted && (odd || size == 1 || strncasecmp(part, ".git", 4) == 0 || part[1] == '.')) ||
-				(i == 0 && strncasecmp(part, "git~", 4) == 0) || (i + 1 == size && (c == ' ' || c == '.'));
+			              (i == 0 && dotted &&
+			               (odd || size == 1 || strncasecmp(part, ".git", 4) == 0 || part[1] == '.')) ||
+			              (i == 0 && strncasecmp(part, "git~", 4) == 0) ||
+			              (i + 1 == size && (c == ' ' || c == '.'));
 			if (escape)
 				buf_printf(&out, "%%%02x", c);
 			else
@@ -146,8 +148,9 @@ static char *branch_name(const char *category, bool side, const struct id *devic
 	char hex[ID_HEX], ref[CATEGORY_MAX + 80];
 	int valid = 0;
 	snprintf(ref, sizeof ref, "refs/heads/%s", category);
-	char *name = git_reference_name_is_valid(&valid, ref) == 0 && valid && strcmp(category, UNFILED) != 0 ?
-		mem_text(category) : mem_printf("category@%08x", (unsigned)map_hash(category, strlen(category)));
+	char *name = git_reference_name_is_valid(&valid, ref) == 0 && valid && strcmp(category, UNFILED) != 0
+	                     ? mem_text(category)
+	                     : mem_printf("category@%08x", (unsigned)map_hash(category, strlen(category)));
 	if (side) { /* a second version that one device keeps of an item */
 		char *full = mem_printf("%s@%.8s", name, id_hex(device, hex));
 		free(name);
@@ -185,8 +188,11 @@ static void gather_row(struct filing *f, sqlite3_stmt *q, size_t *bytes)
 	char hex[ID_HEX];
 	f->rows = mem_grow(f->rows, f->count + 1, sizeof *f->rows);
 	struct row *r = &f->rows[f->count++];
-	*r = (struct row){ .item = id_column(q, 1), .version = id_column(q, 2), .device = id_column(q, 3),
-		.at_ms = sqlite3_column_int64(q, 4), .meta = (uint8_t)sqlite3_column_int(q, 12) };
+	*r = (struct row){ .item = id_column(q, 1),
+		           .version = id_column(q, 2),
+		           .device = id_column(q, 3),
+		           .at_ms = sqlite3_column_int64(q, 4),
+		           .meta = (uint8_t)sqlite3_column_int(q, 12) };
 	const char *category = (const char *)sqlite3_column_text(q, 5);
 	const char *path = sqlite3_column_blob(q, 6);
 	struct id side_device = id_column(q, 8);
@@ -219,10 +225,12 @@ static struct filing *gather(struct versions *v)
 	size_t bytes = 0;
 	f->fd = -1;
 	v->filing = f;
-	sqlite3_stmt *q = versions_prepare(v, "SELECT h.id, h.item, h.version, h.device, h.at_ms, n.category, n.path, n.side,"
-		" n.device, p.name, " ROW_COLUMNS " FROM history h LEFT JOIN names n ON n.item = h.item"
-		" LEFT JOIN peers p ON p.device = h.device LEFT JOIN versions v ON v.version = h.version AND v.damaged = 0"
-		" WHERE h.id > ? ORDER BY h.id LIMIT ?");
+	sqlite3_stmt *q = versions_prepare(
+	        v, "SELECT h.id, h.item, h.version, h.device, h.at_ms, n.category, n.path, n.side,"
+	           " n.device, p.name, " ROW_COLUMNS " FROM history h LEFT JOIN names n ON n.item = h.item"
+	           " LEFT JOIN peers p ON p.device = h.device LEFT JOIN versions v ON v.version = h.version AND "
+	           "v.damaged = 0"
+	           " WHERE h.id > ? ORDER BY h.id LIMIT ?");
 	if (q) {
 		sqlite3_bind_int64(q, 1, mark ? atoll(mark) : 0);
 		sqlite3_bind_int(q, 2, BATCH_ROWS);
@@ -236,8 +244,9 @@ static struct filing *gather(struct versions *v)
 	if (f->count)
 		return f;
 	/* All history is filed. What is still in the database belongs to nobody's history, or to none yet. */
-	q = versions_prepare(v, "SELECT c.id, NULL, c.version, NULL, 0, NULL, NULL, NULL, NULL, NULL, " ROW_COLUMNS
-		" FROM contents c JOIN versions v ON v.version = c.version WHERE v.place = 0 LIMIT 256");
+	q = versions_prepare(v,
+	                     "SELECT c.id, NULL, c.version, NULL, 0, NULL, NULL, NULL, NULL, NULL, " ROW_COLUMNS
+	                     " FROM contents c JOIN versions v ON v.version = c.version WHERE v.place = 0 LIMIT 256");
 	while (q && bytes < BATCH_BYTES && sqlite3_step(q) == SQLITE_ROW)
 		gather_row(f, q, &bytes);
 	sqlite3_finalize(q);
@@ -294,7 +303,9 @@ static struct branch *branch_find(struct versions *v, const char *name)
 
 static git_filemode_t mode_of(uint8_t meta)
 {
-	return meta & META_LINK ? GIT_FILEMODE_LINK : meta & META_EXEC ? GIT_FILEMODE_BLOB_EXECUTABLE : GIT_FILEMODE_BLOB;
+	return meta & META_LINK   ? GIT_FILEMODE_LINK
+	       : meta & META_EXEC ? GIT_FILEMODE_BLOB_EXECUTABLE
+	                          : GIT_FILEMODE_BLOB;
 }
 
 static bool in_tree(const git_tree *tree, const char *path)
@@ -307,7 +318,7 @@ static bool in_tree(const git_tree *tree, const char *path)
 
 /* The tree after these rows. */
 static bool make_tree(struct versions *v, git_tree *base, const struct row *rows, size_t count, git_oid *out,
-	size_t *changes)
+                      size_t *changes)
 {
 	git_tree_update *updates = mem_alloc(count * sizeof *updates);
 	size_t n = 0;
@@ -325,7 +336,7 @@ static bool make_tree(struct versions *v, git_tree *base, const struct row *rows
 	*changes = n;
 	if (!base)
 		ok = git_treebuilder_new(&empty, v->repo, NULL) == 0 && git_treebuilder_write(&id, empty) == 0 &&
-			git_tree_lookup(&none, v->repo, &id) == 0;
+		     git_tree_lookup(&none, v->repo, &id) == 0;
 	ok = ok && git_tree_create_updated(out, v->repo, base ? base : none, n, updates) == 0;
 	git_treebuilder_free(empty);
 	git_tree_free(none);
@@ -337,13 +348,14 @@ static void message_of(const struct row *rows, size_t count, struct buf *out)
 {
 	char shown[200];
 	if (count == 1) {
-		buf_printf(out, "%s %s\n", rows->has_oid ? "write" : "remove", utf8_show(shown, sizeof shown, rows->path, strlen(rows->path)));
+		buf_printf(out, "%s %s\n", rows->has_oid ? "write" : "remove",
+		           utf8_show(shown, sizeof shown, rows->path, strlen(rows->path)));
 		return;
 	}
 	buf_printf(out, "%zu items\n\n", count);
 	for (size_t i = 0; i < count && i < 20; i++)
 		buf_printf(out, "%s %s\n", rows[i].has_oid ? "write" : "remove",
-			utf8_show(shown, sizeof shown, rows[i].path, strlen(rows[i].path)));
+		           utf8_show(shown, sizeof shown, rows[i].path, strlen(rows[i].path)));
 	if (count > 20)
 		buf_printf(out, "and %zu more\n", count - 20);
 }
@@ -357,20 +369,23 @@ static bool make_commit(struct versions *v, struct branch *b, const struct row *
 	struct buf message = { 0 };
 	char hex[ID_HEX], mail[64];
 	size_t changes = 0;
-	bool ok = !b->exists || (git_commit_lookup(&parent, v->repo, &b->tip) == 0 && git_commit_tree(&base, parent) == 0);
-	ok = ok && make_tree(v, base, rows, count, &tree_id, &changes) && git_tree_lookup(&tree, v->repo, &tree_id) == 0;
+	bool ok = !b->exists ||
+	          (git_commit_lookup(&parent, v->repo, &b->tip) == 0 && git_commit_tree(&base, parent) == 0);
+	ok = ok && make_tree(v, base, rows, count, &tree_id, &changes) &&
+	     git_tree_lookup(&tree, v->repo, &tree_id) == 0;
 	bool same = ok && (changes == 0 || (base && git_oid_equal(&tree_id, git_tree_id(base))));
 	if (ok && !same) {
 		snprintf(mail, sizeof mail, "%s@syncline", id_hex(&rows->device, hex));
 		ok = git_signature_new(&author, rows->author, mail, rows[count - 1].at_ms / 1000, 0) == 0;
 		snprintf(mail, sizeof mail, "%s@syncline", id_hex(&v->hooks.device, hex));
-		char *own = author_name(v->hooks.device_name, v->hooks.device_name ? (int)strlen(v->hooks.device_name) : 0);
+		char *own =
+		        author_name(v->hooks.device_name, v->hooks.device_name ? (int)strlen(v->hooks.device_name) : 0);
 		ok = ok && git_signature_new(&committer, own, mail, clock_wall_ms() / 1000, 0) == 0;
 		free(own);
 		message_of(rows, count, &message);
 		const git_commit *parents[1] = { parent };
-		ok = ok && git_commit_create(&commit_id, v->repo, NULL, author, committer, "UTF-8", buf_text(&message), tree,
-				   parent ? 1 : 0, parents) == 0;
+		ok = ok && git_commit_create(&commit_id, v->repo, NULL, author, committer, "UTF-8", buf_text(&message),
+		                             tree, parent ? 1 : 0, parents) == 0;
 		if (ok) {
 			b->tip = commit_id;
 			b->exists = b->moved = true;
@@ -402,8 +417,8 @@ static size_t group_len(const struct filing *f, size_t at)
 	return n;
 }
 
-/* A row that its branch cannot take (a file where the tree has a folder, until the folder's removal comes) is kept by its
- * version's name instead. */
+/* A row that its branch cannot take (a file where the tree has a folder, until the folder's removal comes) is kept by
+ * its version's name instead. */
 static bool commit_alone(struct versions *v, struct row *r)
 {
 	char hex[ID_HEX];
@@ -466,8 +481,8 @@ static bool pack_some(struct versions *v, struct err *e)
 
 /* Settle */
 
-static bool write_row(struct versions *v, const char *sql, const void *first, int first_len, const void *second, int second_len,
-	int64_t third)
+static bool write_row(struct versions *v, const char *sql, const void *first, int first_len, const void *second,
+                      int second_len, int64_t third)
 {
 	sqlite3_stmt *q = versions_prepare(v, sql);
 	if (!q)
@@ -503,11 +518,12 @@ static bool settle(struct versions *v)
 		if (!settle_row(v, &f->rows[i]))
 			return false;
 	for (size_t i = 0; i < f->branch_count; i++)
-		if (f->branches[i].moved && !write_row(v, "INSERT OR REPLACE INTO branches VALUES (?, ?)", f->branches[i].name, -1,
-						    f->branches[i].tip.id, GIT_OID_RAWSZ, 0))
+		if (f->branches[i].moved &&
+		    !write_row(v, "INSERT OR REPLACE INTO branches VALUES (?, ?)", f->branches[i].name, -1,
+		               f->branches[i].tip.id, GIT_OID_RAWSZ, 0))
 			return false;
 	if (f->pack_name[0] && !write_row(v, "INSERT OR REPLACE INTO packs VALUES (?, ?, 0)", f->pack_name, -1, NULL, 0,
-				       (int64_t)map_count(&v->fresh)))
+	                                  (int64_t)map_count(&v->fresh)))
 		return false;
 	snprintf(mark, sizeof mark, "%lld", (long long)f->upto);
 	if (f->upto && !ledger_set(v->ledger, "filed", mark))
@@ -545,7 +561,8 @@ bool filing_mirror_refs(struct versions *v)
 static bool pack_known(struct versions *v, const char *name)
 {
 	sqlite3_stmt *q = versions_prepare(v, "SELECT 1 FROM packs WHERE name = ?");
-	bool known = q && sqlite3_bind_text(q, 1, name, -1, SQLITE_STATIC) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW;
+	bool known =
+	        q && sqlite3_bind_text(q, 1, name, -1, SQLITE_STATIC) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW;
 	sqlite3_finalize(q);
 	return known;
 }
@@ -605,7 +622,8 @@ void filing_register_packs(struct versions *v)
 		bool known = pack_known(v, name);
 		struct pack_item *items = known ? NULL : pack_list(v->pack_dir, name, &count, NULL);
 		if (items && ledger_begin(v->ledger))
-			write_row(v, "INSERT OR REPLACE INTO packs VALUES (?, ?, 0)", name, -1, NULL, 0, (int64_t)count);
+			write_row(v, "INSERT OR REPLACE INTO packs VALUES (?, ?, 0)", name, -1, NULL, 0,
+			          (int64_t)count);
 		else if (!known)
 			unlinkat(dirfd(dir), d->d_name, 0); /* an index without its pack */
 		free(items);
@@ -621,7 +639,8 @@ static bool join_start(struct versions *v)
 	f->fd = -1;
 	f->phase = PHASE_NAME;
 	for (int64_t low = 0, high = 256; !f->join_count && high <= JOIN_OBJECTS_MAX; low = high, high *= JOIN_PACKS) {
-		sqlite3_stmt *q = versions_prepare(v, "SELECT name FROM packs WHERE objects >= ? AND objects < ? LIMIT ?");
+		sqlite3_stmt *q =
+		        versions_prepare(v, "SELECT name FROM packs WHERE objects >= ? AND objects < ? LIMIT ?");
 		if (!q)
 			break;
 		sqlite3_bind_int64(q, 1, low);
@@ -661,7 +680,7 @@ static bool join_copy(struct filing *f, const struct pack_item *item, struct err
 		return err_set(e, "versions", "", "a pack holds an entry that was never put there");
 	uint8_t *bytes = mem_alloc(item->len);
 	bool ok = pread(f->fd, bytes, item->len, (off_t)item->at) == (ssize_t)item->len &&
-		pack_entry(f->pack, span_of(bytes, item->len), e);
+	          pack_entry(f->pack, span_of(bytes, item->len), e);
 	free(bytes);
 	return ok;
 }
@@ -702,13 +721,15 @@ static bool join_settle(struct versions *v)
 	for (size_t i = 0; i < f->join_count; i++)
 		if (!write_row(v, "DELETE FROM packs WHERE name = ?", f->join[i], -1, NULL, 0, 0))
 			return false;
-	if (!write_row(v, "INSERT OR REPLACE INTO packs VALUES (?, ?, 0)", f->pack_name, -1, NULL, 0, (int64_t)f->packed))
+	if (!write_row(v, "INSERT OR REPLACE INTO packs VALUES (?, ?, 0)", f->pack_name, -1, NULL, 0,
+	               (int64_t)f->packed))
 		return false;
 	f->phase = PHASE_REFS;
 	return true;
 }
 
-/* After an unclean stop: every object that was filed since the last clean one is read once. A clean stop marks all packs. */
+/* After an unclean stop: every object that was filed since the last clean one is read once. A clean stop marks all
+ * packs. */
 
 struct pack_check {
 	char (*names)[41];
@@ -734,7 +755,8 @@ static void verify_damage(struct versions *v, const git_oid *oid)
 	sqlite3_stmt *q = versions_prepare(v, "SELECT version FROM versions WHERE oid = ? AND damaged = 0");
 	struct id version;
 	bool found = false;
-	if (q && sqlite3_bind_blob(q, 1, oid->id, GIT_OID_RAWSZ, SQLITE_STATIC) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW) {
+	if (q && sqlite3_bind_blob(q, 1, oid->id, GIT_OID_RAWSZ, SQLITE_STATIC) == SQLITE_OK &&
+	    sqlite3_step(q) == SQLITE_ROW) {
 		version = id_column(q, 0);
 		found = true;
 	}

@@ -136,13 +136,15 @@ bool versions_open_repo(struct versions *v, struct err *e)
 	git_repository_free(v->repo);
 	v->odb = NULL;
 	v->repo = NULL;
-	if (git_repository_open_ext(&v->repo, v->git_path, GIT_REPOSITORY_OPEN_NO_SEARCH | GIT_REPOSITORY_OPEN_BARE, NULL)) {
+	if (git_repository_open_ext(&v->repo, v->git_path, GIT_REPOSITORY_OPEN_NO_SEARCH | GIT_REPOSITORY_OPEN_BARE,
+	                            NULL)) {
 		git_repository_init_options how;
 		git_repository_init_options_init(&how, GIT_REPOSITORY_INIT_OPTIONS_VERSION);
 		how.flags = GIT_REPOSITORY_INIT_BARE | GIT_REPOSITORY_INIT_MKDIR | GIT_REPOSITORY_INIT_NO_REINIT;
 		how.mode = 0700;
 		if (git_repository_init_ext(&v->repo, v->git_path, &how))
-			return gitlib_err(e, v->git_path, "if it is damaged, move it aside: versions that only it held are then lost");
+			return gitlib_err(e, v->git_path,
+			                  "if it is damaged, move it aside: versions that only it held are then lost");
 	}
 	struct fresh_backend *b = mem_alloc(sizeof *b);
 	git_odb_init_backend(&b->parent, GIT_ODB_BACKEND_VERSION);
@@ -186,10 +188,22 @@ static void clear_up(struct versions *v)
 
 static bool make_folder(const char *path, struct err *e)
 {
-	return mkdir(path, 0700) == 0 || errno == EEXIST || err_set(e, path, "", "the folder cannot be made: %s", strerror(errno));
+	return mkdir(path, 0700) == 0 || errno == EEXIST ||
+	       err_set(e, path, "", "the folder cannot be made: %s", strerror(errno));
 }
 
-struct versions *versions_open(const char *state_dir, struct ledger *l, const struct versions_hooks *hooks, struct err *e)
+/* The names of what was just made in it must last as long as what will be written there. */
+static void sync_folder(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0) {
+		fsync(fd);
+		close(fd);
+	}
+}
+
+struct versions *versions_open(const char *state_dir, struct ledger *l, const struct versions_hooks *hooks,
+                               struct err *e)
 {
 	struct versions *v = mem_alloc(sizeof *v);
 	gitlib_start();
@@ -213,6 +227,7 @@ struct versions *versions_open(const char *state_dir, struct ledger *l, const st
 		versions_close(v);
 		return NULL;
 	}
+	sync_folder(state_dir);
 	clear_up(v);
 	filing_register_packs(v);
 	filing_mirror_refs(v);
@@ -229,7 +244,9 @@ void versions_close(struct versions *v)
 	filing_destroy(v);
 	filing_clean_stop(v);
 	versions_cache_trim(v, 0);
-	sqlite3_stmt *all[] = { v->find, v->insert, v->insert_content, v->content, v->move, v->drop_content, v->damage };
+	sqlite3_stmt *all[] = {
+		v->find, v->insert, v->insert_content, v->content, v->move, v->drop_content, v->damage
+	};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		sqlite3_finalize(all[i]);
 	git_odb_free(v->odb);
@@ -262,8 +279,10 @@ static bool row_find(struct versions *v, const struct id *version, struct found 
 	sqlite3_bind_blob(v->find, 1, version->b, ID_LEN, SQLITE_STATIC);
 	bool ok = sqlite3_step(v->find) == SQLITE_ROW;
 	if (ok) {
-		*out = (struct found){ .meta = (uint8_t)sqlite3_column_int(v->find, 0), .size = (uint64_t)sqlite3_column_int64(v->find, 1),
-			.place = (enum version_place)sqlite3_column_int(v->find, 2), .damaged = sqlite3_column_int(v->find, 4) };
+		*out = (struct found){ .meta = (uint8_t)sqlite3_column_int(v->find, 0),
+			               .size = (uint64_t)sqlite3_column_int64(v->find, 1),
+			               .place = (enum version_place)sqlite3_column_int(v->find, 2),
+			               .damaged = sqlite3_column_int(v->find, 4) };
 		if (sqlite3_column_bytes(v->find, 3) == GIT_OID_RAWSZ)
 			git_oid_fromraw(&out->oid, sqlite3_column_blob(v->find, 3));
 	}
@@ -280,7 +299,7 @@ bool versions_has(struct versions *v, const struct id *version)
 bool versions_has_durable(struct versions *v, const struct id *version)
 {
 	bool waits = ledger_dirty(v->ledger) && v->turn_commits == ledger_commits(v->ledger) &&
-		map_find(&v->turn, version->b, ID_LEN);
+	             map_find(&v->turn, version->b, ID_LEN);
 	return !waits && versions_has(v, version);
 }
 
@@ -316,7 +335,8 @@ static bool large_write(struct versions *v, const struct id *version, struct spa
 static bool inline_write(struct versions *v, const struct id *version, struct span content)
 {
 	sqlite3_bind_blob(v->insert_content, 1, version->b, ID_LEN, SQLITE_STATIC);
-	sqlite3_bind_blob64(v->insert_content, 2, content.len ? (const void *)content.data : "", content.len, SQLITE_STATIC);
+	sqlite3_bind_blob64(v->insert_content, 2, content.len ? (const void *)content.data : "", content.len,
+	                    SQLITE_STATIC);
 	return ledger_done(v->ledger, v->insert_content);
 }
 
@@ -380,7 +400,8 @@ static bool large_read(struct versions *v, const struct id *version, uint64_t si
 	char *path = mem_printf("%s/%s", v->large_dir, id_hex(version, hex));
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
-	bool ok = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == size && size <= LIMIT_ITEM_BYTES;
+	bool ok = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == size &&
+	          size <= LIMIT_ITEM_BYTES;
 	if (ok)
 		content->data = mem_alloc(size + 1);
 	while (ok && content->len < size) {
@@ -401,7 +422,7 @@ static bool git_read(struct versions *v, const git_oid *oid, uint64_t size, stru
 	size_t len;
 	/* The header first: no object may make us allocate more than it was when it was put. */
 	bool ok = git_odb_read_header(&len, &type, v->odb, oid) == 0 && type == GIT_OBJECT_BLOB && len == size &&
-		git_odb_read(&object, v->odb, oid) == 0 && git_odb_object_size(object) == size;
+	          git_odb_read(&object, v->odb, oid) == 0 && git_odb_object_size(object) == size;
 	if (ok)
 		*content = blob_copy(git_odb_object_data(object), git_odb_object_size(object));
 	git_odb_object_free(object);
@@ -423,8 +444,9 @@ bool versions_get(struct versions *v, const struct id *version, struct blob *con
 	}
 	if (!row_find(v, version, &row) || row.damaged)
 		return false;
-	bool ok = row.place == IN_LARGE ? large_read(v, version, row.size, content) :
-		row.place == IN_GIT ? git_read(v, &row.oid, row.size, content) : versions_read_content(v, version, content);
+	bool ok = row.place == IN_LARGE ? large_read(v, version, row.size, content)
+	          : row.place == IN_GIT ? git_read(v, &row.oid, row.size, content)
+	                                : versions_read_content(v, version, content);
 	ok = ok && content->len == row.size;
 	if (ok && v->hooks.version_of) {
 		struct id is = v->hooks.version_of(v->hooks.ctx, row.meta, span_blob(content));
@@ -432,7 +454,9 @@ bool versions_get(struct versions *v, const struct id *version, struct blob *con
 	}
 	if (!ok) {
 		blob_finish(content);
-		versions_damaged(v, version, row.place == IN_GIT && git_error_last() ? git_error_last()->message : "its content cannot be read");
+		versions_damaged(v, version,
+		                 row.place == IN_GIT && git_error_last() ? git_error_last()->message
+		                                                         : "its content cannot be read");
 		return false;
 	}
 	*meta = row.meta;

@@ -17,14 +17,16 @@ struct versions;
 
 struct versions_hooks {
 	void *ctx;
-	const char *device_name;                                                      /* of this device, for commits */
+	const char *device_name; /* of this device, for commits */
 	struct id device;
-	void (*damaged)(void *ctx, const struct id *version, const char *why);        /* a stored content cannot be read */
-	struct id (*version_of)(void *ctx, uint8_t meta, struct span content);        /* may be NULL; checks every read */
-	void (*trouble)(void *ctx, const struct err *e); /* may be NULL: filing failed; nothing is lost, it is tried again */
+	void (*damaged)(void *ctx, const struct id *version, const char *why); /* a stored content cannot be read */
+	struct id (*version_of)(void *ctx, uint8_t meta, struct span content); /* may be NULL; checks every read */
+	void (*trouble)(void *ctx,
+	                const struct err *e); /* may be NULL: filing failed; nothing is lost, it is tried again */
 };
 
-struct versions *versions_open(const char *state_dir, struct ledger *l, const struct versions_hooks *hooks, struct err *e);
+struct versions *versions_open(const char *state_dir, struct ledger *l, const struct versions_hooks *hooks,
+                               struct err *e);
 void versions_close(struct versions *v); /* marks a clean stop; the ledger must still be open. NULL-safe */
 
 /* The three of world.h. */
@@ -33,9 +35,9 @@ bool versions_get(struct versions *v, const struct id *version, struct blob *con
 bool versions_has(struct versions *v, const struct id *version);
 bool versions_has_durable(struct versions *v, const struct id *version); /* has, and nothing of it waits for a commit */
 
-/* The filing job: a slice of work of about so long. Call it when the turn has nothing better to do, and commit after it.
- * Answers how many ms until it wants to be called again: 0 = work is left, UINT64_MAX = nothing to do. `flush` does not
- * wait for quiet. */
+/* The filing job: a slice of work of about so long. Call it when the turn has nothing better to do, and commit after
+ * it. Answers how many ms until it wants to be called again: 0 = work is left, UINT64_MAX = nothing to do. `flush` does
+ * not wait for quiet. */
 uint64_t versions_tidy(struct versions *v, uint64_t now_ms, unsigned budget_us, bool flush);
 size_t versions_waiting(const struct versions *v); /* contents not filed yet */
 #endif

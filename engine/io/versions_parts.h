@@ -22,7 +22,7 @@ struct versions {
 	char *git_path, *pack_dir, *large_dir;
 	git_repository *repo;
 	git_odb *odb;
-	struct map fresh;              /* objects of the batch that is being filed, not on disk yet: oid -> struct fresh */
+	struct map fresh; /* objects of the batch that is being filed, not on disk yet: oid -> struct fresh */
 	sqlite3_stmt *find, *insert, *insert_content, *content, *move, *drop_content, *damage;
 	/* put in this transaction */
 	struct map turn;
@@ -34,9 +34,9 @@ struct versions {
 	/* filing */
 	struct filing *filing;
 	size_t waiting, waiting_bytes;
-	bool changed, used, idle;      /* something was put, got, since the job looked last; nothing to do until then */
+	bool changed, used, idle; /* something was put, got, since the job looked last; nothing to do until then */
 	uint64_t quiet_since_ms, filed_ms, used_ms, failed_ms;
-	struct pack_check *verify;     /* packs to look through after an unclean stop */
+	struct pack_check *verify; /* packs to look through after an unclean stop */
 };
 
 struct fresh { /* content NULL: only known to be coming (blobs are streamed) */
