@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "cli/verbs.h"
 #include "control/control.h"
+#include "hub/io/listener.h"
 #include "hub/options.h"
 #include "sys/home.h"
 
@@ -69,7 +70,7 @@ static bool check(struct options *o, struct err *e)
 	const char *bad = o->account ? options_bad_account(o->account) : NULL;
 	if (bad)
 		return err_set(e, "--account", "", "%s", bad);
-	return true;
+	return !o->listen || listener_check(o->listen, e);
 }
 
 bool options_parse(struct options *o, int argc, char **argv, struct err *e)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/mem.h"
@@ -40,6 +41,14 @@ static char *choose_url(const struct options *o, struct store *s, struct err *e)
 		err_set(e, "hub invite", "start it once, or add --url wss://HOST:PORT", "no hub has used this store yet");
 	free(noted);
 	return NULL;
+}
+
+/* Opening would make the file: a mistyped name would look like a store. */
+static bool store_is_there(const struct options *o, struct err *e)
+{
+	if (o->url || strncmp(o->store, "sqlite:", 7) != 0 || access(o->store + 7, F_OK) == 0)
+		return true;
+	return err_set(e, o->store, "start the hub once, or add --url wss://HOST:PORT", "there is no such store");
 }
 
 struct outcome {
@@ -98,7 +107,7 @@ int invite_run(const struct options *o)
 {
 	struct err e = { 0 };
 	uint8_t token[MESSAGE_TOKEN];
-	struct store *s = store_visit(o->store, &e);
+	struct store *s = store_is_there(o, &e) ? store_visit(o->store, &e) : NULL;
 	char *url = s ? choose_url(o, s, &e) : NULL;
 	bool good = url != NULL;
 	if (good) {

@@ -32,6 +32,14 @@ static uint64_t get_positive(struct reader *r)
 	return value;
 }
 
+static uint64_t get_writer(struct reader *r)
+{
+	uint64_t value = get_positive(r);
+	if (value >= WIRE_WRITERS_MAX)
+		r->bad = true;
+	return value;
+}
+
 /* Everything of a change that travels outside its body. */
 static void put_head(struct buf *out, uint8_t flags, const struct change *c)
 {
@@ -193,13 +201,13 @@ int wire_next(struct reader *r, struct record *out)
 		out->sent_ms = get_number(r);
 		break;
 	case RECORD_WRITER:
-		out->writer = get_positive(r);
+		out->writer = get_writer(r);
 		out->device = get_id(r);
 		out->epoch = reader_u64le(r);
 		break;
 	case RECORD_ENTRY:
 		out->seq = get_positive(r);
-		out->writer = get_positive(r);
+		out->writer = get_writer(r);
 		get_change(r, &out->change, WIRE_PART_MAX);
 		if (out->change.base >= out->seq) /* an entry builds on an older one */
 			r->bad = true;
@@ -230,11 +238,11 @@ int wire_next(struct reader *r, struct record *out)
 		out->wait_ms = get_number(r);
 		break;
 	case RECORD_RECEIPT:
-		out->writer = get_positive(r);
+		out->writer = get_writer(r);
 		out->seq = get_number(r);
 		break;
 	case RECORD_PRESENCE:
-		out->writer = get_positive(r);
+		out->writer = get_writer(r);
 		uint8_t online = reader_u8(r);
 		if (online > 1)
 			r->bad = true;

@@ -19,6 +19,7 @@
 #define WIRE_CONTROL_MAX (64 * 1024)       /* JSON text frames */
 #define WIRE_PART_MAX (64 * 1024)          /* a larger body goes in parts, so that small edits pass between them */
 #define WIRE_BODY_MAX (64 * 1024 * 1024 + 64 * 1024) /* an item of 64 MiB and its header */
+#define WIRE_WRITERS_MAX 4096              /* writer numbers are below; a hub with more of them uses one again */
 #define WIRE_UNAUTHENTICATED_MAX (32 * 1024) /* bytes taken from a connection before it has authenticated */
 
 /* The log's clock: hybrid logical, 2^12 steps a millisecond, since 2024-01-01T00:00:00Z. */
@@ -50,7 +51,8 @@ enum record_type {
 	RECORD_WANT = 0x04,   /* item: a device lacks the base; passed on to the others, who answer with a keyframe */
 	RECORD_PING = 0x05,   /* sent_ms */
 	/* hub -> device */
-	RECORD_WRITER = 0x11,  /* writer, device, epoch: names a (device, epoch) pair by a small number, before its first use */
+	RECORD_WRITER = 0x11,  /* writer, device, epoch: names a (device, epoch) pair by a small number, before its first use;
+				* a number may be given to another pair later */
 	RECORD_ENTRY = 0x12,   /* seq, writer, change: a change of another device, in log order */
 	RECORD_ENTRY_PART = 0x13, /* seq, offset, total, bytes: ahead of an entry with PARTED */
 	RECORD_CONFIRM = 0x14, /* seq, counter: the device's own change, in log order */
@@ -58,7 +60,7 @@ enum record_type {
 	RECORD_STALE = 0x16,   /* counter, seq: the item's head is seq (0: never existed), not the base */
 	RECORD_REFUSED = 0x17, /* counter, code, wait_ms */
 	RECORD_RECEIPT = 0x18, /* writer, seq: that writer's device has applied up to seq */
-	RECORD_PRESENCE = 0x19, /* writer, online, sent_ms: wall clock of the last sign of life */
+	RECORD_PRESENCE = 0x19, /* writer, online, sent_ms: hub's wall clock at the last sign of life, ms since WIRE_EPOCH_MS */
 	RECORD_PONG = 0x1a,    /* sent_ms (of the ping), wait_ms (hub's wall clock, ms since WIRE_EPOCH_MS), seq: head */
 	RECORD_RESUME = 0x1b,  /* counter, offset: this much of a parted body is here already */
 	RECORD_WANTED = 0x1c,  /* item: another device asks for a keyframe */

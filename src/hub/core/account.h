@@ -39,7 +39,7 @@ struct conn {
 		struct change change;
 	} slice;
 	struct buf out;                /* records of this turn */
-	uint8_t *told;                 /* bit a writer: it knows that number */
+	uint32_t *told;                /* by number on the wire: the writer that it stands for now, 0 = none yet */
 	size_t told_len;
 	bool todo, moved;              /* is in the hub's list of that name */
 	bool missed;                   /* receipts or presence were not told it, for its backlog */

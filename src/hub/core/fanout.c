@@ -7,22 +7,23 @@
 #include "base/mem.h"
 #include "hub/core/parts.h"
 
-/* A writer's number means something to a connection only after this. */
-static void introduce(struct hub_core *h, struct conn *c, uint64_t number)
+/* The writer's number on the wire, which means something to a connection only after it was introduced. Numbers are used
+ * again where an account has more writers than the wire has numbers. */
+static uint64_t introduce(struct hub_core *h, struct conn *c, uint64_t writer)
 {
-	size_t byte = number / 8;
-	uint8_t bit = (uint8_t)(1u << (number % 8));
-	if (byte >= c->told_len) {
-		size_t len = byte + 8;
-		c->told = mem_grow(c->told, len, 1);
-		memset(c->told + c->told_len, 0, len - c->told_len);
+	uint64_t number = (writer - 1) % (WIRE_WRITERS_MAX - 1) + 1;
+	if (number >= c->told_len) {
+		size_t len = number + 8;
+		c->told = mem_grow(c->told, len, sizeof *c->told);
+		memset(c->told + c->told_len, 0, (len - c->told_len) * sizeof *c->told);
 		c->told_len = len;
 	}
-	if (c->told[byte] & bit)
-		return;
-	c->told[byte] |= bit;
-	const struct writer *w = &c->account->writers[number - 1];
+	if (c->told[number] == writer)
+		return number;
+	c->told[number] = (uint32_t)writer;
+	const struct writer *w = &c->account->writers[writer - 1];
 	conn_record(h, c, &(struct record){ .type = RECORD_WRITER, .writer = number, .device = w->device, .epoch = w->epoch });
+	return number;
 }
 
 /* A device's entries of another epoch come as entries: it made them in a life that it no longer remembers. */
@@ -36,8 +37,8 @@ void fanout_entry(struct hub_core *h, struct conn *c, uint64_t seq, uint64_t wri
 	if (own) {
 		conn_record(h, c, &(struct record){ .type = RECORD_CONFIRM, .seq = seq, .counter = change->counter });
 	} else {
-		introduce(h, c, writer);
-		conn_record(h, c, &(struct record){ .type = RECORD_ENTRY, .seq = seq, .writer = writer, .change = *change });
+		uint64_t number = introduce(h, c, writer);
+		conn_record(h, c, &(struct record){ .type = RECORD_ENTRY, .seq = seq, .writer = number, .change = *change });
 	}
 	c->sent = seq;
 }
@@ -107,17 +108,17 @@ void fanout_appended(struct hub_core *h, const struct pending *asked, const stru
 
 static void tell_receipt(struct hub_core *h, struct conn *c, const struct member *about)
 {
-	introduce(h, c, about->writer);
-	conn_record(h, c, &(struct record){ .type = RECORD_RECEIPT, .writer = about->writer, .seq = about->public.cursor });
+	uint64_t number = introduce(h, c, about->writer);
+	conn_record(h, c, &(struct record){ .type = RECORD_RECEIPT, .writer = number, .seq = about->public.cursor });
 }
 
 static void tell_presence(struct hub_core *h, struct conn *c, const struct member *about)
 {
 	int64_t seen_ms = about->conn ? h->wall_ms : about->public.last_seen_ms;
-	introduce(h, c, about->writer);
+	uint64_t number = introduce(h, c, about->writer);
 	conn_record(h, c, &(struct record){
 		.type = RECORD_PRESENCE,
-		.writer = about->writer,
+		.writer = number,
 		.online = about->conn != NULL,
 		.sent_ms = seen_ms > WIRE_EPOCH_MS ? (uint64_t)(seen_ms - WIRE_EPOCH_MS) : 0,
 	});

@@ -197,6 +197,8 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user
 	case LWS_CALLBACK_HTTP:
 		return answer_http(wsi, in && strcmp(in, "/") == 0);
 	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: /* a WebSocket without our subprotocol */
+		lws_return_http_status(wsi, HTTP_STATUS_BAD_REQUEST, "The WebSocket subprotocol here is " WIRE_SUBPROTOCOL);
+		return -1;
 	case LWS_CALLBACK_ESTABLISHED:
 		return -1;
 	default:
@@ -215,7 +217,10 @@ static int on_device(struct lws *wsi, enum lws_callback_reasons reason, void *us
 	struct peer **slot = user;
 	switch (reason) {
 	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
-		return asks_for(wsi, WSI_TOKEN_GET_URI, WIRE_PATH) ? 0 : -1;
+		if (asks_for(wsi, WSI_TOKEN_GET_URI, WIRE_PATH))
+			return 0;
+		lws_return_http_status(wsi, HTTP_STATUS_NOT_FOUND, "Devices connect at " WIRE_PATH);
+		return -1;
 	case LWS_CALLBACK_ESTABLISHED:
 		no_delay(wsi);
 		*slot = peer_create(lws_get_vhost_user(lws_get_vhost(wsi)), wsi);
@@ -261,6 +266,12 @@ static bool split(const char *address, char *host, size_t cap, char port[8], str
 	host[len] = 0;
 	snprintf(port, 8, "%u", (unsigned)number & 0xffff);
 	return true;
+}
+
+bool listener_check(const char *address, struct err *e)
+{
+	char host[256], port[8];
+	return split(address, host, sizeof host, port, e);
 }
 
 static struct addrinfo *resolve(const char *address, struct err *e)

@@ -30,6 +30,8 @@ struct listener;
 struct listener *listener_create(const struct listener_setup *s, struct err *e);
 void listener_destroy(struct listener *l);                /* NULL-safe; says CLOSED of every connection */
 const char *listener_address(const struct listener *l);   /* where it listens really: "127.0.0.1:34567" */
+/* Is it ADDRESS:PORT at all? Whether the address is one of ours is seen when it is bound. */
+bool listener_check(const char *address, struct err *e);
 /* Whether an address names only this machine, or (wildcard) every one it has. False with e set: it names nothing. */
 bool listener_look(const char *address, bool *loopback, bool *wildcard, struct err *e);
 
