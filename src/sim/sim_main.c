@@ -5,9 +5,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/say.h"
+#include "cli/verbs.h"
 #include "sim/cluster.h"
 #include "sim/life.h"
-#include "sim/sim.h"
 
 struct wish {
 	uint64_t seed, seeds, devices, minutes;
@@ -24,26 +25,15 @@ static bool number(const char *text, uint64_t low, uint64_t high, uint64_t *out)
 	return !errno && !*end && *out >= low && *out <= high;
 }
 
-static int usage(const char *why)
-{
-	fprintf(stderr, "syncline: sim: %s (usage: syncline sim [--seed N] [--seeds COUNT] [--devices 2..16] [--minutes M])\n", why);
-	return 2;
-}
-
-static int not_yet(const char *what)
-{
-	fprintf(stderr, "syncline: sim: %s: not yet (run the seed that failed again with --seed)\n", what);
-	return 1;
-}
-
 /* -1: go on. */
 static int read_wish(int argc, char **argv, struct wish *w)
 {
+	bool counted = false;
 	*w = (struct wish){ .seed = (uint64_t)time(NULL), .seeds = 20, .devices = 3, .minutes = 5 };
 	for (int i = 1; i < argc; i++) {
 		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
 		if (strcmp(argv[i], "--shrink") == 0 || strcmp(argv[i], "--replay") == 0)
-			return not_yet(argv[i]);
+			return say_not_yet("sim", "%s (run the seed that failed again with --seed N --trace)", argv[i]);
 		if (strcmp(argv[i], "--trace") == 0) {
 			w->trace = true;
 			continue;
@@ -54,9 +44,10 @@ static int read_wish(int argc, char **argv, struct wish *w)
 			  : strcmp(argv[i], "--minutes") == 0 ? number(value, 1, 100000, &w->minutes)
 							      : false;
 		if (!ok)
-			return usage(argv[i]);
-		if (strcmp(argv[i], "--seed") == 0)
-			w->seeds = w->seeds == 20 ? 1 : w->seeds; /* one named seed is one life, unless more are asked for */
+			return say_usage("sim", "%s: not an option of it, or not a value of it", argv[i]);
+		counted = counted || strcmp(argv[i], "--seeds") == 0;
+		if (strcmp(argv[i], "--seed") == 0 && !counted)
+			w->seeds = 1; /* one named seed is one life, unless more are asked for */
 		i++;
 	}
 	return -1;
@@ -107,11 +98,14 @@ int sim_main(int argc, char **argv)
 	for (; lives < w.seeds; lives++) {
 		struct life_setup setup = { w.seed + lives, (unsigned)w.devices, (unsigned)w.minutes, w.trace };
 		struct life_result r;
+		say_progress("life %llu of %llu, seed %llu", (unsigned long long)lives + 1, (unsigned long long)w.seeds,
+			     (unsigned long long)setup.seed);
 		life_run(&setup, &r);
 		add_up(&sum, &r.tally);
 		digest = (digest ^ r.digest) * 0x9e3779b97f4a7c15u;
 		if (!r.breach.found)
 			continue;
+		say_progress_end();
 		printf("BROKEN     %s: %s\n", r.breach.invariant, r.breach.text);
 		printf("           seed %llu, step %llu, %.3f s of its life\n", (unsigned long long)setup.seed,
 		       (unsigned long long)r.breach.step, (double)r.breach.at_us / 1e6);
@@ -119,6 +113,7 @@ int sim_main(int argc, char **argv)
 		       setup.minutes);
 		return 1;
 	}
+	say_progress_end();
 	print_evidence(&w, &sum, lives, (double)(clock() - begun) / CLOCKS_PER_SEC);
 	printf("digest %016llx\n", (unsigned long long)digest);
 	return 0;

@@ -181,7 +181,8 @@ void simhub_turn(struct cluster *cl, uint64_t serial)
 	for (size_t i = 0; i < done; i++)
 		free(h->inbox[i].bytes);
 	h->inbox_count -= done;
-	memmove(h->inbox, h->inbox + done, h->inbox_count * sizeof *h->inbox);
+	if (done)
+		memmove(h->inbox, h->inbox + done, h->inbox_count * sizeof *h->inbox);
 	uint64_t now_ms = 1000000 + cl->now_us / 1000;
 	if (!h->dying && hub_core_deadline(h->core) <= now_ms)
 		step(cl, &(struct hub_event){ .type = HUB_TICK });

@@ -93,7 +93,7 @@ static bool loses_answer(struct simnode *n, struct span frame)
 	return false;
 }
 
-static void cut_now(struct cluster *cl, struct simconn *c)
+void simnet_sever(struct cluster *cl, struct simconn *c)
 {
 	simnet_cut(cl, c);
 	c->up_cut_us = c->down_cut_us = cl->now_us;
@@ -103,7 +103,7 @@ void simnet_send_down(struct cluster *cl, uint64_t conn, bool text, struct span 
 {
 	struct simconn *c = simnet_conn(cl, conn);
 	if (c && !text && loses_answer(cl->nodes[c->node], frame))
-		cut_now(cl, c);
+		simnet_sever(cl, c);
 	if (c && c->open && c->hub_end && c->hub_life == cl->hub.life)
 		send_frame(cl, c, false, text, frame);
 }

@@ -29,6 +29,7 @@ void simnet_send_up(struct simnode *n, bool text, struct span frame);
 void simnet_send_down(struct cluster *cl, uint64_t conn, bool text, struct span frame);
 void simnet_hub_close(struct cluster *cl, uint64_t conn);     /* after what was sent */
 void simnet_cut(struct cluster *cl, struct simconn *c);       /* both ends learn of it, each in its time */
+void simnet_sever(struct cluster *cl, struct simconn *c);      /* the same, and nothing arrives from now on */
 void simnet_half_open(struct cluster *cl, struct simconn *c); /* neither end learns of it */
 void simnet_node_died(struct simnode *n);
 void simnet_hub_died(struct cluster *cl);

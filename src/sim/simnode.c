@@ -669,7 +669,8 @@ static void step_inbox(struct simnode *n)
 	for (size_t i = 0; i < done; i++)
 		event_finish(&n->inbox[i]);
 	n->inbox_count -= done;
-	memmove(n->inbox, n->inbox + done, n->inbox_count * sizeof *n->inbox);
+	if (done)
+		memmove(n->inbox, n->inbox + done, n->inbox_count * sizeof *n->inbox);
 }
 
 static bool under(const char *path, const char *folder)

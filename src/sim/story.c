@@ -268,7 +268,7 @@ static bool for_each(struct story *s)
 		} else if (strcmp(s->words[0], "cut") == 0) {
 			n->partitioned = true;
 			if (simnet_conn(s->cl, n->conn))
-				simnet_cut(s->cl, simnet_conn(s->cl, n->conn));
+				simnet_sever(s->cl, simnet_conn(s->cl, n->conn));
 		} else {
 			n->partitioned = false;
 			simnode_push(n, &(struct event){ .type = EVENT_RETRY_NOW }, 0);

@@ -31,8 +31,8 @@ struct line { /* a connection, seen from the device */
 	size_t backlog;
 	bool stuck;                        /* reads nothing: its backlog grows */
 	uint64_t at;                       /* its place in the log, checked for gaps */
-	struct id writers[64];
-	uint64_t writer_epochs[64];
+	struct id writers[WIRE_WRITERS_MAX];
+	uint64_t writer_epochs[WIRE_WRITERS_MAX];
 	uint64_t part_seq, part_len;       /* of ENTRY_PARTs under way */
 };
 
@@ -48,6 +48,7 @@ struct fixture {
 	struct line lines[LINES]; /* by connection number */
 	uint64_t last;
 	struct rng rng;
+	bool epoch_is_number;     /* in this test's log */
 };
 
 static struct fixture *the;
@@ -56,7 +57,6 @@ static void hear_record(struct line *l, const struct record *r)
 {
 	switch (r->type) {
 	case RECORD_WRITER:
-		cr_assert(r->writer < 64);
 		l->writers[r->writer] = r->device;
 		l->writer_epochs[r->writer] = r->epoch;
 		break;
@@ -65,6 +65,7 @@ static void hear_record(struct line *l, const struct record *r)
 		cr_assert_eq(r->seq, l->at + 1, "entry %lu after %lu", (unsigned long)r->seq, (unsigned long)l->at);
 		if (r->change.flags & CHANGE_PARTED)
 			cr_assert_eq(l->part_seq, r->seq);
+		cr_assert(!the->epoch_is_number || l->writer_epochs[r->writer] == r->seq);
 		l->at = r->seq;
 		break;
 	case RECORD_CONFIRM:
@@ -984,6 +985,21 @@ Test(hub, uploads_are_bounded)
 }
 
 /* ---- the rest ---- */
+
+/* More (device, epoch) pairs in the log than the wire has numbers: each entry still says whose it is. */
+Test(hub, writers_beyond_the_numbers)
+{
+	struct key a = member("me", 1), b = member("me", 2);
+	enum { EPOCHS = WIRE_WRITERS_MAX + 500 };
+	the->epoch_is_number = true;
+	for (uint64_t i = 1; i <= EPOCHS; i++) {
+		struct change c = change_of(1, 1, i - 1, "x");
+		the->store->ops->append(the->store, 0, "me", &a.id, i, &c, 1, WALL);
+	}
+	uint64_t one = connect_at(&b, 1, 0);
+	cr_expect_eq(the->lines[one].at, EPOCHS);
+}
+
 
 Test(hub, receipts_and_presence)
 {

@@ -67,9 +67,11 @@ Test(io_config, whole)
 {
 	struct config c;
 	struct err e = { 0 };
-	write_config("[device]\n\tname = laptop\n[hub]\n\turl = wss://sync.example.org/realtime\n[console]\n\ttheme = x\n"
-		     "[category \"notes\"]\n\tpath = ~/notes ; comment\n\tprofile = notes\n\tstrategy = ask\n\tignore = *.tmp\n\tignore = build/\n"
-		     "[category \"aliases\"]\n\tpath = ~\n\tinclude = .bash_aliases\n");
+	write_config(
+	        "[device]\n\tname = laptop\n[hub]\n\turl = wss://sync.example.org/realtime\n[console]\n\ttheme = x\n"
+	        "[category \"notes\"]\n\tpath = ~/notes ; comment\n\tprofile = notes\n\tstrategy = ask\n\tignore = "
+	        "*.tmp\n\tignore = build/\n"
+	        "[category \"aliases\"]\n\tpath = ~\n\tinclude = .bash_aliases\n");
 	cr_assert(config_load(&c, file, home_dirs, &e), "%s %s", e.what, e.why);
 	cr_expect_str_eq(c.device_name, "laptop");
 	cr_expect_str_eq(c.hub_url, "wss://sync.example.org/realtime");
@@ -136,8 +138,8 @@ Test(io_config, includes)
 Test(io_config, refusals)
 {
 	char text[512];
-	cr_expect(strstr(refusal("[device]\n\tname = a\n\tcolour = red\n"), "config:3: unknown key 'device.colour'"), "%s",
-		refusal("[device]\n\tname = a\n\tcolour = red\n"));
+	cr_expect(strstr(refusal("[device]\n\tname = a\n\tcolour = red\n"), "config:3: unknown key 'device.colour'"),
+	          "%s", refusal("[device]\n\tname = a\n\tcolour = red\n"));
 	cr_expect(strstr(refusal("[category \"Bad Name\"]\n\tpath = /x\n"), ":2: a category's name"));
 	cr_expect(strstr(refusal("[category \"x\"]\n\tpath = relative\n"), "absolute"));
 	cr_expect(strstr(refusal("[category \"x\"]\n\tstrategy = luck\n"), "no strategy 'luck'"));
@@ -152,11 +154,16 @@ Test(io_config, refusals)
 	cr_expect(strstr(refusal(text), "syncline's own files"));
 	snprintf(text, sizeof text, "[category \"x\"]\n\tpath = %s\n[category \"y\"]\n\tpath = %s/sub\n", root, root);
 	cr_expect(strstr(refusal(text), "overlaps with category x"));
-	snprintf(text, sizeof text, "[category \"x\"]\n\tpath = %s\n\tignore = sub/\n[category \"y\"]\n\tpath = %s/sub\n", root, root);
+	snprintf(text, sizeof text,
+	         "[category \"x\"]\n\tpath = %s\n\tignore = sub/\n[category \"y\"]\n\tpath = %s/sub\n", root, root);
 	cr_expect_str_eq(refusal(text), "(fine)");
-	snprintf(text, sizeof text, "[category \"x\"]\n\tpath = %s\n\tinclude = a\n[category \"y\"]\n\tpath = %s\n\tinclude = b\n", root, root);
+	snprintf(text, sizeof text,
+	         "[category \"x\"]\n\tpath = %s\n\tinclude = a\n[category \"y\"]\n\tpath = %s\n\tinclude = b\n", root,
+	         root);
 	cr_expect_str_eq(refusal(text), "(fine)");
-	snprintf(text, sizeof text, "[category \"x\"]\n\tpath = %s\n\tinclude = a\n[category \"y\"]\n\tpath = %s\n\tinclude = a\n", root, root);
+	snprintf(text, sizeof text,
+	         "[category \"x\"]\n\tpath = %s\n\tinclude = a\n[category \"y\"]\n\tpath = %s\n\tinclude = a\n", root,
+	         root);
 	cr_expect(strstr(refusal(text), "overlaps"));
 }
 

@@ -124,7 +124,8 @@ TestSuite(io_files, .init = begin, .fini = end, .timeout = 20);
 
 static bool same_stat(const struct file_stat *a, const struct file_stat *b)
 {
-	return a->size == b->size && a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns && a->inode == b->inode && a->meta == b->meta;
+	return a->size == b->size && a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns && a->inode == b->inode &&
+	       a->meta == b->meta;
 }
 
 static enum look look(const char *path, struct file_stat *stat)
@@ -137,8 +138,9 @@ static enum look look(const char *path, struct file_stat *stat)
 /* Place `text` (NULL removes) where `expected` stands (NULL: nothing does), as the core would. */
 static struct place plan(const char *path, const char *text, const char *expected)
 {
-	struct place p = { .file = { "notes", path }, .item = hash_plain("item", (struct span[]){ span_text(path) }, 1),
-		.mtime_ms = 1700000000123 };
+	struct place p = { .file = { "notes", path },
+		           .item = hash_plain("item", (struct span[]){ span_text(path) }, 1),
+		           .mtime_ms = 1700000000123 };
 	if (text) {
 		p.content = span_text(text);
 		p.version = version(text);

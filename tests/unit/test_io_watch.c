@@ -23,7 +23,11 @@ static bool doubt, scanning;
 static void hint(void *ctx, const char *category, const char *path, enum hint h)
 {
 	(void)ctx;
-	buf_printf(&told, "%s %s/%s\n", h == HINT_WRITTEN ? "written" : h == HINT_GONE ? "gone" : "touched", category, path);
+	buf_printf(&told, "%s %s/%s\n",
+	           h == HINT_WRITTEN ? "written"
+	           : h == HINT_GONE  ? "gone"
+	                             : "touched",
+	           category, path);
 }
 
 static void rescan(void *ctx, const char *category, const char *under)
@@ -59,7 +63,11 @@ static void seen(void *ctx, const char *category, const char *path, enum look lo
 	(void)ctx;
 	(void)stat;
 	if (look != LOOK_OTHER)
-		buf_printf(&told, "%s %s/%s\n", look == LOOK_FILE ? "file" : look == LOOK_ERROR ? "error" : "large", category, path);
+		buf_printf(&told, "%s %s/%s\n",
+		           look == LOOK_FILE    ? "file"
+		           : look == LOOK_ERROR ? "error"
+		                                : "large",
+		           category, path);
 }
 
 static void done(void *ctx, const char *category, const char *under, bool complete)
@@ -269,7 +277,8 @@ Test(io_watch, moved_folders)
 	strcpy(from, at("a"));
 	rename(from, at("b"));
 	settle();
-	cr_expect(said("rescan n/a") && said("rescan n/b") && said("file n/b/file") && said("done n/a complete"), "%s", buf_text(&told));
+	cr_expect(said("rescan n/a") && said("rescan n/b") && said("file n/b/file") && said("done n/a complete"), "%s",
+	          buf_text(&told));
 	cr_expect_eq(watcher_wd(watcher, "n", "a"), -1);
 	buf_clear(&told);
 	put("b/new");

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -454,7 +455,6 @@ static void conform(const char *kind)
 {
 	for (size_t i = 0; i < sizeof conformance / sizeof *conformance; i++) {
 		struct bench *b = bench_create(kind);
-		fprintf(stderr, "%s: %s\n", kind, conformance[i].name);
 		conformance[i].run(b);
 		bench_destroy(b);
 	}
@@ -647,6 +647,48 @@ Test(store, sqlite_checks_itself_after_a_crash)
 	damage(b, 20 * 4096, garbage, sizeof garbage);
 	cr_expect_null(store_open(b->url, &e));
 	cr_expect(strstr(e.why, "damaged"), "%s", e.why);
+	bench_destroy(b);
+}
+
+/* A disk that takes no more: nothing of the batch is kept, reads go on, and when there is room again so does everything. */
+Test(store, sqlite_on_a_full_disk)
+{
+	struct bench *b = bench_create("sqlite");
+	char *body = mem_alloc(60001);
+	struct rlimit limit, small;
+	join(b);
+	memset(body, 'x', 60000);
+	expect_verdict(append(b, &device_a, change_of(1, 1, 0, "before")), VERDICT_APPENDED, 1);
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &limit);
+	small = limit;
+	small.rlim_cur = 400000;
+	setrlimit(RLIMIT_FSIZE, &small);
+	struct change c[8];
+	for (uint64_t i = 0; i < 8; i++)
+		c[i] = change_of(10 + i, (uint8_t)(10 + i), 0, body);
+	b->store->ops->append(b->store, 1, "me", &device_a, EPOCH, c, 8, NOW);
+	b->store->ops->append(b->store, 2, "me", &device_b, EPOCH, c, 1, NOW);
+	b->store->ops->read(b->store, 3, "me", 1, 1000);
+	pump(b, 3);
+	cr_expect_eq(b->last.status, STORE_OK, "reads go on");
+	cr_expect_eq(b->last.head, 1, "nothing of the batch");
+	b->store->ops->append(b->store, 4, "me", &device_a, EPOCH, c, 8, NOW);
+	pump(b, 1);
+	cr_expect_eq(b->last.status, STORE_BUSY);
+	cr_expect_eq(b->last.verdict_count, 0);
+	cr_expect_eq(b->last.change_count, 8);
+	cr_expect(b->last.text[0]);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	b->store->ops->append(b->store, 5, "me", &device_a, EPOCH, c, 8, NOW);
+	pump(b, 1);
+	cr_assert_eq(b->last.status, STORE_OK);
+	for (size_t i = 0; i < 8; i++)
+		expect_verdict(b->verdicts[i], VERDICT_APPENDED, i + 2);
+	reopen(b);
+	account(b, 0);
+	cr_expect_eq(b->last.head, 9);
+	free(body);
 	bench_destroy(b);
 }
 

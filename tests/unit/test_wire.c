@@ -277,6 +277,8 @@ Test(wire, refuses)
 	expect_bad("an unknown refusal", &r);
 	r = (struct record){ .type = RECORD_WRITER, .writer = 0 };
 	expect_bad("writer 0", &r);
+	r.writer = WIRE_WRITERS_MAX;
+	expect_bad("a writer over the limit", &r);
 }
 
 Test(wire, budget)

@@ -1,0 +1,220 @@
+/* The simulated world itself: its clock, disk, ledger, hub store and witness do what the judge relies on. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "sim/agenda.h"
+#include "sim/life.h"
+#include "sim/simdisk.h"
+#include "sim/simledger.h"
+#include "sim/simstore.h"
+#include "sim/witness.h"
+
+Test(sim, the_agenda_keeps_time_and_order)
+{
+	struct agenda a = { 0 };
+	struct agenda_entry e;
+	struct rng rng;
+	rng_seed(&rng, 1);
+	for (uint64_t i = 0; i < 1000; i++)
+		agenda_add(&a, rng_below(&rng, 50), AGENDA_FAULTS, 0, i, NULL);
+	uint64_t at = 0, last = 0;
+	for (int i = 0; i < 1000; i++) {
+		cr_assert(agenda_next(&a, 50, &e));
+		cr_assert(e.at_us > at || (e.at_us == at && e.serial > last));
+		at = e.at_us;
+		last = e.serial;
+	}
+	cr_assert_not(agenda_next(&a, UINT64_MAX, &e));
+	agenda_add(&a, 100, AGENDA_FAULTS, 0, 0, NULL);
+	cr_assert_not(agenda_next(&a, 99, &e));
+	agenda_finish(&a);
+}
+
+static void count_change(void *ctx, struct simfile *f, struct span before)
+{
+	(void)f;
+	(void)before;
+	++*(int *)ctx;
+}
+
+Test(sim, a_power_cut_spares_what_was_synced_and_nothing_else)
+{
+	bool old = false, cut = false, whole = false;
+	for (uint64_t seed = 0; seed < 40; seed++) {
+		struct simdisk d = { 0 };
+		struct chance c;
+		int changed = 0;
+		chance_init(&c, seed);
+		struct simfile *safe = simdisk_entry(&d, "notes", "safe", 0), *open = simdisk_entry(&d, "notes", "open", 1);
+		simdisk_write(&d, safe, blob_copy("synced", 6), 0, 1, 1, true, 0);
+		simdisk_sync(safe);
+		simdisk_write(&d, open, blob_copy("old", 3), 0, 1, 1, true, 0);
+		simdisk_sync(open);
+		simdisk_write(&d, open, blob_copy("newer", 5), 0, 2, 2, false, 10);
+		simdisk_age(&d, 20, 100);
+		cr_assert(open->dirty);
+		simdisk_power_cut(&d, &c, count_change, &changed);
+		cr_assert_eq(changed, 1);
+		cr_assert(safe->now.present && safe->now.content.len == 6);
+		old = old || open->now.content.len == 3;
+		whole = whole || open->now.content.len == 5;
+		cut = cut || open->now.content.len == 0;
+		simdisk_finish(&d);
+	}
+	cr_assert(old && cut && whole);
+}
+
+Test(sim, names_that_need_each_other_to_be_folders_are_seen)
+{
+	struct simdisk d = { 0 };
+	simdisk_write(&d, simdisk_entry(&d, "notes", "d/x", 0), blob_copy("x", 1), 0, 1, 1, true, 0);
+	cr_assert(simdisk_obstructed(&d, "notes", "d"));
+	cr_assert(simdisk_obstructed(&d, "notes", "d/x/y"));
+	cr_assert_not(simdisk_obstructed(&d, "notes", "d/y"));
+	cr_assert_not(simdisk_obstructed(&d, "other", "d"));
+	simdisk_finish(&d);
+}
+
+static void count_version(void *ctx, const struct simversion *v)
+{
+	cr_assert(v->durable);
+	++*(int *)ctx;
+}
+
+Test(sim, a_turn_that_does_not_commit_never_happened)
+{
+	struct simledger l = { 0 }, backup;
+	struct item_row row = { .item = { { 1 } }, .category = "notes", .path = "a", .head_seq = 1 };
+	struct id version = { { 7 } };
+	int durable = 0;
+	simledger_save_item(&l, &row);
+	simledger_put_version(&l, &version, 0, span_text("text"));
+	cr_assert(simledger_version(&l, &version) && !simledger_version(&l, &version)->durable);
+	simledger_rollback(&l);
+	cr_assert_null(simledger_version(&l, &version));
+	cr_assert_eq(map_count(&l.items), 0);
+	simledger_save_item(&l, &row);
+	simledger_put_version(&l, &version, 0, span_text("text"));
+	simledger_commit(&l, count_version, &durable);
+	row.head_seq = 2;
+	simledger_save_item(&l, &row);
+	simledger_copy(&backup, &l);
+	simledger_commit(&l, count_version, &durable);
+	cr_assert_eq(durable, 1);
+	cr_assert_eq(((struct item_row *)map_find(&l.items, &row.item, sizeof row.item))->head_seq, 2);
+	cr_assert_eq(((struct item_row *)map_find(&backup.items, &row.item, sizeof row.item))->head_seq, 1);
+	simledger_finish(&l);
+	simledger_finish(&backup);
+}
+
+struct store_log {
+	int appended, broken, answers, refused;
+	bool die;
+};
+
+static void on_append(void *ctx, const struct simentry *e, const struct simentry *base)
+{
+	(void)e;
+	(void)base;
+	((struct store_log *)ctx)->appended++;
+}
+
+static bool on_refuse(void *ctx)
+{
+	(void)ctx;
+	return false;
+}
+
+static bool on_death(void *ctx)
+{
+	return ((struct store_log *)ctx)->die;
+}
+
+static void on_break(void *ctx, const char *what)
+{
+	(void)what;
+	((struct store_log *)ctx)->broken++;
+}
+
+static void on_answer(void *ctx, const struct store_answer *a)
+{
+	struct store_log *log = ctx;
+	log->answers++;
+	if (a->what == STORE_APPENDED && a->verdicts[0].kind != VERDICT_APPENDED)
+		log->refused++;
+}
+
+Test(sim, the_hubs_store_forgets_what_was_not_pumped_and_judges_the_rest)
+{
+	struct store_log log = { 0 };
+	struct simstore_watch watch = { &log, on_append, on_refuse, on_death, on_break };
+	struct id hub = { { 9 } }, device = { { 1 } };
+	struct store *s = simstore_create(&hub, &watch);
+	struct change c = { .counter = 1, .item = { { 2 } }, .version = { { 3 } }, .body = span_text("sealed") };
+	s->answer = on_answer;
+	s->answer_ctx = &log;
+	s->ops->append(s, 1, SIMSTORE_ACCOUNT, &device, 5, &c, 1, 0);
+	simstore_crash(s);
+	cr_assert_not(s->ops->pump(s));
+	cr_assert_eq(simstore_count(s), 0);
+	s->ops->append(s, 2, SIMSTORE_ACCOUNT, &device, 5, &c, 1, 0);
+	cr_assert(s->ops->pump(s));
+	cr_assert_eq(simstore_count(s), 1);
+	s->ops->append(s, 3, SIMSTORE_ACCOUNT, &device, 5, &c, 1, 0); /* a resend */
+	c.counter = 2;
+	s->ops->append(s, 4, SIMSTORE_ACCOUNT, &device, 5, &c, 1, 0); /* stale: the item exists */
+	cr_assert(s->ops->pump(s));
+	cr_assert_eq(simstore_count(s), 1);
+	cr_assert_eq(log.answers, 3);
+	cr_assert_eq(log.refused, 2);
+	c.base = 1;
+	s->ops->append(s, 5, SIMSTORE_ACCOUNT, &device, 5, &c, 1, 0);
+	cr_assert(s->ops->pump(s));
+	cr_assert_eq(simstore_head(s, &c.item)->e.seq, 2);
+	simstore_restore(s, 1);
+	cr_assert_eq(simstore_head(s, &c.item)->e.seq, 1);
+	log.die = true;
+	s->ops->append(s, 6, SIMSTORE_ACCOUNT, &device, 5, &c, 1, 0);
+	cr_assert_not(s->ops->pump(s));
+	cr_assert_eq(simstore_count(s), 1);
+	cr_assert_eq(log.appended, 2);
+	cr_assert_eq(log.broken, 0);
+	s->ops->destroy(s);
+}
+
+Test(sim, the_witness_knows_what_a_person_gave_up)
+{
+	struct witness w = { 0 };
+	unsigned path = witness_path(&w, "notes", "a");
+	size_t count;
+	uint32_t *tokens = witness_tokens(span_text("t00000002\nnoise\nt0000000a\nt000000\nt00000001"), &count);
+	cr_assert_eq(count, 3);
+	cr_assert(tokens[0] == 1 && tokens[1] == 2 && tokens[2] == 10);
+	free(tokens);
+	cr_assert_eq(witness_path(&w, "notes", "a"), path);
+	witness_replaced(&w, 0, path, span_text("t00000001\nt00000002\n"), span_text("t00000002\n"), false);
+	cr_assert(witness_may_lose(&w, 0, path, 1));
+	cr_assert_not(witness_may_lose(&w, 0, path, 2));
+	cr_assert_not(witness_may_lose(&w, 1, path, 1));
+	cr_assert_not(witness_may_lose(&w, 0, path, 0));
+	witness_replaced(&w, 1, path, span_text("t00000002\n"), span_text(""), true);
+	cr_assert(witness_may_lose(&w, 1, path, 0) && witness_may_lose(&w, 1, path, 2));
+	struct id version = { { 4 } };
+	cr_assert(witness_saw_version(&w, &version, 0, span_text("t00000007\n")));
+	cr_assert(witness_saw_version(&w, &version, 0, span_text("t00000007\n")));
+	cr_assert_not(witness_saw_version(&w, &version, 0, span_text("other")));
+	witness_finish(&w);
+}
+
+Test(sim, a_life_is_the_same_each_time)
+{
+	for (uint64_t seed = 4000; seed < 4010; seed++) {
+		struct life_setup s = { seed, 3, 1, false };
+		struct life_result first, second;
+		life_run(&s, &first);
+		life_run(&s, &second);
+		cr_assert_not(first.breach.found, "seed %llu: %s", (unsigned long long)seed, first.breach.text);
+		cr_assert_eq(first.digest, second.digest, "seed %llu", (unsigned long long)seed);
+		cr_assert(memcmp(&first.tally, &second.tally, sizeof first.tally) == 0);
+	}
+}
