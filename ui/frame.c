@@ -213,7 +213,7 @@ static void draw_keys(struct view *v, struct canvas *c, int y)
 			words = "apply everywhere";
 		else if (*hint == CMD_OPEN && v->screen == SCREEN_CONFLICTS)
 			continue;
-		if (down && !v->model.known)
+		if (!v->model.known)
 			break;
 		if (is_first_run(v) && *hint != CMD_PALETTE)
 			continue;
@@ -233,6 +233,20 @@ static void draw_keys(struct view *v, struct canvas *c, int y)
 	put_hint(c, x, y, "q", leave);
 }
 
+/* One line an item; of a conflict the two sides as well, so that it can be decided here too. */
+static void draw_small_list(struct view *v, struct canvas *c, int y, int h, const struct screen *s)
+{
+	struct rows rows = rows_of_screen(v, v->screen);
+	struct list *list = &v->lists[v->screen];
+	int height = h;
+	if (s->lister == &lister_conflicts && rows.n && h >= 6)
+		height = (int)rows.n < h - 5 ? (int)rows.n : h - 5;
+	draw_briefs(v, c, y, height, s->lister, &rows, list, true);
+	if (height < h)
+		draw_preview(v, c, 0, y + height, c->w - 1, h - height, &v->model.conflicts[rows.at[list->row]]);
+	rows_finish(&rows);
+}
+
 static void draw_body(struct view *v, struct canvas *c, int y, int h)
 {
 	const struct screen *s = screen_of(v->screen);
@@ -246,11 +260,8 @@ static void draw_body(struct view *v, struct canvas *c, int y, int h)
 		draw_first_run(v, c, y, h);
 	else if (view_layout(v) >= LAYOUT_STANDARD || s == &screen_home || s == &screen_traffic)
 		s->draw(v, c, y, h);
-	else {
-		struct rows rows = rows_of_screen(v, v->screen);
-		draw_briefs(v, c, y, h, s->lister, &rows, &v->lists[v->screen], true);
-		rows_finish(&rows);
-	}
+	else
+		draw_small_list(v, c, y, h, s);
 	if (v->attach == ATTACH_DOWN && v->model.known)
 		canvas_flag_all(c, y, h, CELL_FADED);
 }

@@ -1,5 +1,6 @@
 #include "base/map.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,22 @@ uint64_t map_hash(const void *bytes, size_t len)
 	h ^= h >> 32;
 	h *= 0xd6e8feb86659fd93u;
 	return h ^ h >> 32;
+}
+
+static uint8_t process_secret[16];
+
+void map_use_secret(const uint8_t secret[16])
+{
+	memcpy(process_secret, secret, sizeof process_secret);
+}
+
+static uint32_t hash_of(const struct map *m, const void *key, size_t len)
+{
+	uint8_t out[crypto_shorthash_BYTES];
+	uint32_t hash;
+	crypto_shorthash(out, key, len, m->secret);
+	memcpy(&hash, out, sizeof hash);
+	return hash;
 }
 
 void map_finish(struct map *m)
@@ -41,6 +58,8 @@ static size_t place(const struct map *m, const void *key, size_t len, uint32_t h
 static void rebuild(struct map *m)
 {
 	size_t kept = 0;
+	if (!m->index_cap)
+		memcpy(m->secret, process_secret, sizeof m->secret);
 	for (size_t i = 0; i < m->used; i++)
 		if (m->slots[i].key)
 			m->slots[kept++] = m->slots[i];
@@ -60,20 +79,20 @@ void *map_find(const struct map *m, const void *key, size_t len)
 {
 	if (!m->index_cap)
 		return NULL;
-	uint32_t slot = m->index[place(m, key, len, (uint32_t)map_hash(key, len))];
+	uint32_t slot = m->index[place(m, key, len, hash_of(m, key, len))];
 	return slot ? m->slots[slot - 1].value : NULL;
 }
 
 void *map_put(struct map *m, const void *key, size_t len, void *value)
 {
-	uint32_t hash = (uint32_t)map_hash(key, len);
-	if (m->index_cap) {
-		uint32_t slot = m->index[place(m, key, len, hash)];
-		if (slot) {
-			void *old = m->slots[slot - 1].value;
-			m->slots[slot - 1].value = value;
-			return old;
-		}
+	if (!m->index_cap)
+		rebuild(m);
+	uint32_t hash = hash_of(m, key, len);
+	uint32_t slot = m->index[place(m, key, len, hash)];
+	if (slot) {
+		void *old = m->slots[slot - 1].value;
+		m->slots[slot - 1].value = value;
+		return old;
 	}
 	if (m->used == m->cap)
 		rebuild(m);
@@ -87,7 +106,7 @@ void *map_remove(struct map *m, const void *key, size_t len)
 {
 	if (!m->index_cap)
 		return NULL;
-	uint32_t slot = m->index[place(m, key, len, (uint32_t)map_hash(key, len))];
+	uint32_t slot = m->index[place(m, key, len, hash_of(m, key, len))];
 	if (!slot)
 		return NULL;
 	struct map_slot *s = &m->slots[slot - 1];

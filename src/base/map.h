@@ -1,5 +1,5 @@
 /* map: a hash map from byte strings to pointers, walked in the order of insertion, so that a run never depends on
- * addresses. The map copies keys and never frees values. */
+ * addresses or hashes. The map copies keys and never frees values. */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
 #include <stddef.h>
@@ -15,6 +15,7 @@ struct map {
 	struct map_slot *slots; /* in order of insertion */
 	uint32_t *index;        /* open addressing: slot number + 1, 0 = free */
 	size_t used, live, cap, index_cap;
+	uint8_t secret[16];
 };
 
 void map_finish(struct map *m);
@@ -24,5 +25,7 @@ void *map_remove(struct map *m, const void *key, size_t key_len);               
 size_t map_count(const struct map *m);
 /* Walk: for (size_t i = 0; map_next(&m, &i, &value);) — removing the current entry while walking is allowed, adding is not. */
 int map_next(const struct map *m, size_t *at, void **value);
-uint64_t map_hash(const void *bytes, size_t len);                                 /* FNV-1a with a final mix */
+/* For maps that are first filled from here on: keys that collide cannot be guessed. Without it, all is as if zero. */
+void map_use_secret(const uint8_t secret[16]);
+uint64_t map_hash(const void *bytes, size_t len);                 /* for digests: FNV-1a with a final mix, the same everywhere */
 #endif

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include <git2.h>
-#include <libwebsockets.h>
 #include <sodium.h>
 #include <sqlite3.h>
 #include <zstd.h>
@@ -27,6 +26,7 @@
 #include "cli/verbs.h"
 #include "sys/gitconfig.h"
 #include "sys/home.h"
+#include "sys/loop.h"
 
 #define WATCHES_LEAST 65536                 /* folders that one user can have watched at once */
 #define DISK_LEAST (256LL * 1024 * 1024)    /* room for versions; below it, downloads may have to stop */
@@ -305,7 +305,7 @@ static void check_libraries(struct doctor *d)
 	int major, minor, patch;
 	git_libgit2_version(&major, &minor, &patch);
 	find(d, HEALTH_OK, "libraries", NULL, "libwebsockets %s, SQLite %s, libgit2 %d.%d.%d, libsodium %s, zstd %s, jansson %s",
-	     lws_get_library_version(), sqlite3_libversion(), major, minor, patch, sodium_version_string(), ZSTD_versionString(),
+	     loop_library(), sqlite3_libversion(), major, minor, patch, sodium_version_string(), ZSTD_versionString(),
 	     JANSSON_VERSION);
 	if (major == 1 && minor < 5)
 		find(d, HEALTH_FAIL, "libraries", "install libgit2 1.5 or newer", "libgit2 is too old");

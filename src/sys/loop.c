@@ -10,8 +10,10 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "base/map.h"
 #include "base/mem.h"
 #include "sys/clock.h"
+#include "sys/entropy.h"
 #include "sys/log.h"
 
 /* Everything of ours is in one epoll set, and only that set is adopted by the library. So our descriptors keep their
@@ -183,6 +185,9 @@ struct loop *loop_create(enum loop_kind kind, struct err *e)
 	l->kind = kind;
 	l->timer_set_us = NEVER;
 	lws_set_log_level(LLL_ERR | LLL_WARN, their_words);
+	uint8_t secret[16];
+	entropy_fill(secret, sizeof secret);
+	map_use_secret(secret);
 	if (kind == LOOP_MANY) {
 		allow_many_descriptors();
 		uv_loop_init(&l->uv);
@@ -247,6 +252,11 @@ void loop_destroy(struct loop *l)
 struct lws_context *loop_lws(struct loop *l)
 {
 	return l->lws;
+}
+
+const char *loop_library(void)
+{
+	return lws_get_library_version();
 }
 
 /* ---- turns ---- */

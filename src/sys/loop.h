@@ -19,6 +19,7 @@ struct loop_watch;
 struct loop_timer;
 struct lws_context;
 
+/* Also gives maps their secret and sends the library's words to the log; LOOP_MANY raises the limit of descriptors. */
 struct loop *loop_create(enum loop_kind kind, struct err *e);
 void loop_destroy(struct loop *l);
 void loop_turn(struct loop *l);       /* sleeps until there is something; callbacks run in here only */
@@ -40,4 +41,5 @@ void loop_timer_destroy(struct loop_timer *t); /* NULL-safe */
 
 /* For the WebSocket rooms only (engine/io/websocket, hub/io/listener): they make their vhosts in this context. */
 struct lws_context *loop_lws(struct loop *l);
+const char *loop_library(void); /* its version, for people */
 #endif

@@ -53,13 +53,13 @@ plain_paths() {
 }
 
 # Every symbol that these libraries import and do not define among themselves.
-pure() {
-	cd "$SYNCLINE_BUILD" || return 1
+pure() (
+	cd "$SYNCLINE_BUILD" || exit 1
 	for library in libbase.a libwire.a libenginecore.a libhubcore.a; do
-		[ -f $library ] || { echo "$library is not built"; return 1; }
+		[ -f $library ] || { echo "$library is not built"; exit 1; }
 	done
 	nm -g --defined-only libbase.a libwire.a libenginecore.a libhubcore.a | awk 'NF == 3 { print $3 }' | sort -u >"$S/ours"
-	nm -A -u libbase.a libwire.a libenginecore.a libhubcore.a | awk '{ print $NF, $1 }' | sort -u >"$S/imports"
+	nm -A -u libbase.a libwire.a libenginecore.a libhubcore.a | awk '$(NF - 1) ~ /^[Uw]$/ { print $NF, $1 }' | sort -u >"$S/imports"
 	awk -v ours="$S/ours" -v table="$HERE/pure" '
 		BEGIN {
 			while ((getline name <ours) > 0)
@@ -86,7 +86,7 @@ pure() {
 			}
 		}
 		END { exit bad }' "$S/imports"
-}
+)
 
 one_loop() {
 	! {
@@ -98,13 +98,13 @@ one_loop() {
 
 # Only the console's terminal knows ncurses.
 one_terminal() {
-	! sources | grep -v '^ui/term[^/]*$' | xargs grep -nE '#[[:space:]]*include[[:space:]]*<(ncurses|curses|term|panel)'
+	! sources | grep -v '^ui/term[^/]*$' | xargs grep -nE '#[[:space:]]*include[[:space:]]*<(ncurses|curses|term\.h|panel)'
 }
 
 modules_have_packages() {
 	sed -n "/<<'LIST'/,/^LIST/p" bootstrap | cut -s -d' ' -f2- | tr ' ' '\n' | sort >"$S/brought"
 	sed -n '/^PKG_CHECK_MODULES(\[DEPS\]/,/^\])/p' configure.ac | sed '1d;$d' | awk '{ print $1 }' >"$S/used"
-	sed -n 's/^PKG_CHECK_MODULES(\[[A-Z]*\], \[\([a-z0-9]*\).*/\1/p' configure.ac >>"$S/used"
+	sed -n 's/^PKG_CHECK_MODULES(\[[A-Z]*\], \[\([a-z0-9][a-z0-9]*\).*/\1/p' configure.ac >>"$S/used"
 	[ "$(wc -l <"$S/used")" -gt 5 ] || { echo "cannot read configure.ac"; return 1; }
 	missing=0
 	while read -r module; do
@@ -113,7 +113,7 @@ modules_have_packages() {
 	return $missing
 }
 
-# What no room names would not be built, tested or shipped.
+# What no room names (itself, or as FOLDER/*.KIND) would not be built, tested or shipped.
 all_are_named() {
 	cat Makefile.am $(find . -name room.am -not -path './build*' -not -path './syncline-*') >"$S/rooms"
 	unnamed=0
@@ -121,7 +121,7 @@ all_are_named() {
 		case $file in
 		*.o | *.log | *.trs | *.Po | */.dirstamp | */.deps/*) continue ;;
 		esac
-		grep -qF "$file" "$S/rooms" || { echo "$file is in no room.am"; unnamed=1; }
+		grep -qF -e "$file" -e "${file%/*}/*.${file##*.}" "$S/rooms" || { echo "$file is in no room.am"; unnamed=1; }
 	done
 	return $unnamed
 }

@@ -5,14 +5,12 @@
 #   BENCH_IDLE_SECONDS=60   how long idleness is watched
 #   SYNCLINE_CORPORA=DIR    *.trace.zst in it are replayed too
 set -u
-: "${SYNCLINE:?}" "${SYNCLINE_BUILD:?}" "${SYNCLINE_SOURCE:?}"
-S=$(mktemp -d "${TMPDIR:-/tmp}/syncline-bench-XXXXXX") || exit 1
+. "$SYNCLINE_SOURCE/tests/lib/suite.sh"
 . "$SYNCLINE_SOURCE/tests/lib/devices.sh"
-trap 'devices_end; rm -rf "$S"' EXIT
-trap 'exit 1' INT TERM
+suite_report() { :; } # figures, not tests
 EDITS=${BENCH_EDITS:-60} FILES=${BENCH_FILES:-10000} IDLE=${BENCH_IDLE_SECONDS:-60}
 measure() { "$SYNCLINE_BUILD/tests/bench/measure" "$@"; }
-die() { echo "bench: $*" >&2; exit 1; }
+die() { echo "bench: $*" >&2; tail -n 3 "$S"/*/out >&2; exit 1; }
 row() { printf '  %-44s %s\n' "$1" "$2"; }
 ms() { awk -v us="$1" 'BEGIN { printf "%.2f", us / 1000 }'; }
 percent() { measure percentile "$1" <"$2"; }
@@ -23,7 +21,7 @@ hub_counted() {
 	FSYNCCOUNT=$S/hub.fsyncs LD_PRELOAD=$LIB/fsynccount.so "$SYNCLINE" hub --listen 127.0.0.1:0 --store "sqlite:$S/hub/store.db" \
 		--port-file "$S/hub/port" >>"$S/hub/out" 2>&1 </dev/null &
 	pid_save hub $!
-	until_true 20 test -s "$S/hub/port"
+	wait_for 20 test -s "$S/hub/port"
 }
 engine_counted() {
 	FSYNCCOUNT=$S/$1.fsyncs LD_PRELOAD=$LIB/fsynccount.so "$SYNCLINE" --home "$S/$1/home" run >>"$S/$1/out" 2>&1 </dev/null &

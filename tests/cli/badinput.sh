@@ -2,7 +2,6 @@
 # the others working.
 . "$SYNCLINE_SOURCE/tests/lib/suite.sh"
 . "$SYNCLINE_SOURCE/tests/lib/devices.sh"
-trap devices_end EXIT
 
 exits() { want=$1; shift; "$@" >"$S/out" 2>"$S/err"; got=$?; [ $got = "$want" ] || { echo "exit $got, not $want: $*"; cat "$S/out" "$S/err"; return 1; }; }
 one_line() { [ "$(wc -l <"$S/err")" = 1 ] && grep -q '^syncline: ..*: ..*' "$S/err" || { cat "$S/err"; return 1; }; }
@@ -20,8 +19,10 @@ broken_invite() { echo "syncline-invite-1.eyJ1cmwiOiJ3czo" | exits 1 on x join -
 t "an invite cut short" broken_invite
 old_invite() { echo "syncline-invite-9.e30" | exits 1 on x join - && one_line && nothing_left x; }
 t "an invite of another version" old_invite
-wrong_token() { hub_invite | { read -r line; echo "$line"; } >"$S/good" && printf '%s\n' "$(cat "$S/good")" | on x join - --name x --quiet && fresh y && exits 1 on y join "$S/good" --name y && one_line && nothing_left y; }
-t "a spent invite" wrong_token
+spent() { on a invite >"$S/good" && on x join "$S/good" --name x --quiet && fresh y && exits 1 on y join "$S/good" --name y && one_line && nothing_left y; }
+t "a spent invite" spent
+keyless() { hub_invite >"$S/keyless" && exits 1 on y join "$S/keyless" --name y && one_line && grep -q 'syncline invite' "$S/err" && nothing_left y; }
+t "the hub's invite for an account that has devices: it cannot carry the key, and says whose can" keyless
 expired() { on a invite --expires 1s >"$S/expired" && sleep 1.5 && exits 1 on y join "$S/expired" --name y && one_line && nothing_left y; }
 t "an invite that has expired" expired
 twice() { on a invite >"$S/again" && exits 1 on b join "$S/again" --name b2 && one_line && exits 0 on b wait --synced --timeout 60; }
@@ -34,7 +35,7 @@ nobody() { on a invite | readdress "ws://127.0.0.1:1" >"$S/nobody" && exits 1 on
 t "no hub at that address" nobody
 bad_hub() {
 	rm -f "$S/bad.port"; "$LIB/badhub" "$S/bad.port" "$1" & bad=$!
-	until_true 10 test -s "$S/bad.port" && on a invite | readdress "ws://$(cat "$S/bad.port")" >"$S/bad" && exits 1 on y join "$S/bad" --name y && one_line && nothing_left y
+	wait_for 10 test -s "$S/bad.port" && on a invite | readdress "ws://$(cat "$S/bad.port")" >"$S/bad" && exits 1 on y join "$S/bad" --name y && one_line && nothing_left y
 	bad_result=$?
 	kill -9 $bad; wait $bad 2>/dev/null
 	return $bad_result
@@ -47,8 +48,8 @@ later_html() {
 	hub_stop; rm -f "$S/bad.port"; echo "offline edit" >"$S/a/notes/kept.md"
 	sed -i "s|url = .*|url = ws://127.0.0.1:1|" "$S/a/home/config"
 	"$LIB/badhub" "$S/bad.port" html & bad=$!
-	until_true 10 test -s "$S/bad.port" && cp "$S/a/home/config" "$S/config.was" && sed -i "s|url = .*|url = ws://$(cat "$S/bad.port")|" "$S/a/home/config" &&
-		device_stop a && device_start a && until_true 30 sh -c '"$SYNCLINE" --home "$0/a/home" status --json | "$1" --get connection.error | grep -q .' "$S" "$LIB/jsonkeys"
+	wait_for 10 test -s "$S/bad.port" && cp "$S/a/home/config" "$S/config.was" && sed -i "s|url = .*|url = ws://$(cat "$S/bad.port")|" "$S/a/home/config" &&
+		device_stop a && device_start a && wait_for 30 sh -c '"$SYNCLINE" --home "$0/a/home" status --json | "$1" --get connection.error | grep -q .' "$S" "$LIB/jsonkeys"
 	result=$?
 	kill -9 $bad; wait $bad 2>/dev/null
 	sed -i "s|url = .*|url = ws://$(cat "$S/hub/port")|" "$S/a/home/config" && hub_start && device_stop a && device_start a && on b retry --quiet && settle a b && [ -f "$S/b/notes/kept.md" ] && return $result
@@ -90,7 +91,7 @@ state_corrupt() {
 t "a corrupt database: no user's file is touched" state_corrupt
 root_gone() {
 	mv "$S/b/notes" "$S/b/notes.away"; rm -f "$S/b/home/state/state.db"*; mkdir "$S/b/notes"; rmdir "$S/b/notes"
-	device_start b; until_true 20 sh -c '"$SYNCLINE" --home "$0/b/home" categories --json | "$1" --get "[].state" | grep -q error' "$S" "$LIB/jsonkeys"; gone=$?
+	device_start b; wait_for 20 sh -c '"$SYNCLINE" --home "$0/b/home" categories --json | "$1" --get "[].state" | grep -q error' "$S" "$LIB/jsonkeys"; gone=$?
 	[ -f "$S/a/notes/stays.md" ] && mv "$S/b/notes.away" "$S/b/notes" && device_stop b && device_start b && settle a b && [ -f "$S/a/notes/stays.md" ] && same a b && [ $gone = 0 ]
 }
 t "a category's folder that is gone: an error, no deletes" root_gone
@@ -99,7 +100,7 @@ t "a category's folder that is gone: an error, no deletes" root_gone
 hub_old() {
 	hub_stop && cp -a "$S/hub" "$S/hub.old" && hub_start && on a retry --quiet && on b retry --quiet && echo "after the backup" >"$S/a/notes/after.md" &&
 		echo "changed after" >"$S/b/notes/stays.md" && settle a b && hub_stop && cp -a "$S/hub.old/store.db"* "$S/hub/" && { [ -e "$S/hub.old/store.db-wal" ] || rm -f "$S/hub/store.db-wal"; } && rm -f "$S/hub/store.db-shm" &&
-		hub_start && on a retry --quiet && on b retry --quiet && until_true 30 error_or_stopped a && [ "$(cat "$S/a/notes/stays.md")" = "changed after" ] && [ -f "$S/b/notes/after.md" ]
+		hub_start && on a retry --quiet && on b retry --quiet && wait_for 30 error_or_stopped a && [ "$(cat "$S/a/notes/stays.md")" = "changed after" ] && [ -f "$S/b/notes/after.md" ]
 }
 error_or_stopped() { on "$1" status >/dev/null; [ $? = 13 ]; }
 t "a hub restored from an old copy: devices stop, and nothing is deleted or reverted" hub_old

@@ -19,6 +19,6 @@ more() { timeout 300 "$SYNCLINE" demo --script --devices 5 --seconds 3 >"$S/stor
 t "five devices, three seconds of everyday life" more
 stopped() {
 	"$SYNCLINE" demo --script --seconds 60 >"$S/story" 2>&1 </dev/null & pid=$!
-	until_true 60 grep -q 'Edits travel' "$S/story" && kill -TERM $pid; wait $pid; [ $? != 0 ] && until_true 10 clean
+	wait_for 60 grep -q 'Edits travel' "$S/story" && kill -TERM $pid; wait $pid; [ $? != 0 ] && wait_for 10 clean
 }
 t "stopped in the middle: everything ends" stopped

@@ -2,7 +2,6 @@
 # written must be on both at the end, both must be equal, and no temporary file may be left.
 . "$SYNCLINE_SOURCE/tests/lib/suite.sh"
 . "$SYNCLINE_SOURCE/tests/lib/devices.sh"
-trap devices_end EXIT
 SEED=${SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
 ROUNDS=${ROUNDS:-10}
 echo "# SEED=$SEED"

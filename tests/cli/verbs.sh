@@ -1,7 +1,6 @@
 # Every verb against a real engine: JSON shapes key by key, and exit codes.
 . "$SYNCLINE_SOURCE/tests/lib/suite.sh"
 . "$SYNCLINE_SOURCE/tests/lib/devices.sh"
-trap devices_end EXIT
 
 exits() { want=$1; shift; "$@" >"$S/out" 2>"$S/err"; got=$?; [ $got = "$want" ] || { echo "exit $got, not $want: $*"; cat "$S/out" "$S/err"; return 1; }; }
 jsonof() { json_of=$1; shift; on a "$json_of" --json >"$S/out" 2>"$S/err"; json "$@" <"$S/out"; }
@@ -58,8 +57,8 @@ log_shape() {
 t "log --json: one object a line" log_shape
 log_follow() {
 	timeout 60 "$SYNCLINE" --home "$S/a/home" log -f --json >"$S/follow" & follow=$!
-	until_true 10 test -s "$S/follow" && lines=$(wc -l <"$S/follow") && hub_stop && hub_start && on a retry --quiet && settle a b &&
-		until_true 10 sh -c "[ \$(wc -l <'$S/follow') -gt $lines ]" && json --lines at:t text:s <"$S/follow"
+	wait_for 10 test -s "$S/follow" && lines=$(wc -l <"$S/follow") && hub_stop && hub_start && on a retry --quiet && settle a b &&
+		wait_for 10 sh -c "[ \$(wc -l <'$S/follow') -gt $lines ]" && json --lines at:t text:s <"$S/follow"
 	good=$?
 	kill $follow; wait $follow 2>/dev/null
 	return $good
@@ -132,7 +131,7 @@ t "resolve: no such conflict: 1" exits 1 on a resolve notes/one.md --keep mine
 settled() { on a resolve --all --keep mine --quiet && settle a b && same a b && [ "$(cat "$S/b/notes/both.md")" = mine ] && exits 0 on b status; }
 t "resolve --all --keep mine: for all" settled
 
-offline() { hub_stop && until_true 30 sh -c '"$SYNCLINE" --home "$0/a/home" status >/dev/null; [ $? = 12 ]' "$S"; }
+offline() { hub_stop && wait_for 30 sh -c '"$SYNCLINE" --home "$0/a/home" status >/dev/null; [ $? = 12 ]' "$S"; }
 t "status: 12 when the hub is gone" offline
 t "wait --synced --timeout: 4" exits 4 on a wait --synced --timeout 1
 back() { hub_start && on a retry --quiet && on b retry --quiet && settle a b && exits 0 on a status; }
@@ -152,7 +151,7 @@ spent() {
 		exits 1 on d join "$S/invite" --name d && grep -q '^syncline: ' "$S/err" && [ ! -S "$S/d/home/control.sock" ]
 }
 t "a spent invite: 1, and nothing is left running" spent
-revoke() { on a devices --json; on a devices revoke c --quiet && device_start c && until_true 20 sh -c '"$SYNCLINE" --home "$0/c/home" status >/dev/null; [ $? = 13 ]' "$S"; }
+revoke() { on a devices --json; on a devices revoke c --quiet && device_start c && wait_for 20 sh -c '"$SYNCLINE" --home "$0/c/home" status >/dev/null; [ $? = 13 ]' "$S"; }
 t "devices revoke shuts out: 13 there" revoke
 t "devices revoke: no such device: 1" exits 1 on a devices revoke nobody
 doctor() { on a doctor --json >"$S/out"; json '[].check:s' '[].state=ok|warn|fail' '[].text:s' '[].fix:s?' <"$S/out"; }

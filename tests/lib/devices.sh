@@ -13,7 +13,6 @@
 #
 # devices_end ends every process; it runs when the suite ends.
 
-unset SYNCLINE_HOME XDG_CONFIG_HOME XDG_STATE_HOME XDG_RUNTIME_DIR NOTIFY_SOCKET
 LIB=$SYNCLINE_BUILD/tests/lib
 WAIT=${WAIT:-60}
 HUB_VIA=hub
@@ -21,15 +20,6 @@ HUB_VIA=hub
 json() { "$LIB/jsonkeys" "$@"; }
 deadline() { timeout 120 "$@"; }
 on() { on_device=$1; shift; timeout 120 "$SYNCLINE" --home "$S/$on_device/home" "$@"; }
-
-# until_true SECONDS COMMAND…: tries again until it succeeds.
-until_true() {
-	until_end=$(($(date +%s) + $1)); shift
-	until "$@"; do
-		[ "$(date +%s)" -lt "$until_end" ] || return 1
-		sleep 0.05
-	done
-}
 
 # Is there a process with this in its arguments? (The pattern goes through a file: grep has arguments too.)
 running() {
@@ -57,7 +47,7 @@ hub_start() {
 	"$SYNCLINE" hub --listen "$hub_at" --store "sqlite:$S/hub/store.db" --port-file "$S/hub/port.now" "$@" \
 		>>"$S/hub/out" 2>&1 </dev/null &
 	pid_save hub $!
-	until_true 20 test -s "$S/hub/port.now" || return 1
+	wait_for 20 test -s "$S/hub/port.now" || return 1
 	cp "$S/hub/port.now" "$S/hub/port"
 }
 hub_stop() { pid_end hub TERM; }
@@ -72,7 +62,7 @@ tap_start() {
 	mkdir -p "$S/$1"
 	"$LIB/tap" "$S/$1/port" "@$S/hub/port" "$S/$1/count" ${2:+"$S/$1/record"} &
 	pid_save "$1" $!
-	until_true 10 test -s "$S/$1/port"
+	wait_for 10 test -s "$S/$1/port"
 }
 tap_bytes() { read -r tap_up tap_down _ <"$S/$1/count"; echo $((tap_up + tap_down)); }
 

@@ -158,7 +158,7 @@ static void draw_cells(struct view *v, struct canvas *c, int x, int y, int width
 static void needs_heading(struct view *v, struct canvas *c, int x, int y, int width)
 {
 	char right[96];
-	bool offline = !view_online(v) && v->attach == ATTACH_UP && v->model.conflicts_open;
+	bool offline = width >= 60 && !view_online(v) && v->attach == ATTACH_UP && v->model.conflicts_open;
 	snprintf(right, sizeof right, "%lld%s", (long long)v->model.conflicts_open,
 		 offline ? "   you can settle them offline" : "");
 	heading_right(c, x, y, width, "NEEDS YOU", right);

@@ -76,6 +76,18 @@ static void find_stretches(struct stretch *sides, int n)
 	}
 }
 
+/* Where the text of a side begins; a narrow screen has no room for the numbers of lines. */
+static int indent(int width)
+{
+	return width < 60 ? 12 : 17;
+}
+
+static void draw_number(struct canvas *c, int x, int y, int width, size_t number)
+{
+	if (width >= 60)
+		canvas_putf(c, x + 12, y, 4, ROLE_MUTED, "%4zu", number);
+}
+
 static int draw_side(struct canvas *c, int x, int y, int width, int h, const char *key, const char *label, enum role role,
 		     const struct stretch *s, const char *instead, bool chosen)
 {
@@ -84,7 +96,7 @@ static int draw_side(struct canvas *c, int x, int y, int width, int h, const cha
 	if (chosen)
 		canvas_put(c, x, y, 1, ROLE_MARKED, "▸");
 	if (instead || !s->count) {
-		canvas_put(c, x + 17, y, width - 17, ROLE_MUTED, instead ? instead : "(nothing here)");
+		canvas_put(c, x + indent(width), y, width - indent(width), ROLE_MUTED, instead ? instead : "(nothing here)");
 		return 1;
 	}
 	const uint8_t *at = s->at, *end = s->text->text.data + s->text->text.len;
@@ -92,11 +104,11 @@ static int draw_side(struct canvas *c, int x, int y, int width, int h, const cha
 	for (size_t i = 0; i < s->count && used < h; i++, used++) {
 		size_t len = line_len(at, end), shown = len && at[len - 1] == '\n' ? len - 1 : len;
 		if (used == h - 1 && i + 1 < s->count) {
-			canvas_putf(c, x + 17, y + used, width - 17, ROLE_MUTED, "⋯ %zu more lines", s->count - i);
+			canvas_putf(c, x + indent(width), y + used, width - indent(width), ROLE_MUTED, "⋯ %zu more lines", s->count - i);
 			return h;
 		}
-		canvas_putf(c, x + 12, y + used, 4, ROLE_MUTED, "%4zu", s->first + i + 1);
-		canvas_line(c, x + 17, y + used, width - 17, role, at, shown, 0);
+		draw_number(c, x, y + used, width, s->first + i + 1);
+		canvas_line(c, x + indent(width), y + used, width - indent(width), role, at, shown, 0);
 		at += len;
 	}
 	return used;
@@ -114,8 +126,8 @@ static int draw_before(struct canvas *c, int x, int y, int width, int n, const s
 	}
 	for (int i = 0; i < shown; i++) {
 		size_t len = line_len(at, s->at);
-		canvas_putf(c, x + 12, y + i, 4, ROLE_MUTED, "%4zu", s->first - (size_t)(shown - i) + 1);
-		canvas_line(c, x + 17, y + i, width - 17, ROLE_MUTED, at, len - 1, 0);
+		draw_number(c, x, y + i, width, s->first - (size_t)(shown - i) + 1);
+		canvas_line(c, x + indent(width), y + i, width - indent(width), ROLE_MUTED, at, len - 1, 0);
 		at += len;
 	}
 	return shown;
@@ -129,8 +141,8 @@ static int draw_after(struct canvas *c, int x, int y, int width, int n, const st
 		at += line_len(at, end);
 	for (; shown < n && at && at < end; shown++) {
 		size_t len = line_len(at, end);
-		canvas_putf(c, x + 12, y + shown, 4, ROLE_MUTED, "%4zu", s->first + s->count + (size_t)shown + 1);
-		canvas_line(c, x + 17, y + shown, width - 17, ROLE_MUTED, at, at[len - 1] == '\n' ? len - 1 : len, 0);
+		draw_number(c, x, y + shown, width, s->first + s->count + (size_t)shown + 1);
+		canvas_line(c, x + indent(width), y + shown, width - indent(width), ROLE_MUTED, at, at[len - 1] == '\n' ? len - 1 : len, 0);
 		at += len;
 	}
 	return shown;
@@ -191,7 +203,7 @@ void draw_preview(struct view *v, struct canvas *c, int x, int y, int width, int
 	}
 	if (n)
 		find_stretches(compared, n);
-	int sides_shown = 3 - first, row = y + 1, end = y + h - 1, spaced = h >= sides_shown * 2 + 4;
+	int sides_shown = 3 - first, row = y + 1, end = width >= 60 ? y + h - 1 : y + h, spaced = h >= sides_shown * 2 + 4;
 	int around = n && h >= 13 ? 2 : 0;
 	if (around) {
 		row += draw_before(c, x, row + 1, width, around, &compared[0]);
@@ -211,12 +223,12 @@ void draw_preview(struct view *v, struct canvas *c, int x, int y, int width, int
 		row += 1 + draw_after(c, x, row + 1, width, around, &compared[n > 1 ? n - 2 : 0]);
 	if (row + 1 < y + h && spaced)
 		row++;
-	if (row < y + h) {
+	if (row < y + h && width >= 60) {
 		int w = canvas_put(c, x + 1, row, width - 1, ROLE_KEY, "m");
 		w += 1 + canvas_putf(c, x + 1 + w + 1, row, width - w - 2, ROLE_MUTED, "%s", k->mine.deleted ? "deletes it everywhere,"
 												       : "keeps yours on every device,");
 		w += 1 + canvas_put(c, x + 1 + w + 1, row, width - w - 2, ROLE_KEY, "t");
-		canvas_putf(c, x + 1 + w + 1, row, width - w - 2, ROLE_MUTED, "%s  Both stay in History.",
-			    k->theirs.deleted ? "deletes it here." : "takes theirs here.");
+		canvas_putf(c, x + 1 + w + 1, row, width - w - 2, ROLE_MUTED, "%s%s", k->theirs.deleted ? "deletes it here." : "takes theirs here.",
+			    width - w > 42 ? "  Both stay in History." : "");
 	}
 }

@@ -64,10 +64,10 @@ static void conflict_columns(struct column out[7], int x, int width)
 		{ "", 1, 0, false, 0, 0, 0, 0 },
 		{ "CATEGORY", 14, 1, false, 0, 0, 0, 0 },
 		{ "ITEM", 12, 3, false, 0, 0, 0, 0 },
-		{ "MINE", 14, 1, false, 4, 0, 0, 0 },
-		{ "THEIRS", 14, 1, false, 3, 0, 0, 0 },
-		{ "HUNKS", 5, 0, true, 2, 0, 0, 0 },
-		{ "KIND", 11, 0, false, 1, 0, 0, 0 },
+		{ "MINE", 14, 1, false, 1, 0, 0, 0 },
+		{ "THEIRS", 14, 1, false, 1, 0, 0, 0 },
+		{ "HUNKS", 5, 0, true, 3, 0, 0, 0 },
+		{ "KIND", 11, 0, false, 4, 0, 0, 0 },
 	};
 	memcpy(out, columns, sizeof columns);
 	table_fit(out, 7, x, width);
