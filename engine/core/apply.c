@@ -68,6 +68,7 @@ static void place_head(struct core *c, struct item *it, const struct place *p)
 		break;
 	case PLACE_UNWANTED:
 		it->unwanted = true;
+		core_notice(c, NOTICE_INFO, "sync", it, "not brought to this device: its rules leave it out, or it is a link that leads out");
 		break;
 	case PLACE_FULL:
 		put_off(c, it, "the disk is full");

@@ -62,6 +62,9 @@ void capture_hint(struct core *c, const struct event *e)
 		due = later(due, window);
 	else if (e->hint == HINT_TOUCHED)
 		due = later(due + CHANGE_SETTLE_MS, window);
+	bool passing = e->hint != HINT_GONE && (!it || id_zero(&it->row.local)) && debounce_passing(e->path);
+	if (passing)
+		due = later(due, c->now_ms + CHANGE_PASSING_MS);
 	struct watched *w = debounce_note(&c->debounce, category, e->path, c->now_ms, due, true);
 	w->unsure = e->hint == HINT_TOUCHED;
 	if (e->hint == HINT_WRITTEN)
@@ -312,8 +315,10 @@ static void look_later(struct core *c, struct watched *w, const char *why)
 static void look_absent(struct core *c, struct watched *w, struct item *it)
 {
 	if (!it || id_zero(&it->row.local)) {
-		if (it)
+		if (it) {
 			verified(c, it, &it->row.local);
+			core_plan(c, it); /* a place that met a file which is gone again waits for this look */
+		}
 		debounce_drop(&c->debounce, w);
 	} else if (!w->absent_since_ms) {
 		w->absent_since_ms = c->now_ms ? c->now_ms : 1;

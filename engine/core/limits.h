@@ -25,5 +25,6 @@
 #define LINK_LOUD_ATTEMPTS 10
 
 #define CHANGE_SETTLE_MS 100                   /* two looks this far apart agree: nobody is writing */
+#define CHANGE_PASSING_MS 2000                 /* a name that looks temporary must have stayed so long before it is captured */
 #define CHANGE_GONE_MS 300                     /* a name must stay absent so long before it is a delete (editors' saves) */
 #endif

@@ -234,6 +234,7 @@ static void set_head(struct core *c, struct item *it, uint64_t seq, const struct
 	else
 		row->chain_len++, row->chain_bytes += change->body.len;
 	it->keyframe_due_ms = 0;
+	it->unwanted = false;
 	c->missing -= it->missing;
 	it->missing = false;
 	it->wanted_ms = 0;

@@ -43,6 +43,12 @@ static const char *item_state(const struct core *c, const struct item *it, bool 
 	return held_why(c, it) ? "held" : "queued";
 }
 
+/* Another device's second version that a person here chose against, not sent yet. */
+static bool unsent_choice(const struct item *it)
+{
+	return it->row.side && it->main->own_side != it && ledger_side_open(it) && id_zero(&it->row.local);
+}
+
 void core_view_counts(const struct core *c, struct counts_view *v)
 {
 	*v = (struct counts_view){
@@ -53,6 +59,7 @@ void core_view_counts(const struct core *c, struct counts_view *v)
 	for (size_t i = 0; i < c->ledger.count; i++) {
 		bool incoming;
 		const char *state = item_state(c, c->ledger.all[i], &incoming);
+		v->outgoing += unsent_choice(c->ledger.all[i]);
 		if (!state)
 			continue;
 		v->held += strcmp(state, "held") == 0;

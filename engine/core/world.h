@@ -46,7 +46,7 @@ enum place_result {
 	PLACE_FULL,    /* no space or quota; nothing changed */
 	PLACE_DENIED,  /* permissions, read-only; nothing changed */
 	PLACE_ERROR,   /* anything else; nothing changed; try later */
-	PLACE_UNWANTED, /* the category's rules leave it out; nothing changed */
+	PLACE_UNWANTED, /* not for this device: left out by the rules, or a link that leads out of its category; nothing changed */
 };
 
 struct place {

@@ -319,7 +319,7 @@ static enum place_result act(struct placing *w)
 	if (id_zero(&w->p->version))
 		return w->p->expect_absent ? PLACE_DONE : take_away(w);
 	if (w->p->meta & META_LINK && !files_link_stays_inside(w->folder, w->p->content))
-		return PLACE_BLOCKED;
+		return PLACE_UNWANTED; /* a link out of its category is another device's own business */
 	return w->p->expect_absent ? create(w) : replace(w);
 }
 

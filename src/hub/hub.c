@@ -14,7 +14,7 @@
 #include "hub/options.h"
 #include "sys/home.h"
 
-#define DEFAULT_LISTEN "127.0.0.1:8443"
+#define DEFAULT_LISTEN     "127.0.0.1:8443"
 #define DEFAULT_EXPIRES_MS (10 * 60 * 1000)
 
 int options_fail(int code, const struct err *e)
@@ -76,11 +76,11 @@ static bool check(struct options *o, struct err *e)
 bool options_parse(struct options *o, int argc, char **argv, struct err *e)
 {
 	static const struct option known[] = {
-		{ "listen", required_argument, NULL, 'l' },   { "store", required_argument, NULL, 's' },
+		{ "listen", required_argument, NULL, 'l' },    { "store", required_argument, NULL, 's' },
 		{ "port-file", required_argument, NULL, 'p' }, { "tls-cert", required_argument, NULL, 'c' },
-		{ "tls-key", required_argument, NULL, 'k' },  { "insecure", no_argument, NULL, 'i' },
-		{ "account", required_argument, NULL, 'a' },  { "url", required_argument, NULL, 'u' },
-		{ "expires", required_argument, NULL, 'e' },  { 0 },
+		{ "tls-key", required_argument, NULL, 'k' },   { "insecure", no_argument, NULL, 'i' },
+		{ "account", required_argument, NULL, 'a' },   { "url", required_argument, NULL, 'u' },
+		{ "expires", required_argument, NULL, 'e' },   { 0 },
 	};
 	char why[160];
 	int got;
@@ -93,21 +93,38 @@ bool options_parse(struct options *o, int argc, char **argv, struct err *e)
 	optind = 0;
 	while ((got = getopt_long(argc, argv, "+:", known, NULL)) != -1) {
 		switch (got) {
-		case 'l': o->listen = optarg; break;
-		case 's': o->store = optarg; break;
-		case 'p': o->port_file = optarg; break;
-		case 'c': o->tls_cert = optarg; break;
-		case 'k': o->tls_key = optarg; break;
-		case 'i': o->insecure = true; break;
-		case 'a': o->account = optarg; break;
-		case 'u': o->url = optarg; break;
+		case 'l':
+			o->listen = optarg;
+			break;
+		case 's':
+			o->store = optarg;
+			break;
+		case 'p':
+			o->port_file = optarg;
+			break;
+		case 'c':
+			o->tls_cert = optarg;
+			break;
+		case 'k':
+			o->tls_key = optarg;
+			break;
+		case 'i':
+			o->insecure = true;
+			break;
+		case 'a':
+			o->account = optarg;
+			break;
+		case 'u':
+			o->url = optarg;
+			break;
 		case 'e':
 			o->expires_ms = options_duration_ms(optarg);
 			if (!o->expires_ms)
 				return err_set(e, "--expires", "for example 10m, 1h or 2d", "%s is no time", optarg);
 			break;
 		default:
-			snprintf(why, sizeof why, got == ':' ? "%s needs a value" : "there is no option %s", argv[optind - 1]);
+			snprintf(why, sizeof why, got == ':' ? "%s needs a value" : "there is no option %s",
+			         argv[optind - 1]);
 			return usage(e, o->invite ? "hub invite" : "hub", why);
 		}
 	}

@@ -36,9 +36,11 @@ static char *choose_url(const struct options *o, struct store *s, struct err *e)
 	if (noted && noted[0])
 		return noted;
 	if (noted)
-		err_set(e, "hub invite", "add --url wss://HOST:PORT", "the hub listens on every address, so only you know what devices call it");
+		err_set(e, "hub invite", "add --url wss://HOST:PORT",
+		        "the hub listens on every address, so only you know what devices call it");
 	else
-		err_set(e, "hub invite", "start it once, or add --url wss://HOST:PORT", "no hub has used this store yet");
+		err_set(e, "hub invite", "start it once, or add --url wss://HOST:PORT",
+		        "no hub has used this store yet");
 	free(noted);
 	return NULL;
 }
@@ -77,8 +79,9 @@ static bool add_invite(const struct options *o, struct store *s, const uint8_t t
 	s->ops->pump(s);
 	if (out.answered && out.status == STORE_OK)
 		return true;
-	return err_set(e, "hub invite", out.status == STORE_FULL ? "wait until some have expired" : "check the store and its disk",
-		       "%s", out.answered ? out.text : "the store did not answer");
+	return err_set(e, "hub invite",
+	               out.status == STORE_FULL ? "wait until some have expired" : "check the store and its disk", "%s",
+	               out.answered ? out.text : "the store did not answer");
 }
 
 static void print_invite(const struct options *o, struct store *s, const char *url, const uint8_t token[MESSAGE_TOKEN])

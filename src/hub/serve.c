@@ -1,5 +1,5 @@
-/* serve: the hub's loop. Each turn: what came in is given to the core, one transaction makes it durable, then all answers
- * leave. */
+/* serve: the hub's loop. Each turn: what came in is given to the core, one transaction makes it durable, then all
+ * answers leave. */
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -29,10 +29,10 @@ struct hub {
 	struct listener *listener;
 	struct hub_core *core;
 	struct loop_timer *tick;
-	uint64_t tick_ms;            /* when it is armed for; UINT64_MAX: not */
+	uint64_t tick_ms; /* when it is armed for; UINT64_MAX: not */
 	struct loop_watch *signals;
 	int signal_fd;
-	char *cert, *key;            /* PEM files, or NULL */
+	char *cert, *key; /* PEM files, or NULL */
 	bool stop;
 };
 
@@ -72,18 +72,18 @@ static void world_log(void *ctx, const char *level, const char *text)
 static void step(struct hub *h, enum hub_event_type type, uint64_t conn, struct span bytes)
 {
 	hub_core_step(h->core, &(struct hub_event){
-		.type = type,
-		.conn = conn,
-		.now_ms = clock_ms(),
-		.wall_ms = clock_wall_ms(),
-		.bytes = bytes,
-	});
+	                               .type = type,
+	                               .conn = conn,
+	                               .now_ms = clock_ms(),
+	                               .wall_ms = clock_wall_ms(),
+	                               .bytes = bytes,
+	                       });
 }
 
 static void on_listener(void *ctx, enum listener_event type, uint64_t conn, struct span bytes)
 {
 	static const enum hub_event_type types[] = {
-		[LISTENER_OPENED] = HUB_OPENED, [LISTENER_TEXT] = HUB_TEXT,     [LISTENER_BINARY] = HUB_BINARY,
+		[LISTENER_OPENED] = HUB_OPENED,   [LISTENER_TEXT] = HUB_TEXT,     [LISTENER_BINARY] = HUB_BINARY,
 		[LISTENER_DRAINED] = HUB_DRAINED, [LISTENER_CLOSED] = HUB_CLOSED,
 	};
 	struct hub *h = ctx;
@@ -147,7 +147,8 @@ static bool choose_tls(struct hub *h, bool loopback, struct err *e)
 		h->key = mem_text(o->tls_key);
 	} else if (!loopback && !o->insecure) {
 		if (strncmp(o->store, "sqlite:", 7) != 0)
-			return err_set(e, "hub", "give --tls-cert and --tls-key, or use sqlite:FILE", "this store has no place for a certificate");
+			return err_set(e, "hub", "give --tls-cert and --tls-key, or use sqlite:FILE",
+			               "this store has no place for a certificate");
 		h->cert = beside(o, ".cert.pem");
 		h->key = beside(o, ".key.pem");
 		if (!certificate_make(h->cert, h->key, e))
@@ -157,7 +158,8 @@ static bool choose_tls(struct hub *h, bool loopback, struct err *e)
 		return false;
 	if (self_signed)
 		sodium_bin2base64(text, sizeof text, pin, sizeof pin, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-	return h->store->ops->note(h->store, "pin", text) || err_set(e, "hub", "check the store and its disk", "the store cannot be written");
+	return h->store->ops->note(h->store, "pin", text) ||
+	       err_set(e, "hub", "check the store and its disk", "the store cannot be written");
 }
 
 /* What invites name when a person says no better. */
@@ -204,10 +206,13 @@ static bool start(struct hub *h, struct err *e)
 static void say_start(const struct hub *h, bool plain_outside)
 {
 	char text[512];
-	snprintf(text, sizeof text, "listening on %s://%s" WIRE_PATH, h->cert ? "wss" : "ws", listener_address(h->listener));
+	snprintf(text, sizeof text, "listening on %s://%s" WIRE_PATH, h->cert ? "wss" : "ws",
+	         listener_address(h->listener));
 	world_log(NULL, "info", text);
 	if (plain_outside)
-		world_log(NULL, "warn", "without TLS, as --insecure asks: who can read the network sees which devices talk, and when");
+		world_log(
+		        NULL, "warn",
+		        "without TLS, as --insecure asks: who can read the network sees which devices talk, and when");
 }
 
 static void stop(struct hub *h)

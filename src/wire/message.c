@@ -322,7 +322,8 @@ bool message_get(struct message *out, const void *text, size_t len, struct err *
 	*out = (struct message){ 0 };
 	json_t *o = json_from(text, len, WIRE_CONTROL_MAX);
 	if (!o)
-		return err_set(e, "control message", "", "it is not one JSON object of at most %d bytes", WIRE_CONTROL_MAX);
+		return err_set(e, "control message", "", "it is not one JSON object of at most %d bytes",
+		               WIRE_CONTROL_MAX);
 	struct check c = { .e = e };
 	const char *name = json_get_text(o, "type");
 	size_t types = sizeof type_names / sizeof *type_names, type = 0;

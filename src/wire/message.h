@@ -51,7 +51,9 @@ struct message {
 	bool ok;
 	bool epoch_known;         /* AUTH_RESPONSE: the hub has seen a change of this device in this epoch */
 	char account[65];         /* AUTH_RESPONSE */
-	char code[32];            /* "timeout", "bad-signature", "unknown-device", "revoked", "spent-invite", "expired-invite", "protocol", "too-large", "malformed", "busy", "rate", "replaced" */
+	char code[32];            /* "timeout", "bad-signature", "unknown-device", "revoked", "spent-invite",
+				   * "expired-invite", "protocol", "too-large", "malformed", "busy", "rate", "quota",
+				   * "replaced" */
 	char text[512];           /* one sentence, for people */
 	int64_t retry_after_ms, expires_ms;
 	struct message_device *devices; /* owned. Rows to add or replace by id: a long list goes on in further DEVICES */

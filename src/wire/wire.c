@@ -276,7 +276,8 @@ void wire_put_sealed_context(struct buf *out, const struct id *device, uint64_t 
 	put_head(out, c->flags & ~CHANGE_PARTED, c);
 }
 
-struct id wire_chain(const struct id *before, uint64_t seq, const struct id *device, uint64_t epoch, struct span change_record)
+struct id wire_chain(const struct id *before, uint64_t seq, const struct id *device, uint64_t epoch,
+                     struct span change_record)
 {
 	struct buf numbers = { 0 };
 	buf_u64le(&numbers, seq);

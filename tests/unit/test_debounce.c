@@ -44,3 +44,13 @@ Test(debounce, a_second_note_moves_the_look_as_asked)
 	cr_assert_eq(map_count(&d.by_name), 1);
 	debounce_finish(&d);
 }
+
+Test(debounce, knows_names_that_pass)
+{
+	static const char *const passing[] = { "sedAb12cD", "a/b/.x.txt.Zk3aP0", "4913", "x~", ".#lock", "d/.goutputstream-AB12", "x.tmp", "x.tmp.4711", "y.swp" };
+	static const char *const staying[] = { "sed", "sedentary-life", "notes.md", ".bashrc", ".config.json", "a.tmpl", "sed1234567", "tmp/x", ".x.txt" };
+	for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
+		cr_assert(debounce_passing(passing[i]), "%s", passing[i]);
+	for (size_t i = 0; i < sizeof staying / sizeof *staying; i++)
+		cr_assert_not(debounce_passing(staying[i]), "%s", staying[i]);
+}

@@ -288,11 +288,11 @@ Test(io_files, links_are_placed_as_data_and_only_inside)
 	ssize_t len = readlink(path, target, sizeof target);
 	cr_expect(len == 9 && memcmp(target, "../c/file", 9) == 0);
 	cr_expect_eq(place_link("a/b/2", "../../top"), PLACE_DONE);
-	cr_expect_eq(place_link("a/b/3", "../../../out"), PLACE_BLOCKED);
-	cr_expect_eq(place_link("4", ".."), PLACE_BLOCKED);
-	cr_expect_eq(place_link("5", "/etc/passwd"), PLACE_BLOCKED);
-	cr_expect_eq(place_link("6", "a/../../out"), PLACE_BLOCKED);
-	cr_expect_eq(place_link("7", "../x"), PLACE_BLOCKED);
+	cr_expect_eq(place_link("a/b/3", "../../../out"), PLACE_UNWANTED);
+	cr_expect_eq(place_link("4", ".."), PLACE_UNWANTED);
+	cr_expect_eq(place_link("5", "/etc/passwd"), PLACE_UNWANTED);
+	cr_expect_eq(place_link("6", "a/../../out"), PLACE_UNWANTED);
+	cr_expect_eq(place_link("7", "../x"), PLACE_UNWANTED);
 }
 
 static void create_replace_remove(unsigned poor)

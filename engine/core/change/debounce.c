@@ -1,5 +1,6 @@
 #include "engine/core/change/debounce.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,37 @@ void debounce_finish(struct debounce *d)
 	free(d->heap);
 	map_finish(&d->by_name);
 	*d = (struct debounce){ 0 };
+}
+
+static bool ends(const char *name, size_t len, const char *with)
+{
+	size_t n = strlen(with);
+	return len > n && memcmp(name + len - n, with, n) == 0;
+}
+
+static bool random_six(const char *at)
+{
+	size_t n = 0;
+	while (isalnum((unsigned char)at[n]))
+		n++;
+	return n == 6 && at[n] == 0;
+}
+
+bool debounce_passing(const char *path)
+{
+	static const char *const starts[] = { ".#", ".~", ".goutputstream-", ".nfs", ".fuse_hidden" };
+	static const char *const tails[] = { "~", ".tmp", ".temp", ".part", ".partial", ".crdownload", ".swp", ".swx", ".bak" };
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot;
+	size_t len = strlen(name);
+	for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+		if (strncmp(name, starts[i], strlen(starts[i])) == 0)
+			return true;
+	for (size_t i = 0; i < sizeof tails / sizeof *tails; i++)
+		if (ends(name, len, tails[i]))
+			return true;
+	if (strstr(name, ".tmp.") || strcmp(name, "4913") == 0 || (strncmp(name, "sed", 3) == 0 && random_six(name + 3)))
+		return true;
+	return name[0] == '.' && (dot = strrchr(name + 1, '.')) && random_six(dot + 1); /* rsync's .name.XXXXXX */
 }
 
 static struct buf name_of(const struct category *c, const char *path)

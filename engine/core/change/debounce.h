@@ -29,6 +29,9 @@ struct debounce {
 	size_t count, cap;
 };
 
+/* Names that programs give to files which they rename or remove in a moment (sed -i, editors, downloads): a new one is
+ * looked at only when it has stayed for CHANGE_PASSING_MS, so that a save is one update of one item. */
+bool debounce_passing(const char *path);
 void debounce_finish(struct debounce *d);
 /* A look is owed at due_ms or, if one is already owed, at the earlier of both when `sooner`, else at the later. */
 struct watched *debounce_note(struct debounce *d, struct category *c, const char *path, uint64_t now_ms, uint64_t due_ms, bool sooner);

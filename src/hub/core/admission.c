@@ -48,7 +48,8 @@ static bool signed_by(const struct hub_core *h, const struct conn *c, const uint
 static void take_auth(struct hub_core *h, struct conn *c, struct message *m)
 {
 	if (m->protocol != WIRE_PROTOCOL) {
-		refuse(h, c, "protocol", "the device speaks another version of the protocol; update the older of the two", 0);
+		refuse(h, c, "protocol",
+		       "the device speaks another version of the protocol; update the older of the two", 0);
 		return;
 	}
 	c->auth = mem_alloc(sizeof *c->auth);
@@ -75,7 +76,8 @@ static void take_invite(struct hub_core *h, struct conn *c, const struct message
 {
 	int64_t expires_ms = m->expires_ms;
 	if (expires_ms <= h->wall_ms) {
-		struct message answer = { .type = MESSAGE_INVITED, .text = "by the hub's clock it has expired already" };
+		struct message answer = { .type = MESSAGE_INVITED,
+			                  .text = "by the hub's clock it has expired already" };
 		conn_message(h, c, &answer);
 		return;
 	}
@@ -258,7 +260,9 @@ void admission_list(struct hub_core *h, struct conn *c, const struct store_answe
 	for (size_t i = 0; i < a->conn_count; i++)
 		fanout_devices(h, a->conns[i], a, NULL);
 	if (enrolling) {
-		struct message response = { .type = MESSAGE_AUTH_RESPONSE, .ok = true, .connection = c->id, .head = a->head };
+		struct message response = {
+			.type = MESSAGE_AUTH_RESPONSE, .ok = true, .connection = c->id, .head = a->head
+		};
 		memcpy(response.account, a->name, sizeof response.account);
 		fanout_devices(h, c, a, &response);
 		conn_forget_auth(c);
@@ -280,7 +284,8 @@ void admission_invited(struct hub_core *h, struct conn *c, const struct store_an
 	conn_message(h, c, &m);
 }
 
-void admission_revoked(struct hub_core *h, struct account *a, const struct id *device, const struct store_answer *answer)
+void admission_revoked(struct hub_core *h, struct account *a, const struct id *device,
+                       const struct store_answer *answer)
 {
 	if (answer->status != STORE_OK) {
 		h->world.log(h->world.ctx, "error", answer->text);

@@ -20,7 +20,8 @@ size_t catchup_run(struct hub_core *h, struct conn *c)
 /* The log has a hole where it said that there is none: nothing after it may be given out. */
 static void broken(struct hub_core *h, struct conn *c, const struct store_answer *answer)
 {
-	h->world.log(h->world.ctx, "error", answer->text[0] ? answer->text : "the log in the store has a gap; check the store");
+	h->world.log(h->world.ctx, "error",
+	             answer->text[0] ? answer->text : "the log in the store has a gap; check the store");
 	conn_fail(h, c, "busy", "the hub cannot read its store now", HUB_BUSY_WAIT_MS);
 }
 
@@ -67,13 +68,14 @@ void catchup_slice(struct hub_core *h, struct conn *c, const struct store_answer
 		broken(h, c, answer);
 		return;
 	}
-	conn_record(h, c, &(struct record){
-		.type = RECORD_ENTRY_PART,
-		.seq = c->slice.seq,
-		.offset = c->slice.offset,
-		.total = c->slice.total,
-		.bytes = answer->bytes,
-	});
+	conn_record(h, c,
+	            &(struct record){
+	                    .type = RECORD_ENTRY_PART,
+	                    .seq = c->slice.seq,
+	                    .offset = c->slice.offset,
+	                    .total = c->slice.total,
+	                    .bytes = answer->bytes,
+	            });
 	c->slice.offset += answer->bytes.len;
 	if (c->slice.offset == c->slice.total) {
 		uint64_t seq = c->slice.seq;

@@ -3,7 +3,8 @@
 #define HUB_CORE_CATCHUP_H
 #include "hub/core/account.h"
 
-/* Asks the store for the next piece when the connection is behind and has room. Returns how many bytes were asked for. */
+/* Asks the store for the next piece when the connection is behind and has room. Returns how many bytes were asked for.
+ */
 size_t catchup_run(struct hub_core *h, struct conn *c);
 void catchup_read(struct hub_core *h, struct conn *c, const struct store_answer *answer);
 void catchup_slice(struct hub_core *h, struct conn *c, const struct store_answer *answer);

@@ -22,7 +22,9 @@ static uint64_t introduce(struct hub_core *h, struct conn *c, uint64_t writer)
 		return number;
 	c->told[number] = (uint32_t)writer;
 	const struct writer *w = &c->account->writers[writer - 1];
-	conn_record(h, c, &(struct record){ .type = RECORD_WRITER, .writer = number, .device = w->device, .epoch = w->epoch });
+	conn_record(
+	        h, c,
+	        &(struct record){ .type = RECORD_WRITER, .writer = number, .device = w->device, .epoch = w->epoch });
 	return number;
 }
 
@@ -32,18 +34,21 @@ bool fanout_own(const struct conn *c, const struct id *device, uint64_t epoch)
 	return c->epoch == epoch && id_equal(&c->member->public.device, device);
 }
 
-void fanout_entry(struct hub_core *h, struct conn *c, uint64_t seq, uint64_t writer, bool own, const struct change *change)
+void fanout_entry(struct hub_core *h, struct conn *c, uint64_t seq, uint64_t writer, bool own,
+                  const struct change *change)
 {
 	if (own) {
 		conn_record(h, c, &(struct record){ .type = RECORD_CONFIRM, .seq = seq, .counter = change->counter });
 	} else {
 		uint64_t number = introduce(h, c, writer);
-		conn_record(h, c, &(struct record){ .type = RECORD_ENTRY, .seq = seq, .writer = number, .change = *change });
+		conn_record(h, c,
+		            &(struct record){ .type = RECORD_ENTRY, .seq = seq, .writer = number, .change = *change });
 	}
 	c->sent = seq;
 }
 
-static void tell_all(struct hub_core *h, struct account *a, uint64_t seq, const struct pending *asked, const struct change *change)
+static void tell_all(struct hub_core *h, struct account *a, uint64_t seq, const struct pending *asked,
+                     const struct change *change)
 {
 	uint64_t writer = account_writer(a, &asked->device, asked->epoch);
 	for (size_t i = 0; i < a->conn_count; i++) {
@@ -51,7 +56,8 @@ static void tell_all(struct hub_core *h, struct account *a, uint64_t seq, const 
 		if (c->apart)
 			continue;
 		bool own = fanout_own(c, &asked->device, asked->epoch);
-		if (c->sent + 1 == seq && !c->slice.seq && (own || change->body.len <= WIRE_PART_MAX) && conn_has_room(h, c))
+		if (c->sent + 1 == seq && !c->slice.seq && (own || change->body.len <= WIRE_PART_MAX) &&
+		    conn_has_room(h, c))
 			fanout_entry(h, c, seq, writer, own, change);
 		else
 			conn_todo(h, c); /* catches up */
@@ -60,7 +66,8 @@ static void tell_all(struct hub_core *h, struct account *a, uint64_t seq, const 
 
 static void refuse(struct hub_core *h, struct conn *c, uint64_t counter, uint8_t code, uint64_t wait_ms)
 {
-	conn_record(h, c, &(struct record){ .type = RECORD_REFUSED, .counter = counter, .code = code, .wait_ms = wait_ms });
+	conn_record(h, c,
+	            &(struct record){ .type = RECORD_REFUSED, .counter = counter, .code = code, .wait_ms = wait_ms });
 }
 
 static void answer_sender(struct hub_core *h, struct conn *c, const struct verdict *v)
@@ -70,7 +77,8 @@ static void answer_sender(struct hub_core *h, struct conn *c, const struct verdi
 		break;
 	case VERDICT_DUPLICATE: /* the first answer was lost; or it is still ahead of this connection in the log */
 		if (v->seq <= c->sent)
-			conn_record(h, c, &(struct record){ .type = RECORD_CONFIRM, .seq = v->seq, .counter = v->counter });
+			conn_record(h, c,
+			            &(struct record){ .type = RECORD_CONFIRM, .seq = v->seq, .counter = v->counter });
 		break;
 	case VERDICT_STALE:
 		conn_record(h, c, &(struct record){ .type = RECORD_STALE, .counter = v->counter, .seq = v->seq });
@@ -116,12 +124,13 @@ static void tell_presence(struct hub_core *h, struct conn *c, const struct membe
 {
 	int64_t seen_ms = about->conn ? h->wall_ms : about->public.last_seen_ms;
 	uint64_t number = introduce(h, c, about->writer);
-	conn_record(h, c, &(struct record){
-		.type = RECORD_PRESENCE,
-		.writer = number,
-		.online = about->conn != NULL,
-		.sent_ms = seen_ms > WIRE_EPOCH_MS ? (uint64_t)(seen_ms - WIRE_EPOCH_MS) : 0,
-	});
+	conn_record(h, c,
+	            &(struct record){
+	                    .type = RECORD_PRESENCE,
+	                    .writer = number,
+	                    .online = about->conn != NULL,
+	                    .sent_ms = seen_ms > WIRE_EPOCH_MS ? (uint64_t)(seen_ms - WIRE_EPOCH_MS) : 0,
+	            });
 }
 
 /* Gossip waits for room: a connection that does not read is not piled up with it. */

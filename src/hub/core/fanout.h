@@ -10,12 +10,14 @@
 /* The store's answer to an append of one connection (which may be gone). */
 void fanout_appended(struct hub_core *h, const struct pending *asked, const struct store_answer *answer);
 /* The next entry of the log to a connection, `sent` being the one before it. The body must be there. */
-void fanout_entry(struct hub_core *h, struct conn *c, uint64_t seq, uint64_t writer, bool own, const struct change *change);
+void fanout_entry(struct hub_core *h, struct conn *c, uint64_t seq, uint64_t writer, bool own,
+                  const struct change *change);
 bool fanout_own(const struct conn *c, const struct id *device, uint64_t epoch);
 
-void fanout_receipt(struct hub_core *h, struct conn *c);   /* tells c's moved cursor to the others; no-op when it has not */
+void fanout_receipt(struct hub_core *h,
+                    struct conn *c); /* tells c's moved cursor to the others; no-op when it has not */
 void fanout_presence(struct hub_core *h, struct account *a, const struct member *about);
-void fanout_missed(struct hub_core *h, struct conn *c);    /* receipts and presence anew, once there is room */
+void fanout_missed(struct hub_core *h, struct conn *c); /* receipts and presence anew, once there is room */
 void fanout_want(struct hub_core *h, struct conn *from, const struct id *item);
 /* The account's device list, in as many messages as it needs; the first one is an AuthResponse when it is given. */
 void fanout_devices(struct hub_core *h, struct conn *c, const struct account *a, const struct message *response);

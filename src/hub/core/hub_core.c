@@ -63,7 +63,8 @@ static bool take_pending(struct hub_core *h, uint64_t ticket, struct pending *ou
 	struct pending *p = &h->pending[ticket & (h->pending_cap - 1)];
 	*out = *p;
 	p->kind = ASKED_NOTHING;
-	while (h->ticket_first != h->ticket_next && h->pending[h->ticket_first & (h->pending_cap - 1)].kind == ASKED_NOTHING)
+	while (h->ticket_first != h->ticket_next &&
+	       h->pending[h->ticket_first & (h->pending_cap - 1)].kind == ASKED_NOTHING)
 		h->ticket_first++;
 	return out->kind != ASKED_NOTHING;
 }
@@ -163,12 +164,13 @@ static void take_cursor(struct hub_core *h, struct conn *c, uint64_t seq)
 
 static void take_ping(struct hub_core *h, struct conn *c, uint64_t sent_ms)
 {
-	conn_record(h, c, &(struct record){
-		.type = RECORD_PONG,
-		.sent_ms = sent_ms,
-		.wait_ms = h->wall_ms > WIRE_EPOCH_MS ? (uint64_t)(h->wall_ms - WIRE_EPOCH_MS) : 0,
-		.seq = c->account->head,
-	});
+	conn_record(h, c,
+	            &(struct record){
+	                    .type = RECORD_PONG,
+	                    .sent_ms = sent_ms,
+	                    .wait_ms = h->wall_ms > WIRE_EPOCH_MS ? (uint64_t)(h->wall_ms - WIRE_EPOCH_MS) : 0,
+	                    .seq = c->account->head,
+	            });
 }
 
 static void take_frame(struct hub_core *h, struct conn *c, struct span frame)
@@ -188,11 +190,15 @@ static void take_frame(struct hub_core *h, struct conn *c, struct span frame)
 		uint8_t code;
 		switch (r.type) {
 		case RECORD_CHANGE:
-			code = broken && r.change.flags & CHANGE_LINKED ? REFUSED_LINK : hold_back(h, c, &r.change, &wait_ms);
+			code = broken && r.change.flags & CHANGE_LINKED ? REFUSED_LINK
+			                                                : hold_back(h, c, &r.change, &wait_ms);
 			broken = code != 0;
 			if (broken)
-				conn_record(h, c, &(struct record){ .type = RECORD_REFUSED, .counter = r.change.counter,
-								    .code = code, .wait_ms = wait_ms });
+				conn_record(h, c,
+				            &(struct record){ .type = RECORD_REFUSED,
+				                              .counter = r.change.counter,
+				                              .code = code,
+				                              .wait_ms = wait_ms });
 			else
 				changes[good++] = r.change;
 			break;
@@ -212,7 +218,7 @@ static void take_frame(struct hub_core *h, struct conn *c, struct span frame)
 	}
 	if (good)
 		h->store->ops->append(h->store, pending_add(h, ASKED_APPEND, c, c->account), c->account->name,
-				      &c->member->public.device, c->epoch, changes, good, h->wall_ms);
+		                      &c->member->public.device, c->epoch, changes, good, h->wall_ms);
 	parts_unpin(c->account);
 	free(changes);
 }

@@ -8,11 +8,11 @@
 struct assembly {
 	struct id device;
 	uint64_t epoch, counter, total;
-	struct buf bytes;      /* from the start, without gaps */
+	struct buf bytes; /* from the start, without gaps */
 	uint64_t touched_ms;
-	bool asked;            /* a RESUME went out for the gap that the sender is in */
-	bool crowded;          /* there was no room for it */
-	bool pinned;           /* borrowed by a change of the frame being read */
+	bool asked;   /* a RESUME went out for the gap that the sender is in */
+	bool crowded; /* there was no room for it */
+	bool pinned;  /* borrowed by a change of the frame being read */
 };
 
 static void drop(struct hub_core *h, struct account *a, size_t at)
@@ -25,7 +25,8 @@ static void drop(struct hub_core *h, struct account *a, size_t at)
 	memmove(&a->parts[at], &a->parts[at + 1], (--a->part_count - at) * sizeof *a->parts);
 }
 
-static struct assembly *find(const struct account *a, const struct id *device, uint64_t epoch, uint64_t counter, size_t *at)
+static struct assembly *find(const struct account *a, const struct id *device, uint64_t epoch, uint64_t counter,
+                             size_t *at)
 {
 	for (*at = 0; *at < a->part_count; ++*at) {
 		struct assembly *p = a->parts[*at];
@@ -139,7 +140,9 @@ uint8_t parts_whole(struct hub_core *h, struct conn *c, uint64_t counter, struct
 		return REFUSED_BUSY;
 	}
 	if (!p || p->bytes.len != p->total) {
-		conn_record(h, c, &(struct record){ .type = RECORD_RESUME, .counter = counter, .offset = p ? p->bytes.len : 0 });
+		conn_record(
+		        h, c,
+		        &(struct record){ .type = RECORD_RESUME, .counter = counter, .offset = p ? p->bytes.len : 0 });
 		return REFUSED_PARTS;
 	}
 	p->touched_ms = h->now_ms;

@@ -65,20 +65,23 @@ struct store_ops {
 	 * bodies are whole. */
 	void (*append)(struct store *s, uint64_t ticket, const char *account, const struct id *device, uint64_t epoch,
 		       const struct change *changes, size_t count, int64_t now_ms);
-	void (*read)(struct store *s, uint64_t ticket, const char *account, uint64_t from_seq, size_t max_bytes); /* at least one entry */
-	/* Bytes of an entry's body from offset on, at most max: large bodies are never in memory whole. */
+	/* At least one entry, where there is one. */
+	void (*read)(struct store *s, uint64_t ticket, const char *account, uint64_t from_seq, size_t max_bytes);
+	/* Bytes of an entry's body from offset on, at least one and at most max: large bodies are never in memory whole. */
 	void (*slice)(struct store *s, uint64_t ticket, const char *account, uint64_t seq, uint64_t offset, size_t max);
 	/* The answer's counter is the highest that was judged in the epoch asked for, whatever the verdict; 0 = none. */
 	void (*device)(struct store *s, uint64_t ticket, const struct id *device, uint64_t epoch);
 	void (*account)(struct store *s, uint64_t ticket, const char *account, uint64_t chain_at);
-	void (*cursor)(struct store *s, const char *account, const struct id *device, uint64_t seq, int64_t now_ms); /* no answer; lost on a crash is fine */
+	/* Both without an answer; lost on a crash is fine. */
+	void (*cursor)(struct store *s, const char *account, const struct id *device, uint64_t seq, int64_t now_ms);
 	void (*seen)(struct store *s, const struct id *device, int64_t now_ms);
 	/* Makes the account where there is none. STORE_FULL: STORE_INVITES_MAX of it are open. */
-	void (*invite)(struct store *s, uint64_t ticket, const char *account, const uint8_t token_hash[MESSAGE_TOKEN], int64_t expires_ms,
-		       int64_t now_ms);
+	void (*invite)(struct store *s, uint64_t ticket, const char *account, const uint8_t token_hash[MESSAGE_TOKEN],
+		       int64_t expires_ms, int64_t now_ms);
 	/* Spends the invite and adds the device, in one transaction. The same device again with the token that it spent
 	 * is STORE_OK: its first answer may have been lost. STORE_FULL: MESSAGE_DEVICES_MAX devices are in already. */
-	void (*enroll)(struct store *s, uint64_t ticket, const uint8_t token_hash[MESSAGE_TOKEN], const struct message_device *device, int64_t now_ms);
+	void (*enroll)(struct store *s, uint64_t ticket, const uint8_t token_hash[MESSAGE_TOKEN],
+		       const struct message_device *device, int64_t now_ms);
 	void (*revoke)(struct store *s, uint64_t ticket, const char *account, const struct id *device);
 	/* Runs what was submitted, makes it durable, answers. Returns false when nothing was pending. */
 	bool (*pump)(struct store *s);

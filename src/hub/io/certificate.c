@@ -28,7 +28,8 @@ static bool fill(X509 *cert, EVP_PKEY *key)
 	serial[0] &= 0x7f;
 	number = BN_bin2bn(serial, sizeof serial, NULL);
 	X509_NAME *name = X509_get_subject_name(cert);
-	good = good && number && X509_set_version(cert, X509_VERSION_3) && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(cert)) &&
+	good = good && number && X509_set_version(cert, X509_VERSION_3) &&
+	       BN_to_ASN1_INTEGER(number, X509_get_serialNumber(cert)) &&
 	       ASN1_TIME_set_string(X509_getm_notBefore(cert), "20200101000000Z") &&
 	       /* the value that RFC 5280 gives to "never": a pin has no date, and a hub's clock may be wrong */
 	       ASN1_TIME_set_string(X509_getm_notAfter(cert), "99991231235959Z") &&
@@ -44,7 +45,8 @@ static bool write_pem(const char *file, X509 *cert, EVP_PKEY *key, struct err *e
 {
 	BIO *out = BIO_new(BIO_s_secmem());
 	char *text = NULL;
-	bool good = out && (cert ? PEM_write_bio_X509(out, cert) : PEM_write_bio_PrivateKey(out, key, NULL, NULL, 0, NULL, NULL));
+	bool good = out && (cert ? PEM_write_bio_X509(out, cert)
+	                         : PEM_write_bio_PrivateKey(out, key, NULL, NULL, 0, NULL, NULL));
 	long len = good ? BIO_get_mem_data(out, &text) : 0;
 	if (good)
 		good = atomicfile_write(file, span_of(text, (size_t)len), 0600, e);
@@ -79,5 +81,6 @@ bool certificate_pin(const char *cert_file, uint8_t pin[CERTIFICATE_PIN], bool *
 	*self_signed = cert && X509_NAME_cmp(X509_get_subject_name(cert), X509_get_issuer_name(cert)) == 0;
 	X509_free(cert);
 	BIO_free(in);
-	return good || err_set(e, cert_file, "give a certificate in PEM form", "%s", in ? "it holds no certificate" : "it cannot be read");
+	return good || err_set(e, cert_file, "give a certificate in PEM form", "%s",
+	                       in ? "it holds no certificate" : "it cannot be read");
 }

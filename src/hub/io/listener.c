@@ -15,10 +15,10 @@
 #include "base/mem.h"
 #include "wire/wire.h"
 
-#define LINGER_SECONDS 5   /* a connection told to close has so long to take what it was sent */
-#define RETRY_MS 1000      /* after accept failed for want of descriptors */
-#define ACCEPT_MAX 256     /* a turn */
-#define TX_MAX WIRE_FRAME_MAX
+#define LINGER_SECONDS 5    /* a connection told to close has so long to take what it was sent */
+#define RETRY_MS       1000 /* after accept failed for want of descriptors */
+#define ACCEPT_MAX     256  /* a turn */
+#define TX_MAX         WIRE_FRAME_MAX
 
 struct frame {
 	struct frame *next;
@@ -32,9 +32,9 @@ struct peer { /* a WebSocket connection */
 	struct lws *wsi;
 	uint64_t id;
 	struct frame *first, *last;
-	size_t queued, partial;  /* bytes in frames; of the frame that libwebsockets may still hold a rest of */
-	struct buf in;           /* a message that came in pieces so far */
-	bool inside, overrun;    /* a message goes on; its rest is dropped */
+	size_t queued, partial; /* bytes in frames; of the frame that libwebsockets may still hold a rest of */
+	struct buf in;          /* a message that came in pieces so far */
+	bool inside, overrun;   /* a message goes on; its rest is dropped */
 	bool dirty, pressed, closing;
 	char reason[64];
 };
@@ -49,7 +49,7 @@ struct listener {
 	struct loop_timer *again;
 	struct map peers;
 	uint64_t last_id;
-	struct peer **dirty;     /* something was sent to them since the last flush */
+	struct peer **dirty; /* something was sent to them since the last flush */
 	size_t dirty_count, dirty_cap;
 };
 
@@ -126,7 +126,7 @@ static int writable(struct peer *p)
 	} else if (p->closing) {
 		bool clean = strcmp(p->reason, "replaced") == 0;
 		lws_close_reason(p->wsi, clean ? LWS_CLOSE_STATUS_NORMAL : LWS_CLOSE_STATUS_POLICY_VIOLATION,
-				 (unsigned char *)p->reason, strlen(p->reason));
+		                 (unsigned char *)p->reason, strlen(p->reason));
 		return -1;
 	}
 	if (p->pressed && !p->closing && backlog(p) < LISTENER_ROOM) {
@@ -171,14 +171,17 @@ static bool asks_for(struct lws *wsi, enum lws_token_indexes token, const char *
 
 static int answer_http(struct lws *wsi, bool found)
 {
-	static const char page[] = "This is a syncline hub. It carries sealed changes between a person's devices and cannot read them.\n"
-				   "Devices connect with WebSocket at " WIRE_PATH "; there is nothing to see here.\n";
+	static const char page[] =
+	        "This is a syncline hub. It carries sealed changes between a person's devices and cannot read them.\n"
+	        "Devices connect with WebSocket at " WIRE_PATH "; there is nothing to see here.\n";
 	static const char none[] = "There is nothing at this address.\n";
 	uint8_t out[LWS_PRE + 1024], *start = out + LWS_PRE, *at = start, *end = out + sizeof out;
 	const char *text = found ? page : none;
 	size_t len = strlen(text);
-	if (lws_add_http_common_headers(wsi, found ? HTTP_STATUS_OK : HTTP_STATUS_NOT_FOUND, "text/plain; charset=utf-8", len, &at, end) ||
-	    lws_add_http_header_by_name(wsi, (const uint8_t *)"x-content-type-options:", (const uint8_t *)"nosniff", 7, &at, end) ||
+	if (lws_add_http_common_headers(wsi, found ? HTTP_STATUS_OK : HTTP_STATUS_NOT_FOUND,
+	                                "text/plain; charset=utf-8", len, &at, end) ||
+	    lws_add_http_header_by_name(wsi, (const uint8_t *)"x-content-type-options:", (const uint8_t *)"nosniff", 7,
+	                                &at, end) ||
 	    lws_finalize_http_header(wsi, &at, end) || (size_t)(end - at) < len)
 		return -1;
 	memcpy(at, text, len);
@@ -197,7 +200,8 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user
 	case LWS_CALLBACK_HTTP:
 		return answer_http(wsi, in && strcmp(in, "/") == 0);
 	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: /* a WebSocket without our subprotocol */
-		lws_return_http_status(wsi, HTTP_STATUS_BAD_REQUEST, "The WebSocket subprotocol here is " WIRE_SUBPROTOCOL);
+		lws_return_http_status(wsi, HTTP_STATUS_BAD_REQUEST,
+		                       "The WebSocket subprotocol here is " WIRE_SUBPROTOCOL);
 		return -1;
 	case LWS_CALLBACK_ESTABLISHED:
 		return -1;
@@ -324,7 +328,8 @@ static bool name_address(struct listener *l)
 	socklen_t len = sizeof a;
 	char host[256], port[8];
 	if (getsockname(l->fd, (struct sockaddr *)&a, &len) != 0 ||
-	    getnameinfo((struct sockaddr *)&a, len, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+	    getnameinfo((struct sockaddr *)&a, len, host, sizeof host, port, sizeof port,
+	                NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		return false;
 	snprintf(l->address, sizeof l->address, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
 	return true;
@@ -342,14 +347,17 @@ static bool bind_socket(struct listener *l, struct err *e)
 		if (a->ai_family == AF_INET6)
 			setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
 	}
-	bool good = l->fd >= 0 && bind(l->fd, a->ai_addr, a->ai_addrlen) == 0 && listen(l->fd, 1024) == 0 && name_address(l);
+	bool good = l->fd >= 0 && bind(l->fd, a->ai_addr, a->ai_addrlen) == 0 && listen(l->fd, 1024) == 0 &&
+	            name_address(l);
 	int why = errno;
 	freeaddrinfo(a);
 	if (good)
 		return true;
-	return err_set(e, l->setup.address, why == EADDRINUSE ? "stop what listens there, or choose another port with --listen" :
-		       why == EACCES ? "choose a port above 1023 with --listen" : "name an address of this machine with --listen",
-		       "cannot listen there: %s", strerror(why));
+	return err_set(e, l->setup.address,
+	               why == EADDRINUSE ? "stop what listens there, or choose another port with --listen"
+	               : why == EACCES   ? "choose a port above 1023 with --listen"
+	                                 : "name an address of this machine with --listen",
+	               "cannot listen there: %s", strerror(why));
 }
 
 static void on_accept(void *ctx, int events)
@@ -360,7 +368,8 @@ static void on_accept(void *ctx, int events)
 		int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0 && (errno == ECONNABORTED || errno == EINTR))
 			continue;
-		if (fd < 0 && errno != EAGAIN && errno != EWOULDBLOCK) { /* no descriptors: it would be readable for ever */
+		if (fd < 0 && errno != EAGAIN &&
+		    errno != EWOULDBLOCK) { /* no descriptors: it would be readable for ever */
 			loop_watch_set(l->watch, 0);
 			loop_timer_arm(l->again, RETRY_MS);
 		}
@@ -405,7 +414,8 @@ static bool make_vhost(struct listener *l, struct err *e)
 	if (l->vhost)
 		return true;
 	if (l->setup.cert)
-		return err_set(e, l->setup.cert, "give a certificate and its key, both in PEM form", "TLS cannot use it with %s", l->setup.key);
+		return err_set(e, l->setup.cert, "give a certificate and its key, both in PEM form",
+		               "TLS cannot use it with %s", l->setup.key);
 	return err_set(e, "--listen", "", "libwebsockets cannot serve");
 }
 

@@ -3,8 +3,8 @@
 #define HUB_STORE_BACKENDS_H
 #include "hub/core/store.h"
 
-/* url: "sqlite:FILE" (made where absent, 0600) or "memory:". NULL with e set on failure. Only one hub at a time may have
- * a store open to serve it. */
+/* url: "sqlite:FILE" (made where absent, 0600) or "memory:". NULL with e set on failure. Only one hub at a time may
+ * have a store open to serve it. */
 struct store *store_open(const char *url, struct err *e);
 /* Beside a hub that may be running on it: for an invite or a look. */
 struct store *store_visit(const char *url, struct err *e);

@@ -128,7 +128,9 @@ static void run_read(struct memory_store *m, struct submission *u)
 	for (uint64_t seq = u->seq; seq >= 1 && seq <= l->count && bytes < u->max; seq++) {
 		const struct row *row = &l->rows[seq - 1];
 		struct store_entry *e = submission_entry(u);
-		*e = (struct store_entry){ .seq = seq, .device = row->device, .epoch = row->epoch, .chain = row->chain };
+		*e = (struct store_entry){
+			.seq = seq, .device = row->device, .epoch = row->epoch, .chain = row->chain
+		};
 		e->change = change_in(row);
 		e->body_len = e->change.body.len;
 		if (e->body_len > WIRE_PART_MAX) {

@@ -9,9 +9,9 @@
 #include "hub/store/sqlite_db.h"
 #include "hub/store/submission.h"
 
-#define NUMBER_BITS 40        /* of a place; the account's id is above */
-#define LAZY_CURSORS 1024     /* cursors that may wait for a transaction to travel with */
-#define LAZY_MS 2000
+#define NUMBER_BITS  40   /* of a place; the account's id is above */
+#define LAZY_CURSORS 1024 /* cursors that may wait for a transaction to travel with */
+#define LAZY_MS      2000
 
 /* What the running transaction knows of the account and the writer it is appending for. */
 struct tail {
@@ -35,7 +35,7 @@ struct sqlite_store {
 	struct tail tail;
 	struct lazy *lazy;
 	size_t lazy_count, lazy_cap;
-	struct map lazy_places;  /* device -> place in lazy + 1 */
+	struct map lazy_places; /* device -> place in lazy + 1 */
 	int64_t lazy_since_ms;
 };
 
@@ -58,7 +58,7 @@ static bool save_tail(struct sqlite_store *s)
 		return true;
 	t->moved = false;
 	return sqlite_db_run(&s->db, sqlite_db_bind(&s->db, QUERY_ACCOUNT_SET, "iib", t->account, (int64_t)t->head,
-						    span_of(t->chain.b, ID_LEN)));
+	                                            span_of(t->chain.b, ID_LEN)));
 }
 
 /* 1 loaded, 0 there is no such account, -1 failed. */
@@ -115,19 +115,53 @@ static struct span log_form(const struct change *c, struct span record, struct b
 	return buf_view(scratch);
 }
 
-static bool same_body(struct sqlite_store *s, int64_t place, const struct change *c, bool *same)
+static struct span part_of(struct span body, uint64_t part)
 {
-	if (c->body.len <= WIRE_PART_MAX)
-		return true;
-	sqlite3_stmt *st = sqlite_db_bind(&s->db, QUERY_BODY, "i", place);
+	size_t at = (size_t)part * SQLITE_DB_PART;
+	return span_of(body.data + at, body.len - at < SQLITE_DB_PART ? body.len - at : SQLITE_DB_PART);
+}
+
+static bool read_body_len(struct sqlite_store *s, int64_t place, uint64_t *len)
+{
+	sqlite3_stmt *st = sqlite_db_bind(&s->db, QUERY_BODY_END, "i", place);
 	int got = sqlite_db_row(&s->db, st);
-	*same = got == 1 && span_equal(sqlite_db_span(st, 0), c->body);
-	if (got == 1)
+	if (got == 1) {
+		*len = (uint64_t)sqlite3_column_int64(st, 0) * SQLITE_DB_PART + (uint64_t)sqlite3_column_int64(st, 1);
 		sqlite_db_done(st);
+	}
 	return got >= 0;
 }
 
-static bool find_known(struct sqlite_store *s, int64_t writer, const struct change *c, struct span record, struct sequencer_facts *f)
+/* Whether the large body stored at place is this one. */
+static bool same_body(struct sqlite_store *s, int64_t place, struct span body, bool *same)
+{
+	uint64_t len = 0;
+	if (!read_body_len(s, place, &len))
+		return false;
+	*same = len == body.len;
+	for (uint64_t part = 0; *same && part * SQLITE_DB_PART < len; part++) {
+		sqlite3_stmt *st = sqlite_db_bind(&s->db, QUERY_BODY, "ii", place, (int64_t)part);
+		int got = sqlite_db_row(&s->db, st);
+		*same = got == 1 && span_equal(sqlite_db_span(st, 0), part_of(body, part));
+		if (got == 1)
+			sqlite_db_done(st);
+		if (got < 0)
+			return false;
+	}
+	return true;
+}
+
+static bool insert_body(struct sqlite_store *s, int64_t place, struct span body)
+{
+	for (uint64_t part = 0; part * SQLITE_DB_PART < body.len; part++)
+		if (!sqlite_db_run(&s->db, sqlite_db_bind(&s->db, QUERY_BODY_ADD, "iib", place, (int64_t)part,
+		                                          part_of(body, part))))
+			return false;
+	return true;
+}
+
+static bool find_known(struct sqlite_store *s, int64_t writer, const struct change *c, struct span record,
+                       struct sequencer_facts *f)
 {
 	struct buf scratch = { 0 };
 	sqlite3_stmt *st = sqlite_db_bind(&s->db, QUERY_KNOWN, "ii", writer, (int64_t)c->counter);
@@ -138,8 +172,8 @@ static bool find_known(struct sqlite_store *s, int64_t writer, const struct chan
 		f->known_seq = number_of(place);
 		f->known_same = span_equal(sqlite_db_span(st, 1), log_form(c, record, &scratch));
 		sqlite_db_done(st);
-		if (f->known_same)
-			good = same_body(s, place, c, &f->known_same);
+		if (f->known_same && c->body.len > WIRE_PART_MAX)
+			good = same_body(s, place, c->body, &f->known_same);
 	}
 	buf_finish(&scratch);
 	return good;
@@ -165,13 +199,14 @@ static bool insert(struct sqlite_store *s, int64_t writer, const struct submissi
 	t->chain = wire_chain(&t->chain, ++t->head, &u->device, u->epoch, u->records[at]);
 	t->moved = true;
 	int64_t place = place_of(t->account, t->head);
-	bool good = sqlite_db_run(d, sqlite_db_bind(d, QUERY_APPEND, "iiibb", place, writer, (int64_t)c->counter,
-						    span_of(t->chain.b, ID_LEN), log_form(c, u->records[at], &scratch)));
+	bool good =
+	        sqlite_db_run(d, sqlite_db_bind(d, QUERY_APPEND, "iiibb", place, writer, (int64_t)c->counter,
+	                                        span_of(t->chain.b, ID_LEN), log_form(c, u->records[at], &scratch)));
 	buf_finish(&scratch);
 	if (good && c->body.len > WIRE_PART_MAX)
-		good = sqlite_db_run(d, sqlite_db_bind(d, QUERY_BODY_ADD, "ib", place, c->body));
+		good = insert_body(s, place, c->body);
 	return good && sqlite_db_run(d, sqlite_db_bind(d, QUERY_ITEM_SET, "ibi", t->account, span_of(c->item.b, ID_LEN),
-						       (int64_t)t->head));
+	                                               (int64_t)t->head));
 }
 
 static bool run_append(struct sqlite_store *s, struct submission *u)
@@ -204,21 +239,11 @@ static bool run_append(struct sqlite_store *s, struct submission *u)
 	}
 	u->answer.verdict_count = u->change_count;
 	u->answer.head = s->tail.head;
-	return highest == counter || sqlite_db_run(&s->db, sqlite_db_bind(&s->db, QUERY_WRITER_SET, "ii", writer, (int64_t)highest));
+	return highest == counter ||
+	       sqlite_db_run(&s->db, sqlite_db_bind(&s->db, QUERY_WRITER_SET, "ii", writer, (int64_t)highest));
 }
 
 /* ---- reading the log ---- */
-
-static bool read_body_len(struct sqlite_store *s, int64_t place, uint64_t *len)
-{
-	sqlite3_stmt *st = sqlite_db_bind(&s->db, QUERY_BODY_LEN, "i", place);
-	int got = sqlite_db_row(&s->db, st);
-	if (got == 1) {
-		*len = (uint64_t)sqlite3_column_int64(st, 0);
-		sqlite_db_done(st);
-	}
-	return got >= 0;
-}
 
 /* False: the row is not what we wrote. */
 static bool read_entry(struct sqlite_store *s, struct submission *u, sqlite3_stmt *st)
@@ -245,12 +270,13 @@ static bool run_read(struct sqlite_store *s, struct submission *u)
 		return got == 0;
 	size_t bytes = 0;
 	sqlite3_stmt *st = sqlite_db_bind(&s->db, QUERY_READ, "ii", place_of(s->tail.account, u->seq),
-					  place_of(s->tail.account, s->tail.head));
+	                                  place_of(s->tail.account, s->tail.head));
 	while (bytes < u->max && (got = sqlite_db_row(&s->db, st)) == 1) {
 		bytes += (size_t)sqlite3_column_bytes(st, 4) + 64;
 		if (!read_entry(s, u, st)) {
 			sqlite_db_done(st);
-			submission_fail(u, STORE_CORRUPT, "an entry of the log is damaged; restore the hub's store from a backup");
+			submission_fail(u, STORE_CORRUPT,
+			                "an entry of the log is damaged; restore the hub's store from a backup");
 			return true;
 		}
 	}
@@ -260,25 +286,26 @@ static bool run_read(struct sqlite_store *s, struct submission *u)
 	return got >= 0;
 }
 
+/* Never across two rows: a slice may be shorter than it could be. */
 static bool run_slice(struct sqlite_store *s, struct submission *u)
 {
-	sqlite3_blob *body = NULL;
 	int got = load_tail(s, u->account);
-	if (got < 0)
-		return false;
-	int64_t place = got ? place_of(s->tail.account, u->seq) : 0;
-	if (sqlite3_blob_open(s->db.db, "main", "bodies", "body", place, 0, &body) == SQLITE_OK) {
-		uint64_t len = (uint64_t)sqlite3_blob_bytes(body);
-		uint64_t want = u->offset >= len ? 0 : len - u->offset < u->max ? len - u->offset : u->max;
-		uint8_t *bytes = mem_alloc(want + 1);
-		if (want && sqlite3_blob_read(body, bytes, (int)want, (int)u->offset) == SQLITE_OK)
-			u->answer.bytes = submission_keep(u, bytes, want);
-		free(bytes);
+	if (got == 1) {
+		sqlite3_stmt *st = sqlite_db_bind(&s->db, QUERY_BODY, "ii", place_of(s->tail.account, u->seq),
+		                                  (int64_t)(u->offset / SQLITE_DB_PART));
+		got = sqlite_db_row(&s->db, st);
+		if (got == 1) {
+			struct span bytes = sqlite_db_span(st, 0);
+			size_t at = u->offset % SQLITE_DB_PART, left = at < bytes.len ? bytes.len - at : 0;
+			if (left)
+				u->answer.bytes = submission_keep(u, bytes.data + at, left < u->max ? left : u->max);
+			sqlite_db_done(st);
+		}
 	}
-	sqlite3_blob_close(body);
-	if (u->answer.bytes.len == 0)
-		submission_fail(u, STORE_ABSENT, "a part of an entry is not there; restore the hub's store from a backup");
-	return true;
+	if (got >= 0 && u->answer.bytes.len == 0)
+		submission_fail(u, STORE_ABSENT,
+		                "a part of an entry is not there; restore the hub's store from a backup");
+	return got >= 0;
 }
 
 /* ---- devices and accounts ---- */
@@ -380,7 +407,8 @@ static bool save_lazy(struct sqlite_store *s)
 		const struct lazy *l = &s->lazy[i];
 		struct span device = span_of(l->device.b, ID_LEN);
 		if (l->has_cursor)
-			good = sqlite_db_run(d, sqlite_db_bind(d, QUERY_CURSOR, "bii", device, (int64_t)l->cursor, l->now_ms));
+			good = sqlite_db_run(
+			        d, sqlite_db_bind(d, QUERY_CURSOR, "bii", device, (int64_t)l->cursor, l->now_ms));
 		else
 			good = sqlite_db_run(d, sqlite_db_bind(d, QUERY_SEEN, "bi", device, l->now_ms));
 	}
@@ -417,8 +445,8 @@ static bool run_invite(struct sqlite_store *s, struct submission *u)
 		submission_fail(u, STORE_FULL, "too many invites of this account are open");
 		return true;
 	}
-	return sqlite_db_run(d, sqlite_db_bind(d, QUERY_INVITE_ADD, "bti", span_of(u->token_hash, MESSAGE_TOKEN), u->account,
-					       u->expires_ms));
+	return sqlite_db_run(d, sqlite_db_bind(d, QUERY_INVITE_ADD, "bti", span_of(u->token_hash, MESSAGE_TOKEN),
+	                                       u->account, u->expires_ms));
 }
 
 /* -1 when the disk failed, else the status; account: the one that the invite is for. */
@@ -469,8 +497,10 @@ static bool run_enroll(struct sqlite_store *s, struct submission *u)
 	int got = sqlite_db_row(d, st);
 	if (got == 0) { /* not the repetition of an enrolment whose answer was lost */
 		if (!sqlite_db_run(d, sqlite_db_bind(d, QUERY_DEVICE_ADD, "bibbi", device, account,
-						     span_of(u->enroll.public_key, MESSAGE_PUBLIC), span_blob(&u->enroll.name), u->now_ms)) ||
-		    !sqlite_db_run(d, sqlite_db_bind(d, QUERY_INVITE_SPEND, "bb", span_of(u->token_hash, MESSAGE_TOKEN), device)))
+		                                     span_of(u->enroll.public_key, MESSAGE_PUBLIC),
+		                                     span_blob(&u->enroll.name), u->now_ms)) ||
+		    !sqlite_db_run(d, sqlite_db_bind(d, QUERY_INVITE_SPEND, "bb", span_of(u->token_hash, MESSAGE_TOKEN),
+		                                     device)))
 			return false;
 		st = sqlite_db_bind(d, QUERY_DEVICE, "b", device);
 		got = sqlite_db_row(d, st);
@@ -484,7 +514,8 @@ static bool run_enroll(struct sqlite_store *s, struct submission *u)
 
 static bool run_revoke(struct sqlite_store *s, struct submission *u)
 {
-	if (!sqlite_db_run(&s->db, sqlite_db_bind(&s->db, QUERY_REVOKE, "tb", u->account, span_of(u->device.b, ID_LEN))))
+	if (!sqlite_db_run(&s->db,
+	                   sqlite_db_bind(&s->db, QUERY_REVOKE, "tb", u->account, span_of(u->device.b, ID_LEN))))
 		return false;
 	if (sqlite3_changes(s->db.db) == 0)
 		submission_fail(u, STORE_ABSENT, "the account has no such device");
@@ -494,14 +525,16 @@ static bool run_revoke(struct sqlite_store *s, struct submission *u)
 /* ---- the turn ---- */
 
 static bool (*const runs[])(struct sqlite_store *, struct submission *) = {
-	[SUBMIT_APPEND] = run_append, [SUBMIT_READ] = run_read,       [SUBMIT_SLICE] = run_slice,   [SUBMIT_DEVICE] = run_device,
-	[SUBMIT_ACCOUNT] = run_account, [SUBMIT_CURSOR] = run_lazy,   [SUBMIT_SEEN] = run_lazy,     [SUBMIT_INVITE] = run_invite,
-	[SUBMIT_ENROLL] = run_enroll, [SUBMIT_REVOKE] = run_revoke,
+	[SUBMIT_APPEND] = run_append, [SUBMIT_READ] = run_read,       [SUBMIT_SLICE] = run_slice,
+	[SUBMIT_DEVICE] = run_device, [SUBMIT_ACCOUNT] = run_account, [SUBMIT_CURSOR] = run_lazy,
+	[SUBMIT_SEEN] = run_lazy,     [SUBMIT_INVITE] = run_invite,   [SUBMIT_ENROLL] = run_enroll,
+	[SUBMIT_REVOKE] = run_revoke,
 };
 
 static bool writes(const struct submission *u)
 {
-	return u->kind == SUBMIT_APPEND || u->kind == SUBMIT_INVITE || u->kind == SUBMIT_ENROLL || u->kind == SUBMIT_REVOKE;
+	return u->kind == SUBMIT_APPEND || u->kind == SUBMIT_INVITE || u->kind == SUBMIT_ENROLL ||
+	       u->kind == SUBMIT_REVOKE;
 }
 
 /* Cursors travel with other writes; alone they wait a little, unless somebody is about to read them. */

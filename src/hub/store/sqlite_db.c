@@ -12,29 +12,34 @@
 
 #include "base/mem.h"
 
-#define FORMAT 1              /* user_version */
+#define FORMAT      1          /* user_version */
 #define APPLICATION 0x73796e63 /* "sync", application_id */
 
 /* log.place is account << 40 | number, so that an account's log is one run of rows and needs no second index. A change
- * whose body is over WIRE_PART_MAX is kept as its record without the body (flags say PARTED); the body is in bodies. */
+ * whose body is over WIRE_PART_MAX is kept as its record without the body (flags say PARTED); the body is in bodies,
+ * cut into rows of SQLITE_DB_PART, since SQLite finds a place inside a large value only by walking there. */
+/* clang-format off */
 static const char schema[] =
 	"CREATE TABLE accounts(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, head INTEGER NOT NULL DEFAULT 0,"
 	" chain BLOB NOT NULL DEFAULT x'00000000000000000000000000000000');"
-	"CREATE TABLE devices(id BLOB PRIMARY KEY, account INTEGER NOT NULL, public_key BLOB NOT NULL, name BLOB NOT NULL,"
-	" cursor INTEGER NOT NULL DEFAULT 0, seen INTEGER NOT NULL, revoked INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+	"CREATE TABLE devices(id BLOB PRIMARY KEY, account INTEGER NOT NULL, public_key BLOB NOT NULL,"
+	" name BLOB NOT NULL, cursor INTEGER NOT NULL DEFAULT 0, seen INTEGER NOT NULL,"
+	" revoked INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
 	"CREATE INDEX devices_account ON devices(account);"
-	"CREATE TABLE writers(id INTEGER PRIMARY KEY, device BLOB NOT NULL, epoch INTEGER NOT NULL, counter INTEGER NOT NULL,"
-	" UNIQUE(device, epoch));"
+	"CREATE TABLE writers(id INTEGER PRIMARY KEY, device BLOB NOT NULL, epoch INTEGER NOT NULL,"
+	" counter INTEGER NOT NULL, UNIQUE(device, epoch));"
 	"CREATE TABLE items(account INTEGER NOT NULL, item BLOB NOT NULL, seq INTEGER NOT NULL,"
 	" PRIMARY KEY(account, item)) WITHOUT ROWID;"
-	"CREATE TABLE log(place INTEGER PRIMARY KEY, writer INTEGER NOT NULL, counter INTEGER NOT NULL, chain BLOB NOT NULL,"
-	" change BLOB NOT NULL);"
+	"CREATE TABLE log(place INTEGER PRIMARY KEY, writer INTEGER NOT NULL, counter INTEGER NOT NULL,"
+	" chain BLOB NOT NULL, change BLOB NOT NULL);"
 	"CREATE UNIQUE INDEX log_identity ON log(writer, counter);"
-	"CREATE TABLE bodies(place INTEGER PRIMARY KEY, body BLOB NOT NULL);"
-	"CREATE TABLE invites(token_hash BLOB PRIMARY KEY, account INTEGER NOT NULL, expires INTEGER NOT NULL, device BLOB)"
-	" WITHOUT ROWID;"
+	"CREATE TABLE bodies(place INTEGER NOT NULL, part INTEGER NOT NULL, bytes BLOB NOT NULL,"
+	" PRIMARY KEY(place, part));"
+	"CREATE TABLE invites(token_hash BLOB PRIMARY KEY, account INTEGER NOT NULL, expires INTEGER NOT NULL,"
+	" device BLOB) WITHOUT ROWID;"
 	"CREATE TABLE notes(key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;"
 	"INSERT INTO notes VALUES('hub', randomblob(16));";
+/* clang-format on */
 
 static const char *const queries[QUERY_COUNT] = {
 	[QUERY_BEGIN] = "BEGIN IMMEDIATE",
@@ -50,26 +55,28 @@ static const char *const queries[QUERY_COUNT] = {
 	[QUERY_ITEM_SET] = "INSERT INTO items VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET seq = ?3",
 	[QUERY_KNOWN] = "SELECT place, change FROM log WHERE writer = ?1 AND counter = ?2",
 	[QUERY_APPEND] = "INSERT INTO log VALUES(?1, ?2, ?3, ?4, ?5)",
-	[QUERY_BODY_ADD] = "INSERT INTO bodies VALUES(?1, ?2)",
-	[QUERY_BODY] = "SELECT body FROM bodies WHERE place = ?1",
-	[QUERY_BODY_LEN] = "SELECT length(body) FROM bodies WHERE place = ?1",
-	[QUERY_READ] = "SELECT l.place, w.device, w.epoch, l.chain, l.change FROM log l JOIN writers w ON w.id = l.writer"
-		       " WHERE l.place >= ?1 AND l.place <= ?2 ORDER BY l.place",
+	[QUERY_BODY_ADD] = "INSERT INTO bodies VALUES(?1, ?2, ?3)",
+	[QUERY_BODY] = "SELECT bytes FROM bodies WHERE place = ?1 AND part = ?2",
+	[QUERY_BODY_END] = "SELECT part, length(bytes) FROM bodies WHERE place = ?1 ORDER BY part DESC LIMIT 1",
+	[QUERY_READ] =
+	        "SELECT l.place, w.device, w.epoch, l.chain, l.change FROM log l JOIN writers w ON w.id = l.writer"
+	        " WHERE l.place >= ?1 AND l.place <= ?2 ORDER BY l.place",
 	[QUERY_CHAIN] = "SELECT chain FROM log WHERE place = ?1",
 	[QUERY_DEVICE] = "SELECT d.id, d.public_key, d.name, d.cursor, d.seen, d.revoked, a.name, a.head"
-			 " FROM devices d JOIN accounts a ON a.id = d.account WHERE d.id = ?1",
+	                 " FROM devices d JOIN accounts a ON a.id = d.account WHERE d.id = ?1",
 	[QUERY_DEVICES] = "SELECT d.id, d.public_key, d.name, d.cursor, d.seen, d.revoked, a.name, a.head"
-			  " FROM devices d JOIN accounts a ON a.id = d.account WHERE d.account = ?1",
+	                  " FROM devices d JOIN accounts a ON a.id = d.account WHERE d.account = ?1",
 	[QUERY_DEVICE_COUNT] = "SELECT count(*) FROM devices WHERE account = ?1 AND NOT revoked",
 	[QUERY_DEVICE_ADD] = "INSERT INTO devices(id, account, public_key, name, seen) VALUES(?1, ?2, ?3, ?4, ?5)",
 	[QUERY_CURSOR] = "UPDATE devices SET cursor = ?2, seen = ?3 WHERE id = ?1",
 	[QUERY_SEEN] = "UPDATE devices SET seen = ?2 WHERE id = ?1",
-	[QUERY_REVOKE] = "UPDATE devices SET revoked = 1 WHERE id = ?2 AND account = (SELECT id FROM accounts WHERE name = ?1)",
+	[QUERY_REVOKE] =
+	        "UPDATE devices SET revoked = 1 WHERE id = ?2 AND account = (SELECT id FROM accounts WHERE name = ?1)",
 	[QUERY_INVITE] = "SELECT account, expires, device FROM invites WHERE token_hash = ?1",
 	[QUERY_INVITE_ADD] = "INSERT OR REPLACE INTO invites(token_hash, account, expires)"
-			     " SELECT ?1, id, ?3 FROM accounts WHERE name = ?2",
+	                     " SELECT ?1, id, ?3 FROM accounts WHERE name = ?2",
 	[QUERY_INVITE_COUNT] = "SELECT count(*) FROM invites WHERE account = (SELECT id FROM accounts WHERE name = ?1)"
-			       " AND device IS NULL AND expires > ?2",
+	                       " AND device IS NULL AND expires > ?2",
 	[QUERY_INVITE_SPEND] = "UPDATE invites SET device = ?2 WHERE token_hash = ?1",
 	/* a day longer than they are good for: a lost answer is asked for again */
 	[QUERY_INVITE_PURGE] = "DELETE FROM invites WHERE expires < ?1 - 86400000",
@@ -154,9 +161,13 @@ static bool fail(struct sqlite_db *d, const char *file, struct err *e)
 {
 	int code = d->db ? sqlite3_errcode(d->db) : SQLITE_NOMEM;
 	if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
-		return err_set(e, file, "restore the hub's store from a backup; or move it away, start the hub anew and join the "
-			       "devices again: each still has all of its files", "the database is damaged");
-	return err_set(e, file, "check the file, its folder and the disk", "%s", d->db ? sqlite3_errmsg(d->db) : "no memory");
+		return err_set(
+		        e, file,
+		        "restore the hub's store from a backup; or move it away, start the hub anew and join the "
+		        "devices again: each still has all of its files",
+		        "the database is damaged");
+	return err_set(e, file, "check the file, its folder and the disk", "%s",
+	               d->db ? sqlite3_errmsg(d->db) : "no memory");
 }
 
 /* Made by us, before SQLite sees it: it would use the umask's mode. */
@@ -165,8 +176,10 @@ static bool prepare_file(const char *file, struct err *e)
 	struct stat st;
 	int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return err_set(e, file, errno == ELOOP ? "name the file itself" : "make its folder, or name another file with --store",
-			       "%s", errno == ELOOP ? "it is a symbolic link" : strerror(errno));
+		return err_set(e, file,
+		               errno == ELOOP ? "name the file itself"
+		                              : "make its folder, or name another file with --store",
+		               "%s", errno == ELOOP ? "it is a symbolic link" : strerror(errno));
 	bool known = fstat(fd, &st) == 0;
 	close(fd);
 	if (!known || !S_ISREG(st.st_mode))
@@ -186,7 +199,8 @@ static bool lock_file(struct sqlite_db *d, const char *file, struct err *e)
 	if (d->lock_fd < 0)
 		return err_set(e, file, "check its folder", "its lock cannot be made: %s", strerror(errno));
 	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) != 0)
-		return err_set(e, file, "stop the other hub, or give this one another --store", "another hub is serving it");
+		return err_set(e, file, "stop the other hub, or give this one another --store",
+		               "another hub is serving it");
 	return true;
 }
 
@@ -213,7 +227,8 @@ static bool make_durable(struct sqlite_db *d, const char *file, struct err *e)
 		return fail(d, file, e);
 	if (strcmp(text, "wal") != 0)
 		return err_set(e, file, "put it on a local disk", "the file system cannot hold a write-ahead log");
-	if (!pragma(d, "PRAGMA synchronous = FULL", text, sizeof text) || !pragma(d, "PRAGMA synchronous", text, sizeof text))
+	if (!pragma(d, "PRAGMA synchronous = FULL", text, sizeof text) ||
+	    !pragma(d, "PRAGMA synchronous", text, sizeof text))
 		return fail(d, file, e);
 	if (strcmp(text, "2") != 0)
 		return err_set(e, file, "", "SQLite does not take synchronous=FULL here (it says %s)", text);
@@ -232,14 +247,17 @@ static bool make_tables(struct sqlite_db *d, const char *file, struct err *e)
 	if (!pragma(d, "PRAGMA user_version", text, sizeof text)) /* another process may have been quicker */
 		return fail(d, file, e);
 	if (atoi(text) > FORMAT)
-		return err_set(e, file, "update this syncline", "it was made by a newer syncline (format %d)", atoi(text));
+		return err_set(e, file, "update this syncline", "it was made by a newer syncline (format %d)",
+		               atoi(text));
 	if (atoi(text) != FORMAT) {
 		if (!pragma(d, "SELECT count(*) FROM sqlite_schema", text, sizeof text))
 			return fail(d, file, e);
 		if (strcmp(text, "0") != 0)
-			return err_set(e, file, "name another file with --store", "it is the database of another program");
+			return err_set(e, file, "name another file with --store",
+			               "it is the database of another program");
 		snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION, FORMAT);
-		if (sqlite3_exec(d->db, schema, NULL, NULL, NULL) != SQLITE_OK || sqlite3_exec(d->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		if (sqlite3_exec(d->db, schema, NULL, NULL, NULL) != SQLITE_OK ||
+		    sqlite3_exec(d->db, sql, NULL, NULL, NULL) != SQLITE_OK)
 			return fail(d, file, e);
 	}
 	return sqlite3_exec(d->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK || fail(d, file, e);
@@ -248,7 +266,8 @@ static bool make_tables(struct sqlite_db *d, const char *file, struct err *e)
 static bool prepare_queries(struct sqlite_db *d, const char *file, struct err *e)
 {
 	for (int i = 0; i < QUERY_COUNT; i++)
-		if (sqlite3_prepare_v3(d->db, queries[i], -1, SQLITE_PREPARE_PERSISTENT, &d->queries[i], NULL) != SQLITE_OK)
+		if (sqlite3_prepare_v3(d->db, queries[i], -1, SQLITE_PREPARE_PERSISTENT, &d->queries[i], NULL) !=
+		    SQLITE_OK)
 			return fail(d, file, e);
 	return true;
 }
@@ -265,8 +284,10 @@ static bool check_after_crash(struct sqlite_db *d, const char *file, struct err 
 	sqlite_db_done(d->queries[QUERY_NOTED]);
 	if (pragma(d, "PRAGMA quick_check(1)", text, sizeof text) && strcmp(text, "ok") == 0)
 		return true;
-	return err_set(e, file, "restore the hub's store from a backup; or move it away, start the hub anew and join the "
-		       "devices again: each still has all of its files", "the database is damaged (%s)", text);
+	return err_set(e, file,
+	               "restore the hub's store from a backup; or move it away, start the hub anew and join the "
+	               "devices again: each still has all of its files",
+	               "the database is damaged (%s)", text);
 }
 
 bool sqlite_db_open(struct sqlite_db *d, const char *file, bool serve, struct err *e)
@@ -279,8 +300,10 @@ bool sqlite_db_open(struct sqlite_db *d, const char *file, bool serve, struct er
 		goto failed;
 	}
 	sqlite3_busy_timeout(d->db, 5000);
-	sqlite3_exec(d->db, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;"
-		     "PRAGMA cache_size = -16000; PRAGMA journal_size_limit = 16777216", NULL, NULL, NULL);
+	sqlite3_exec(d->db,
+	             "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;"
+	             "PRAGMA cache_size = -16000; PRAGMA journal_size_limit = 16777216",
+	             NULL, NULL, NULL);
 	if (make_durable(d, file, e) && make_tables(d, file, e) && prepare_queries(d, file, e) &&
 	    (!serve || check_after_crash(d, file, e)))
 		return true;

@@ -8,39 +8,65 @@
 #include "base/err.h"
 #include "base/id.h"
 
+#define SQLITE_DB_PART 65536 /* bytes of a large body in one row; all but the last have as many */
+
 enum sqlite_query {
-	QUERY_BEGIN, QUERY_COMMIT, QUERY_ROLLBACK,
-	QUERY_ACCOUNT, QUERY_ACCOUNT_ADD, QUERY_ACCOUNT_SET,
-	QUERY_WRITER, QUERY_WRITER_ADD, QUERY_WRITER_SET,
-	QUERY_ITEM, QUERY_ITEM_SET,
-	QUERY_KNOWN, QUERY_APPEND, QUERY_BODY_ADD, QUERY_BODY, QUERY_BODY_LEN,
-	QUERY_READ, QUERY_CHAIN,
-	QUERY_DEVICE, QUERY_DEVICES, QUERY_DEVICE_COUNT, QUERY_DEVICE_ADD, QUERY_CURSOR, QUERY_SEEN, QUERY_REVOKE,
-	QUERY_INVITE, QUERY_INVITE_ADD, QUERY_INVITE_COUNT, QUERY_INVITE_SPEND, QUERY_INVITE_PURGE,
-	QUERY_NOTE, QUERY_NOTED, QUERY_NOTE_DROP,
+	QUERY_BEGIN,
+	QUERY_COMMIT,
+	QUERY_ROLLBACK,
+	QUERY_ACCOUNT,
+	QUERY_ACCOUNT_ADD,
+	QUERY_ACCOUNT_SET,
+	QUERY_WRITER,
+	QUERY_WRITER_ADD,
+	QUERY_WRITER_SET,
+	QUERY_ITEM,
+	QUERY_ITEM_SET,
+	QUERY_KNOWN,
+	QUERY_APPEND,
+	QUERY_BODY_ADD,
+	QUERY_BODY,
+	QUERY_BODY_END,
+	QUERY_READ,
+	QUERY_CHAIN,
+	QUERY_DEVICE,
+	QUERY_DEVICES,
+	QUERY_DEVICE_COUNT,
+	QUERY_DEVICE_ADD,
+	QUERY_CURSOR,
+	QUERY_SEEN,
+	QUERY_REVOKE,
+	QUERY_INVITE,
+	QUERY_INVITE_ADD,
+	QUERY_INVITE_COUNT,
+	QUERY_INVITE_SPEND,
+	QUERY_INVITE_PURGE,
+	QUERY_NOTE,
+	QUERY_NOTED,
+	QUERY_NOTE_DROP,
 	QUERY_COUNT,
 };
 
 struct sqlite_db {
 	sqlite3 *db;
 	sqlite3_stmt *queries[QUERY_COUNT];
-	int lock_fd;           /* held while this process serves the file, else -1 */
-	char text[256];        /* the last failure, for people */
-	int code;              /* of it */
+	int lock_fd;    /* held while this process serves the file, else -1 */
+	char text[256]; /* the last failure, for people */
+	int code;       /* of it */
 };
 
 /* serve: alone, with a check of the whole file when it was not closed cleanly. Otherwise a visit beside a server. */
 bool sqlite_db_open(struct sqlite_db *d, const char *file, bool serve, struct err *e);
 void sqlite_db_close(struct sqlite_db *d);
 
-/* Binds by type letters: i (int64_t), b (struct span), t (const char *). Spans and texts must live until the statement is
- * done with. Returns it ready to be stepped. */
+/* Binds by type letters: i (int64_t), b (struct span), t (const char *). Spans and texts must live until the statement
+ * is done with. Returns it ready to be stepped. */
 sqlite3_stmt *sqlite_db_bind(struct sqlite_db *d, enum sqlite_query q, const char *types, ...);
-bool sqlite_db_run(struct sqlite_db *d, sqlite3_stmt *st);          /* a statement without rows */
+bool sqlite_db_run(struct sqlite_db *d, sqlite3_stmt *st); /* a statement without rows */
 /* 1 a row, 0 none, -1 failed. After 0 and -1 the statement is reset; after a row sqlite_db_done resets it. */
 int sqlite_db_row(struct sqlite_db *d, sqlite3_stmt *st);
 void sqlite_db_done(sqlite3_stmt *st);
 bool sqlite_db_corrupt(const struct sqlite_db *d);
-struct span sqlite_db_span(sqlite3_stmt *st, int column);           /* borrowed until the next step */
-struct id sqlite_db_id(sqlite3_stmt *st, int column);               /* zero where the column has no 16 bytes */
+struct span sqlite_db_span(sqlite3_stmt *st, int column); /* borrowed until the next step */
+struct id sqlite_db_id(sqlite3_stmt *st, int column);     /* zero where the column has no 16 bytes */
 #endif

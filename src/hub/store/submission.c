@@ -9,9 +9,9 @@
 static struct submission *add(struct store *s, enum submission_kind kind, uint64_t ticket, const char *account)
 {
 	static const enum store_what whats[] = {
-		[SUBMIT_APPEND] = STORE_APPENDED, [SUBMIT_READ] = STORE_READ,     [SUBMIT_SLICE] = STORE_SLICE,
+		[SUBMIT_APPEND] = STORE_APPENDED, [SUBMIT_READ] = STORE_READ,       [SUBMIT_SLICE] = STORE_SLICE,
 		[SUBMIT_DEVICE] = STORE_DEVICE,   [SUBMIT_ACCOUNT] = STORE_ACCOUNT, [SUBMIT_CURSOR] = STORE_DONE,
-		[SUBMIT_SEEN] = STORE_DONE,       [SUBMIT_INVITE] = STORE_DONE,   [SUBMIT_ENROLL] = STORE_ENROLLED,
+		[SUBMIT_SEEN] = STORE_DONE,       [SUBMIT_INVITE] = STORE_DONE,     [SUBMIT_ENROLL] = STORE_ENROLLED,
 		[SUBMIT_REVOKE] = STORE_DONE,
 	};
 	struct submission_store *q = (struct submission_store *)s;
@@ -53,7 +53,7 @@ static void copy_changes(struct submission *u, const struct change *changes, siz
 }
 
 void submission_append(struct store *s, uint64_t ticket, const char *account, const struct id *device, uint64_t epoch,
-		       const struct change *changes, size_t count, int64_t now_ms)
+                       const struct change *changes, size_t count, int64_t now_ms)
 {
 	struct submission *u = add(s, SUBMIT_APPEND, ticket, account);
 	u->device = *device;
@@ -105,7 +105,7 @@ void submission_seen(struct store *s, const struct id *device, int64_t now_ms)
 }
 
 void submission_invite(struct store *s, uint64_t ticket, const char *account, const uint8_t token_hash[MESSAGE_TOKEN],
-		       int64_t expires_ms, int64_t now_ms)
+                       int64_t expires_ms, int64_t now_ms)
 {
 	struct submission *u = add(s, SUBMIT_INVITE, ticket, account);
 	memcpy(u->token_hash, token_hash, MESSAGE_TOKEN);
@@ -114,7 +114,7 @@ void submission_invite(struct store *s, uint64_t ticket, const char *account, co
 }
 
 void submission_enroll(struct store *s, uint64_t ticket, const uint8_t token_hash[MESSAGE_TOKEN],
-		       const struct message_device *device, int64_t now_ms)
+                       const struct message_device *device, int64_t now_ms)
 {
 	struct submission *u = add(s, SUBMIT_ENROLL, ticket, NULL);
 	memcpy(u->token_hash, token_hash, MESSAGE_TOKEN);

@@ -5,8 +5,16 @@
 #include "hub/core/store.h"
 
 enum submission_kind {
-	SUBMIT_APPEND, SUBMIT_READ, SUBMIT_SLICE, SUBMIT_DEVICE, SUBMIT_ACCOUNT, SUBMIT_CURSOR, SUBMIT_SEEN, SUBMIT_INVITE,
-	SUBMIT_ENROLL, SUBMIT_REVOKE,
+	SUBMIT_APPEND,
+	SUBMIT_READ,
+	SUBMIT_SLICE,
+	SUBMIT_DEVICE,
+	SUBMIT_ACCOUNT,
+	SUBMIT_CURSOR,
+	SUBMIT_SEEN,
+	SUBMIT_INVITE,
+	SUBMIT_ENROLL,
+	SUBMIT_REVOKE,
 };
 
 struct submission {
@@ -14,22 +22,22 @@ struct submission {
 	enum submission_kind kind;
 	char account[65];
 	struct id device;
-	uint64_t epoch, seq, offset;   /* seq: where to read from, the slice's entry, the chain's number, the cursor */
+	uint64_t epoch, seq, offset; /* seq: where to read from, the slice's entry, the chain's number, the cursor */
 	size_t max;
 	int64_t now_ms, expires_ms;
 	uint8_t token_hash[MESSAGE_TOKEN];
-	struct message_device enroll;  /* its name is owned */
-	struct change *changes;        /* owned; whole bodies, in `records` */
-	struct span *records;          /* each as it goes into the log; borrowed from `text` */
+	struct message_device enroll; /* its name is owned */
+	struct change *changes;       /* owned; whole bodies, in `records` */
+	struct span *records;         /* each as it goes into the log; borrowed from `text` */
 	size_t change_count;
 	struct buf text;
 
-	struct store_answer answer;    /* filled by the backend through the functions below; all of it owned */
+	struct store_answer answer; /* filled by the backend through the functions below; all of it owned */
 	struct verdict *verdicts;
 	struct store_entry *entries;
 	struct store_device *devices;
 	size_t entry_cap, device_cap;
-	struct blob *kept;             /* bytes that entries and slices point into */
+	struct blob *kept; /* bytes that entries and slices point into */
 	size_t kept_count, kept_cap;
 };
 
@@ -41,7 +49,7 @@ struct submission_store {
 
 /* store_ops members that submit. A backend's table takes them as they are. */
 void submission_append(struct store *s, uint64_t ticket, const char *account, const struct id *device, uint64_t epoch,
-		       const struct change *changes, size_t count, int64_t now_ms);
+                       const struct change *changes, size_t count, int64_t now_ms);
 void submission_read(struct store *s, uint64_t ticket, const char *account, uint64_t from_seq, size_t max_bytes);
 void submission_slice(struct store *s, uint64_t ticket, const char *account, uint64_t seq, uint64_t offset, size_t max);
 void submission_device(struct store *s, uint64_t ticket, const struct id *device, uint64_t epoch);
@@ -49,21 +57,22 @@ void submission_account(struct store *s, uint64_t ticket, const char *account, u
 void submission_cursor(struct store *s, const char *account, const struct id *device, uint64_t seq, int64_t now_ms);
 void submission_seen(struct store *s, const struct id *device, int64_t now_ms);
 void submission_invite(struct store *s, uint64_t ticket, const char *account, const uint8_t token_hash[MESSAGE_TOKEN],
-		       int64_t expires_ms, int64_t now_ms);
+                       int64_t expires_ms, int64_t now_ms);
 void submission_enroll(struct store *s, uint64_t ticket, const uint8_t token_hash[MESSAGE_TOKEN],
-		       const struct message_device *device, int64_t now_ms);
+                       const struct message_device *device, int64_t now_ms);
 void submission_revoke(struct store *s, uint64_t ticket, const char *account, const struct id *device);
 
 /* All that was submitted so far, out of the store; what comes from now on is the next batch. */
 struct submission *submission_take(struct submission_store *s);
-bool submission_answered(const struct submission *u);            /* the core waits for an answer */
+bool submission_answered(const struct submission *u);                 /* the core waits for an answer */
 void submission_answer_all(struct store *s, struct submission *list); /* in order; frees them */
-void submission_drop_all(struct submission *list);               /* without an answer */
+void submission_drop_all(struct submission *list);                    /* without an answer */
 
 /* Filling an answer. */
-void submission_reset(struct submission *u);                     /* as if it had not been run */
+void submission_reset(struct submission *u); /* as if it had not been run */
 void submission_fail(struct submission *u, enum store_status status, const char *text);
-struct store_entry *submission_entry(struct submission *u);      /* a new, zeroed one */
+struct store_entry *submission_entry(struct submission *u); /* a new, zeroed one */
 struct store_device *submission_new_device(struct submission *u);
-struct span submission_keep(struct submission *u, const void *bytes, size_t len); /* a copy that lives as long as the answer */
+struct span submission_keep(struct submission *u, const void *bytes,
+                            size_t len); /* a copy that lives as long as the answer */
 #endif
