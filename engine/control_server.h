@@ -44,5 +44,6 @@ void control_follow(const struct question *q, uint64_t from); /* log lines from 
 
 /* control_verbs.c */
 void control_verb(const struct question *q);
+/* control_waits.c */
 bool control_wait_look(const struct question *q, struct control_wait *w); /* true: answered */
 #endif

@@ -1,9 +1,12 @@
 /* engine: the process of a device (`syncline run`): one loop, one core, and the world around it.
  *
  *   engine.c          life: lock, start, the turn (gather, step, commit, send), end
- *   outside.c         the core's world: files, ledger, versions, link, scans, and what they report
+ *   state.c           the state on disk and the core made of it: opening, joining, standing still while the disk refuses
+ *   system.c          signals, networks, the wall clock and sleep
+ *   outside.c         the core's world: files, ledger, versions, link, people
+ *   areas.c           the categories' folders: watching, scanning
  *   control_server.c  the control socket: connections, lines, what waits for an answer, reports
- *   control_verbs.c   what can be asked
+ *   control_verbs.c   what can be asked (control_items.c: about one item; control_waits.c: what is answered later)
  *   report.c          the engine's state as the JSON that people and scripts see
  *   enroll.c          joining a hub
  *
@@ -92,12 +95,14 @@ struct engine {
 
 	bool turn_failed;        /* a write of this turn was refused */
 	bool stumbled;           /* the state cannot be written: the core stands still */
+	bool stumble_told;       /* a person knows; not told again while it comes and goes */
 	char stumble[400];       /* why */
-	uint64_t stumble_ms;     /* when to try again */
+	uint64_t stumble_ms;     /* when to try again, or when it is sure to be over */
 
 	uint64_t files_tidy_ms, versions_tidy_ms, roots_ms, full_scan_ms;
 
 	int netlink_fd, clock_fd, signal_fd;
+	struct loop_watch *netlink_watch, *clock_watch, *signal_watch;
 	int64_t asleep_ms;       /* boottime minus monotonic, as last seen */
 
 	struct journal journal;
@@ -114,26 +119,46 @@ bool engine_settled(const struct engine *g);       /* nothing is gathered, drain
 void engine_drain(struct engine *g);               /* takes in every event that the kernel has for us */
 bool engine_reload(struct engine *g, struct err *e); /* configuration; what was wrong leaves the old one */
 void engine_retry(struct engine *g);               /* dial now, if there is anything to dial */
-bool engine_rejoin(struct engine *g, const struct keyring *k, const char *device_name, struct err *e);
+void engine_forget_gathered(struct engine *g);
+struct category_setup *engine_setups(const struct config *c); /* new memory; names are borrowed */
+
+/* state.c */
+bool state_open(struct engine *g, struct err *e);   /* ledger, core, versions; EVENT_BOOT is gathered */
+void state_close(struct engine *g);
+void state_keep_traffic(struct engine *g);          /* at the end: bytes counted since the last commit */
+bool state_rejoin(struct engine *g, const struct keyring *k, const char *device_name, struct err *e);
+/* The disk refused the turn: nothing of it leaves, nothing is believed; it is tried again until it works. */
+void state_stumble(struct engine *g);
+void state_recover(struct engine *g);
+void state_sure(struct engine *g);
 const char *engine_hub_url(const struct engine *g);
+
+/* system.c */
+void system_open(struct engine *g);
+void system_close(struct engine *g);
 
 /* outside.c */
 struct world outside_world(struct engine *g);
 bool outside_open(struct engine *g, struct err *e); /* files, watcher, scan */
 void outside_close(struct engine *g);
-void outside_configure(struct engine *g, const struct config *before); /* roots and watches as g->config says */
 bool outside_commit(struct engine *g);              /* false: the turn is lost, nothing of it was kept */
 void outside_release(struct engine *g);             /* what waited for the commit goes */
-void outside_drop(struct engine *g);                /* … or never happened */
-void outside_reset_scans(struct engine *g);         /* a new core knows of none */
-void outside_start_rescans(struct engine *g);
-void outside_poll(struct engine *g, bool now);     /* scans of what cannot be watched: those due, or all of them now */
-void outside_look_at_all(struct engine *g);        /* the slow full scan */
-uint64_t outside_poll_deadline(const struct engine *g);
+void outside_drop(struct engine *g);                /* … or never happened; the link ends */
 bool outside_connect(struct engine *g);             /* makes the socket that the configuration names; false: not joined */
 void outside_disconnect(struct engine *g);          /* … and ends it; what was held for it is dropped */
 void outside_traffic(struct engine *g, struct websocket_traffic *t); /* bytes since ever */
-struct area *outside_area(struct engine *g, const char *category);   /* NULL unknown */
+
+/* areas.c */
+bool areas_open(struct engine *g, struct err *e);
+void areas_close(struct engine *g);
+void areas_configure(struct engine *g, const struct config *before); /* roots and watches as g->config says */
+bool areas_wanted(void *ctx, const char *category, const char *path, bool folder); /* by the category's rules; ctx: the engine */
+void areas_scan(void *ctx, const char *category, const char *under);  /* for the core */
+void areas_reset(struct engine *g);                 /* a new core knows of no scan */
+void areas_start_rescans(struct engine *g);         /* tells the core what events were lost about */
+void areas_poll(struct engine *g, bool now);        /* scans of what cannot be watched: those due, or all of them now */
+uint64_t areas_poll_deadline(const struct engine *g);
+void areas_look_at_all(struct engine *g);           /* the slow full scan */
 
 /* report.c */
 json_t *report_status(struct engine *g, bool steady);  /* steady: without what changes while nothing happens */

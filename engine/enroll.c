@@ -382,7 +382,7 @@ void enroll_turn(struct engine *g)
 	struct enroll *n = g->enroll;
 	if (!n || !n->decided)
 		return;
-	if (n->accepted && engine_rejoin(g, &n->fresh, n->name, &n->e)) {
+	if (n->accepted && state_rejoin(g, &n->fresh, n->name, &n->e)) {
 		struct id self = message_device_id(g->keyring.sign_public);
 		char hex[ID_HEX];
 		engine_notice(g, NOTICE_INFO, "engine", NULL, "joined %s as %s", engine_hub_url(g), n->name);

@@ -173,8 +173,6 @@ static json_t *errors(struct engine *g, const struct link_view *v)
 {
 	json_t *list = json_array();
 	struct category_view c;
-	if (g->stumbled)
-		json_array_append_new(list, text_of(g->stumble));
 	if (v->state == LINK_ERROR && v->error)
 		json_array_append_new(list, text_of(v->error));
 	for (size_t i = 0; core_view_category(g->core, i, &c); i++) {
@@ -195,6 +193,10 @@ json_t *report_status(struct engine *g, bool steady)
 	struct id self = message_device_id(g->keyring.sign_public);
 	core_view_link(g->core, &link);
 	core_view_counts(g->core, &n);
+	if (g->stumbled) {
+		link.state = LINK_ERROR;
+		link.error = g->stumble;
+	}
 	outside_traffic(g, &t);
 	bool synced = !g->stumbled && n.quiet && link.state == LINK_CONNECTED && link.caught_up && engine_settled(g);
 	json_t *o = json_object();

@@ -17,23 +17,26 @@
 #define ITEM_IS "ITEM is CATEGORY/RELATIVE/PATH."
 
 const struct verb verbs[] = {
-	{ "run", engine_main, "", "the engine in the foreground, without a screen", "SIGTERM ends it cleanly; SIGHUP reads "
-	  "the configuration again and dials at once." },
+	{ "run", engine_main, "", "the engine in the foreground, without a screen",
+	  "SIGTERM ends it cleanly; SIGHUP reads the configuration again and dials at once." },
 	{ "hub", hub_main,
-	  "--listen ADDR:PORT [--store URL] [--port-file F] [--tls-cert F --tls-key F]\n"
+	  "--listen ADDR:PORT [--store URL] [--port-file F] [--tls-cert F --tls-key F] [--insecure]\n"
 	  "invite --store URL --account NAME [--url URL] [--expires 10m]",
 	  "the hub, or an invite for an account's first device",
 	  "Store: sqlite:FILE. Port 0 picks one; --port-file gets ADDR:PORT once it listens." },
 	{ "join", cmd_join, "[-|FILE] [--name NAME] [--insecure]", "enrol this device at the hub that an invite names",
-	  "The invite comes from standard input (-), a file, or is asked for. It carries a key: never on the command line." },
+	  "The invite comes from standard input (-), a file, or is asked for.\n"
+	  "It carries a key: never on the command line." },
 	{ "invite", cmd_invite, "[--expires 10m]", "make an invite for another of your devices",
 	  "Hand it over in person: it carries the account's key, which the hub never sees." },
 	{ "key", cmd_key, "export [--force]", "print the recovery key, on a terminal only unless --force", NULL },
-	{ "add", cmd_add, "CATEGORY PATH [--include PATTERN] [--profile P] [--strategy S]", "sync a folder, or a single file",
-	  "A folder whose name ends in / is made when it is missing. --include: of this folder, only what the pattern names;\n"
-	  "so for a single file that other devices have and this one not yet.\n"
-	  "Profiles: search-history, aliases, hotkeys, themes, notes, extensions-and-settings, snippets, quicklinks, files.\n"
-	  "Strategies: merge, newest, ask." },
+	{ "add", cmd_add, "CATEGORY PATH [--include PATTERN] [--profile P] [--strategy S]",
+	  "sync a folder, or a single file",
+	  "A folder whose name ends in / is made when it is missing.\n"
+	  "--include: of this folder, only what the pattern names; so for a single file that other devices have\n"
+	  "and this one not yet.\n"
+	  "Profiles: search-history, aliases, hotkeys, themes, notes, extensions-and-settings, snippets,\n"
+	  "quicklinks, files. Strategies: merge, newest, ask." },
 	{ "remove", cmd_remove, "CATEGORY", "stop syncing a category; its files stay everywhere", NULL },
 	{ "status", cmd_status, "", "is everything in step",
 	  "Exit: 0 in step or paused, 10 moving, 11 conflicts wait, 12 offline or not joined, 13 error, 3 no engine." },
@@ -43,18 +46,21 @@ const struct verb verbs[] = {
 	{ "categories", cmd_categories, "", "what is synced, and how", NULL },
 	{ "log", cmd_log, "[-f] [--lines N]", "what happened; -f goes on with what happens", NULL },
 	{ "history", cmd_history, "[ITEM]", "the versions of an item, or of all", ITEM_IS },
-	{ "show", cmd_show, "ITEM[@VERSION]", "print a version of an item", ITEM_IS " VERSION is a prefix of its hex id." },
+	{ "show", cmd_show, "ITEM[@VERSION]", "print a version of an item",
+	  ITEM_IS " VERSION is a prefix of its hex id." },
 	{ "diff", cmd_diff, "ITEM [V1 V2]", "compare versions of an item", ITEM_IS },
 	{ "restore", cmd_restore, "ITEM VERSION", "bring an older version back", ITEM_IS },
 	{ "resolve", cmd_resolve,
 	  "ITEM --keep mine|theirs|both|original|auto\nITEM --with FILE\n--all --keep mine|theirs|both|original|auto",
 	  "settle a conflict, on every device",
-	  ITEM_IS " 'mine' is this device's version, 'theirs' the other one. The version that is not kept stays in the history." },
+	  ITEM_IS " 'mine' is this device's version, 'theirs' the other one.\n"
+	  "The version that is not kept stays in the history." },
 	{ "undo", cmd_undo, "", "take the last settlement back", NULL },
 	{ "why", cmd_why, "ITEM", "is an item in step, and if not, what it waits for", ITEM_IS },
 	{ "pause", cmd_pause, "[CATEGORY]", "send and apply nothing for now", NULL },
-	{ "resume", cmd_resume, "[CATEGORY] [--accept-rollback]", "go on", "--accept-rollback: the hub was restored from an "
-	  "older copy, and you know it; what differs is united, nothing is lost." },
+	{ "resume", cmd_resume, "[CATEGORY] [--accept-rollback]", "go on",
+	  "--accept-rollback: the hub was restored from an older copy, and you know it; what differs is united,\n"
+	  "nothing is lost." },
 	{ "limit", cmd_limit, "up|down RATE", "bound the bandwidth", NULL },
 	{ "sync", cmd_sync, "", "look now; returns when all that was found is queued", NULL },
 	{ "wait", cmd_wait, "[--ready] [--synced] [--timeout S]", "wait for the engine, or until everything is in step",
@@ -62,10 +68,13 @@ const struct verb verbs[] = {
 	{ "retry", cmd_retry, "", "dial the hub now", NULL },
 	{ "notify", cmd_notify, "test", "send a test notice", NULL },
 	{ "doctor", cmd_doctor, "", "check this machine, and say how to mend it", NULL },
-	{ "demo", cmd_demo, "[--devices N] [--script] [--seconds S]", "a playground: a hub and devices in a temporary folder",
-	  "Opens the console on the first device. --script tells the story without a terminal and exits 0 when all devices\n"
-	  "hold the same bytes." },
-	{ "sim", sim_main, "[--seed N] [--seeds COUNT] [--devices N] [--minutes M]", "the deterministic simulation", NULL },
+	{ "demo", cmd_demo, "[--devices N] [--script] [--seconds S]",
+	  "a playground: a hub and devices in a temporary folder",
+	  "Opens the console on the first device. --script tells the story without a terminal and exits 0 when\n"
+	  "all devices hold the same bytes." },
+	{ "sim", sim_main, "[--seed N] [--seeds COUNT] [--devices N] [--minutes M] [--trace]",
+	  "many lives of devices and a hub in virtual time, with bad luck",
+	  "The same seed gives the same life; --trace tells it." },
 	{ "help", cmd_help, "[VERB]", "this page, or one verb's", NULL },
 	{ "helper", helper_main, "", NULL, NULL },
 	{ NULL, NULL, NULL, NULL, NULL },
@@ -74,7 +83,8 @@ const struct verb verbs[] = {
 /* Works without a home: nothing of the person's is touched. */
 static bool homeless(const struct verb *v)
 {
-	return v->run == helper_main || v->run == sim_main || v->run == cmd_demo || v->run == cmd_help || v->run == hub_main;
+	return v->run == helper_main || v->run == sim_main || v->run == cmd_demo || v->run == cmd_help ||
+	       v->run == hub_main;
 }
 
 static int unknown_verb(const char *name)
@@ -150,9 +160,7 @@ static int front_door(int argc, char **argv)
 	}
 	if (argc == 1)
 		return run_verb(&console, &a, argc, argv);
-	if (argv[1][0] == '-' && strncmp(argv[1], "--socket", 8))
-		return say_fail(CONTROL_USAGE, argv[1], "'syncline --help' lists them", "there is no such option");
-	if (argv[1][0] == '-') /* options of the console's own */
+	if (argv[1][0] == '-') /* the console's own options; it judges them */
 		return run_verb(&console, &a, argc, argv);
 	const struct verb *v = verbs_find(argv[1]);
 	return v ? run_verb(v, &a, argc - 1, argv + 1) : unknown_verb(argv[1]);

@@ -83,7 +83,7 @@ static int cut(const struct canvas *c, struct cell *cells, int n, int room, enum
 }
 
 static int put(struct canvas *c, int x, int y, int width, enum role role, const void *bytes, size_t len, unsigned how,
-	       int skip, bool to_right)
+               int skip, bool to_right)
 {
 	struct cell cells[LINE_CELLS], *at = cells;
 	int last = c->w > 1 ? c->w - 1 : 1; /* the empty column; one cell wide, a screen has none to spare */

@@ -1,6 +1,6 @@
 /* canvas: the grid of cells that screens draw on and tests read. Everything put here goes through ui_text, so a string
- * from outside can be handed to any of these. Drawing outside the grid does nothing, and the last column stays empty, so
- * that no terminal wraps. */
+ * from outside can be handed to any of these. Drawing outside the grid does nothing, and the last column stays empty,
+ * so that no terminal wraps. */
 #ifndef UI_CANVAS_H
 #define UI_CANVAS_H
 #include "ui/text.h"
@@ -26,14 +26,14 @@ struct cell *canvas_at(const struct canvas *c, int x, int y);
 /* All return how many cells they took. Text longer than `width` ends in ⋯. */
 int canvas_put(struct canvas *c, int x, int y, int width, enum role role, const char *words);
 int canvas_putf(struct canvas *c, int x, int y, int width, enum role role, const char *format, ...)
-	__attribute__((format(printf, 6, 7)));
+        __attribute__((format(printf, 6, 7)));
 /* Text from outside, alone: its glyphs are no chrome. */
 int canvas_text(struct canvas *c, int x, int y, int width, enum role role, const char *text);
 /* A line of a file: tabs are layout. `skip` cells are scrolled away at the left. */
 int canvas_line(struct canvas *c, int x, int y, int width, enum role role, const void *bytes, size_t len, int skip);
 /* Ends in column `end`. */
 int canvas_right(struct canvas *c, int end, int y, enum role role, const char *format, ...)
-	__attribute__((format(printf, 5, 6)));
+        __attribute__((format(printf, 5, 6)));
 
 void canvas_flag(struct canvas *c, int x, int y, int width, unsigned flags); /* adds flags to cells */
 void canvas_flag_all(struct canvas *c, int y, int rows, unsigned flags);

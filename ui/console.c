@@ -26,13 +26,13 @@
 #include "ui/term.h"
 #include "ui/view.h"
 
-#define FIRST_PAINT_MS 80  /* how long the first frame waits for the first report */
-#define DATA_MS 1000       /* numbers are painted once a second */
-#define URGENT_MS 100      /* a new verdict at once, ten times a second at most */
-#define RESIZE_MS 50
-#define RETRY_FIRST_MS 10  /* a socket that is there and not listened on yet */
-#define RETRIES 7
-#define LATENCIES 4096
+#define FIRST_PAINT_MS 80   /* how long the first frame waits for the first report */
+#define DATA_MS        1000 /* numbers are painted once a second */
+#define URGENT_MS      100  /* a new verdict at once, ten times a second at most */
+#define RESIZE_MS      50
+#define RETRY_FIRST_MS 10 /* a socket that is there and not listened on yet */
+#define RETRIES        7
+#define LATENCIES      4096
 
 struct options {
 	const char *socket, *stats, *theme;
@@ -44,12 +44,12 @@ struct console {
 	struct view view;
 	struct canvas canvas;
 	struct theme_book themes;
-	const char *theme;       /* the one in use */
+	const char *theme; /* the one in use */
 	struct client *client;
 	int signals, watch, starting; /* descriptors; starting: a pipe from the process that starts an engine */
 	pid_t starter;
-	int64_t fixed_now_ms;    /* SYNCLINE_NOW, or 0 */
-	bool painted;            /* the first frame is out */
+	int64_t fixed_now_ms; /* SYNCLINE_NOW, or 0 */
+	bool painted;         /* the first frame is out */
 	bool data, tick, key, resized;
 	uint64_t data_ms, frame_ms, resize_ms, started_ms;
 	uint64_t retry_at_ms;
@@ -92,7 +92,8 @@ static void watch_socket(struct console *k)
 			strcpy(path, ".");
 		else
 			slash[slash == path] = 0;
-		if (inotify_add_watch(k->watch, path, IN_CREATE | IN_MOVED_TO | IN_ATTRIB | IN_ONLYDIR) >= 0 || !slash || slash == path)
+		if (inotify_add_watch(k->watch, path, IN_CREATE | IN_MOVED_TO | IN_ATTRIB | IN_ONLYDIR) >= 0 ||
+		    !slash || slash == path)
 			return;
 	}
 }
@@ -120,7 +121,8 @@ static void attach_or_wait(struct console *k)
 	attach(k, NULL);
 }
 
-/* Something was made near the socket. It is bound a moment before it listens: a few tries, further and further apart. */
+/* Something was made near the socket. It is bound a moment before it listens: a few tries, further and further apart.
+ */
 static void look_again(struct console *k)
 {
 	char events[4096];
@@ -213,7 +215,8 @@ static bool use_theme(struct console *k, const char *name)
 		path = mem_text(name);
 	} else if (!(t = theme_find(&k->themes, name)) && name[0] != '.') {
 		const char *slash = strrchr(globals.home.config, '/');
-		path = mem_printf("%.*s/themes/%s.theme", (int)(slash ? slash - globals.home.config : 0), globals.home.config, name);
+		path = mem_printf("%.*s/themes/%s.theme", (int)(slash ? slash - globals.home.config : 0),
+		                  globals.home.config, name);
 	}
 	size_t before = k->themes.count;
 	k->themes.warnings = 0;
@@ -251,8 +254,9 @@ static void choose_looks(struct console *k)
 	}
 	k->canvas.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
 	if (!k->canvas.ascii)
-		k->canvas.ascii = glyphs && !strcmp(glyphs, "unicode") ? false : (glyphs && !strcmp(glyphs, "ascii")) ||
-										     (term && !strcmp(term, "linux"));
+		k->canvas.ascii = glyphs && !strcmp(glyphs, "unicode")
+		                          ? false
+		                          : (glyphs && !strcmp(glyphs, "ascii")) || (term && !strcmp(term, "linux"));
 	k->canvas.ascii_graph = k->canvas.ascii || (graph ? !strcmp(graph, "ascii") : is_east_asian());
 	theme_book_init(&k->themes);
 	if (!theme || !use_theme(k, theme))
@@ -286,7 +290,8 @@ static uint64_t frame_due(const struct console *k)
 {
 	uint64_t due = UINT64_MAX, at;
 	if (!k->painted)
-		return k->view.model.known || k->view.attach == ATTACH_DOWN || k->key ? 0 : k->started_ms + FIRST_PAINT_MS;
+		return k->view.model.known || k->view.attach == ATTACH_DOWN || k->key ? 0
+		                                                                      : k->started_ms + FIRST_PAINT_MS;
 	if (k->key || k->tick)
 		return 0;
 	if (k->resized)
@@ -362,7 +367,8 @@ static void do_wishes(struct console *k)
 	}
 	if (v->theme[0]) {
 		if (use_theme(k, v->theme))
-			view_hint(v, "Theme %.40s.  [console] theme = %.40s in the configuration keeps it.", v->theme, v->theme);
+			view_hint(v, "Theme %.40s.  [console] theme = %.40s in the configuration keeps it.", v->theme,
+			          v->theme);
 		v->theme[0] = 0;
 		k->key = true;
 	}
@@ -443,10 +449,10 @@ static void write_stats(struct console *k)
 	if (!f)
 		return;
 	fprintf(f,
-		"{\"frames\":%llu,\"writes\":%llu,\"bytes\":%llu,\"max_frame\":%llu,\"wakeups\":%llu,"
-		"\"key_to_paint_us\":{\"count\":%zu,\"p50\":%u,\"p95\":%u,\"max\":%u}}\n",
-		(unsigned long long)s->frames, (unsigned long long)s->writes, (unsigned long long)s->bytes,
-		(unsigned long long)s->max_frame, (unsigned long long)k->wakeups, k->latencies, p50, p95, most);
+	        "{\"frames\":%llu,\"writes\":%llu,\"bytes\":%llu,\"max_frame\":%llu,\"wakeups\":%llu,"
+	        "\"key_to_paint_us\":{\"count\":%zu,\"p50\":%u,\"p95\":%u,\"max\":%u}}\n",
+	        (unsigned long long)s->frames, (unsigned long long)s->writes, (unsigned long long)s->bytes,
+	        (unsigned long long)s->max_frame, (unsigned long long)k->wakeups, k->latencies, p50, p95, most);
 	fclose(f);
 }
 
@@ -454,7 +460,8 @@ static void say_unapplied(const struct view *v)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < sizeof v->decisions / sizeof *v->decisions; i++)
-		n += v->decisions[i].side && !v->decisions[i].sent && model_find_conflict(&v->model, v->decisions[i].id);
+		n += v->decisions[i].side && !v->decisions[i].sent &&
+		     model_find_conflict(&v->model, v->decisions[i].id);
 	if (n)
 		printf("%zu choice%s not applied.\n", n, n == 1 ? " was" : "s were");
 }
@@ -500,8 +507,9 @@ static int run_plain(struct console *k)
 	char line[1024];
 	bool prompt = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 	/* A script that prints the state must not leave an engine behind. */
-	struct client *c = prompt && !k->options.socket ? launch_ensure(&globals.home, LAUNCH_STAYS, LAUNCH_MS, NULL, &e)
-							: client_connect(socket_path(k), &e);
+	struct client *c = prompt && !k->options.socket
+	                           ? launch_ensure(&globals.home, LAUNCH_STAYS, LAUNCH_MS, NULL, &e)
+	                           : client_connect(socket_path(k), &e);
 	if (!c) {
 		fprintf(stderr, "%s\n", err_line(&e, line, sizeof line));
 		return CONTROL_NO_ENGINE;
@@ -515,9 +523,12 @@ int console_main(int argc, char **argv)
 {
 	enum { SOCKET = 256, PLAIN, STATS, THEME, MONO, NO_PROBE };
 	static const struct option known[] = {
-		{ "socket", required_argument, NULL, SOCKET }, { "plain", no_argument, NULL, PLAIN },
-		{ "stats", required_argument, NULL, STATS },   { "theme", required_argument, NULL, THEME },
-		{ "mono", no_argument, NULL, MONO },           { "no-probe", no_argument, NULL, NO_PROBE },
+		{ "socket", required_argument, NULL, SOCKET },
+		{ "plain", no_argument, NULL, PLAIN },
+		{ "stats", required_argument, NULL, STATS },
+		{ "theme", required_argument, NULL, THEME },
+		{ "mono", no_argument, NULL, MONO },
+		{ "no-probe", no_argument, NULL, NO_PROBE },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct console *k = mem_alloc(sizeof *k);
@@ -531,15 +542,27 @@ int console_main(int argc, char **argv)
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":", known, NULL)) != -1) {
 		switch (option) {
-		case SOCKET: k->options.socket = optarg; break;
-		case PLAIN: k->options.plain = true; break;
-		case STATS: k->options.stats = optarg; break;
-		case THEME: k->options.theme = optarg; break;
-		case MONO: k->options.mono = true; break;
-		case NO_PROBE: break; /* the terminal is never asked anything */
+		case SOCKET:
+			k->options.socket = optarg;
+			break;
+		case PLAIN:
+			k->options.plain = true;
+			break;
+		case STATS:
+			k->options.stats = optarg;
+			break;
+		case THEME:
+			k->options.theme = optarg;
+			break;
+		case MONO:
+			k->options.mono = true;
+			break;
+		case NO_PROBE:
+			break; /* the terminal is never asked anything */
 		default:
-			err_set(&e, argv[optind - 1], "--socket PATH, --plain, --theme NAME, --mono, --stats FILE, --no-probe",
-				option == ':' ? "it needs a value" : "there is no such option");
+			err_set(&e, argv[optind - 1],
+			        "--socket PATH, --plain, --theme NAME, --mono, --stats FILE, --no-probe",
+			        option == ':' ? "it needs a value" : "there is no such option");
 			code = CONTROL_USAGE;
 		}
 	}

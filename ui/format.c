@@ -67,16 +67,19 @@ int64_t format_parse_time(const char *iso)
 	struct tm tm = { 0 };
 	int ms = 0, used = 0;
 	if (!iso || strlen(iso) > 40 ||
-	    sscanf(iso, "%4d-%2d-%2dT%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec,
-		   &used) < 6 || !used)
+	    sscanf(iso, "%4d-%2d-%2dT%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min,
+	           &tm.tm_sec, &used) < 6 ||
+	    !used)
 		return 0;
-	if (tm.tm_year < 1970 || tm.tm_year > 9999 || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 ||
-	    tm.tm_hour < 0 || tm.tm_hour > 23 || tm.tm_min < 0 || tm.tm_min > 59 || tm.tm_sec < 0 || tm.tm_sec > 60)
+	if (tm.tm_year < 1970 || tm.tm_year > 9999 || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 ||
+	    tm.tm_mday > 31 || tm.tm_hour < 0 || tm.tm_hour > 23 || tm.tm_min < 0 || tm.tm_min > 59 || tm.tm_sec < 0 ||
+	    tm.tm_sec > 60)
 		return 0;
 	tm.tm_year -= 1900;
 	tm.tm_mon -= 1;
 	if (iso[used] == '.')
-		for (int i = 0, weight = 100; i < 3 && iso[used + 1 + i] >= '0' && iso[used + 1 + i] <= '9'; i++, weight /= 10)
+		for (int i = 0, weight = 100; i < 3 && iso[used + 1 + i] >= '0' && iso[used + 1 + i] <= '9';
+		     i++, weight /= 10)
 			ms += (iso[used + 1 + i] - '0') * weight;
 	return (int64_t)timegm(&tm) * 1000 + ms;
 }
@@ -84,7 +87,8 @@ int64_t format_parse_time(const char *iso)
 const char *format_time(char out[FORMAT_LEN], int64_t ms, int64_t now_ms, bool seconds)
 {
 	static const char days[][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
-	static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+	static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+		                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
 	time_t then = (time_t)(ms / 1000), now = (time_t)(now_ms / 1000);
 	struct tm t, n;
 	if (ms <= 0 || !localtime_r(&then, &t) || !localtime_r(&now, &n)) {
@@ -98,7 +102,8 @@ const char *format_time(char out[FORMAT_LEN], int64_t ms, int64_t now_ms, bool s
 	else if (t.tm_year == n.tm_year)
 		snprintf(out, FORMAT_LEN, "%d %s", t.tm_mday, months[t.tm_mon % 12]);
 	else
-		snprintf(out, FORMAT_LEN, "%04d-%02d-%02d", (t.tm_year + 1900) % 10000, (t.tm_mon + 1) % 100, t.tm_mday % 100);
+		snprintf(out, FORMAT_LEN, "%04d-%02d-%02d", (t.tm_year + 1900) % 10000, (t.tm_mon + 1) % 100,
+		         t.tm_mday % 100);
 	return out;
 }
 

@@ -42,9 +42,10 @@ static int draw_link_corner(struct view *v, struct canvas *c, enum role role)
 		snprintf(text, sizeof text, "no hub");
 	else if (l->state == LINK_CONNECTED) {
 		if (l->rtt_ms >= 0)
-			snprintf(rtt, sizeof rtt, l->rtt_ms < 10 ? "%.1f%sms" : "%.0f%sms", l->rtt_ms, small ? "" : " ");
+			snprintf(rtt, sizeof rtt, l->rtt_ms < 10 ? "%.1f%sms" : "%.0f%sms", l->rtt_ms,
+			         small ? "" : " ");
 		snprintf(text, sizeof text, "%.40s%s%s%s%s", small ? "" : l->host, small || !rtt[0] ? "" : "  ", rtt,
-			 l->quality ? small ? " " : "  " : "", quality_word(l->quality));
+		         l->quality ? small ? " " : "  " : "", quality_word(l->quality));
 	} else if (l->state == LINK_RECONNECTING && l->attempt > 0) {
 		snprintf(text, sizeof text, "%.40s%stry %d", small ? "" : l->host, small ? "" : "  ", l->attempt);
 	} else {
@@ -84,10 +85,14 @@ static int64_t tab_count(const struct view *v, enum screen_id id)
 {
 	const struct model *m = &v->model;
 	switch (id) {
-	case SCREEN_QUEUE: return m->queue_total > m->outgoing + m->incoming ? m->queue_total : m->outgoing + m->incoming;
-	case SCREEN_CONFLICTS: return m->conflicts_open;
-	case SCREEN_DEVICES: return m->device_count > 1 ? (int64_t)m->device_count : 0;
-	default: return 0;
+	case SCREEN_QUEUE:
+		return m->queue_total > m->outgoing + m->incoming ? m->queue_total : m->outgoing + m->incoming;
+	case SCREEN_CONFLICTS:
+		return m->conflicts_open;
+	case SCREEN_DEVICES:
+		return m->device_count > 1 ? (int64_t)m->device_count : 0;
+	default:
+		return 0;
 	}
 }
 
@@ -112,7 +117,8 @@ static void draw_tabs(struct view *v, struct canvas *c)
 	if (view_layout(v) < LAYOUT_STANDARD || length[counts] > c->w) {
 		tab_text(v, v->screen, true, text);
 		canvas_put(c, 1, 1, c->w - 2, ROLE_TAB_CURRENT, text);
-		canvas_right(c, c->w - 2, 1, ROLE_MUTED, "⇡%lld ⇣%lld", (long long)v->model.outgoing, (long long)v->model.incoming);
+		canvas_right(c, c->w - 2, 1, ROLE_MUTED, "⇡%lld ⇣%lld", (long long)v->model.outgoing,
+		             (long long)v->model.incoming);
 		return;
 	}
 	int x = 0;
@@ -156,9 +162,15 @@ static void draw_message(struct view *v, struct canvas *c, int y)
 			continue;
 		int x = 1;
 		if (view_layout(v) >= LAYOUT_STANDARD)
-			x += canvas_putf(c, x, y, c->w - 2, ROLE_MUTED, "%s", format_time(at, l->at_ms, v->now_ms, true)) + 2;
-		canvas_put(c, x, y, c->w - 1 - x,
-			   l->level == LEVEL_ALERT ? ROLE_CONFLICT : l->level == LEVEL_ERROR ? ROLE_ERROR : ROLE_MESSAGE, l->text);
+			x += canvas_putf(c, x, y, c->w - 2, ROLE_MUTED, "%s",
+			                 format_time(at, l->at_ms, v->now_ms, true)) +
+			     2;
+		enum role role = l->level == LEVEL_ALERT   ? ROLE_CONFLICT
+		                 : l->level == LEVEL_ERROR ? ROLE_ERROR
+		                                           : ROLE_MESSAGE;
+		if (l->item && !strstr(l->text, l->item))
+			x += canvas_text(c, x, y, (c->w - 1 - x) * 2 / 3, role, l->item) + 2;
+		canvas_put(c, x, y, c->w - 1 - x, role, l->text);
 		return;
 	}
 }
@@ -189,7 +201,8 @@ static void draw_keys(struct view *v, struct canvas *c, int y)
 		x += put_hint(c, x, y, "Enter", "run") + put_hint(c, x + 11, y, "Esc", "close");
 		for (int i = 1; i < CMD_COUNT && len; i++)
 			if (!strncmp(keys_command_name((enum command)i), v->field, len))
-				x += canvas_put(c, x, y, c->w - 1 - x, ROLE_MUTED, keys_command_name((enum command)i)) + 2;
+				x += canvas_put(c, x, y, c->w - 1 - x, ROLE_MUTED, keys_command_name((enum command)i)) +
+				     2;
 		return;
 	}
 	if (v->prompt == PROMPT_FILTER) {
@@ -221,7 +234,8 @@ static void draw_keys(struct view *v, struct canvas *c, int y)
 			continue;
 		if ((*hint == CMD_RETRY && view_online(v)) || (down && *hint == CMD_RETRY))
 			continue;
-		if ((*hint == CMD_MINE || *hint == CMD_THEIRS || *hint == CMD_UNDECIDE) && (!conflict || (down && !decided)))
+		if ((*hint == CMD_MINE || *hint == CMD_THEIRS || *hint == CMD_UNDECIDE) &&
+		    (!conflict || (down && !decided)))
 			continue;
 		if (*hint == CMD_UNDECIDE && !decided)
 			continue;
@@ -252,7 +266,7 @@ static void draw_body(struct view *v, struct canvas *c, int y, int h)
 	const struct screen *s = screen_of(v->screen);
 	if (h < 1)
 		return;
-	if (v->attach == ATTACH_DOWN && !v->model.known)
+	if (v->attach == ATTACH_DOWN && (!v->model.known || !v->model.link.hub))
 		draw_down(v, c, y, h);
 	else if (!v->model.known)
 		return; /* the verdict says what is waited for */
@@ -300,13 +314,14 @@ void view_draw(struct view *v, struct canvas *c)
 }
 
 void draw_briefs(struct view *v, struct canvas *c, int y, int h, const struct lister *l, const struct rows *rows,
-		 struct list *list, bool cursor)
+                 struct list *list, bool cursor)
 {
 	size_t at = list_place(list, rows->id, rows->n, (size_t)h);
 	if (cursor)
 		v->page = (size_t)h;
 	if (!rows->n)
-		canvas_put(c, 1, y, c->w - 2, ROLE_MUTED, v->filters[v->screen][0] ? "Nothing matches.  Esc shows all." : "Nothing.");
+		canvas_put(c, 1, y, c->w - 2, ROLE_MUTED,
+		           v->filters[v->screen][0] ? "Nothing matches.  Esc shows all." : "Nothing.");
 	for (int i = 0; i < h && list->top + (size_t)i < rows->n; i++) {
 		size_t row = list->top + (size_t)i;
 		struct brief b = { .mark = " ", .text = "" };

@@ -6,8 +6,8 @@
 #include "base/utf8.h"
 #include "ui/view.h"
 
-#define CTRL(letter) ((letter) & 31)
-#define AT(screen) (1u << SCREEN_##screen)
+#define CTRL(letter) ((letter)&31)
+#define AT(screen)   (1u << SCREEN_##screen)
 
 const struct binding bindings[] = {
 	{ KEYS_ENGINE_DOWN, 's', CMD_START },
@@ -94,11 +94,11 @@ const char *keys_name(uint32_t key, char out[16])
 	static const struct {
 		uint32_t key;
 		const char *name;
-	} names[] = { { KEYS_ENTER, "Enter" },      { KEYS_TAB, "Tab" },          { KEYS_ESC, "Esc" },
-		      { KEYS_UP, "Up" },            { KEYS_DOWN, "Down" },        { KEYS_LEFT, "Left" },
-		      { KEYS_RIGHT, "Right" },      { KEYS_HOME, "Home" },        { KEYS_END, "End" },
-		      { KEYS_PAGE_UP, "PgUp" },     { KEYS_PAGE_DOWN, "PgDn" },   { KEYS_BACK_TAB, "Shift-Tab" },
-		      { KEYS_DELETE, "Del" },       { KEYS_F1, "F1" },            { KEYS_BACKSPACE, "Backspace" },
+	} names[] = { { KEYS_ENTER, "Enter" },  { KEYS_TAB, "Tab" },        { KEYS_ESC, "Esc" },
+		      { KEYS_UP, "Up" },        { KEYS_DOWN, "Down" },      { KEYS_LEFT, "Left" },
+		      { KEYS_RIGHT, "Right" },  { KEYS_HOME, "Home" },      { KEYS_END, "End" },
+		      { KEYS_PAGE_UP, "PgUp" }, { KEYS_PAGE_DOWN, "PgDn" }, { KEYS_BACK_TAB, "Shift-Tab" },
+		      { KEYS_DELETE, "Del" },   { KEYS_F1, "F1" },          { KEYS_BACKSPACE, "Backspace" },
 		      { ' ', "Space" } };
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (names[i].key == key)

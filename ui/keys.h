@@ -30,7 +30,7 @@ enum key {
 #define COMMANDS(X)                                                                                                    \
 	X("", NONE, "", "")                                                                                            \
 	X("home", HOME, "home", "the overview")                                                                        \
-	X("queue", QUEUE, "queue", "what is on its way")                                                  \
+	X("queue", QUEUE, "queue", "what is on its way")                                                               \
 	X("conflicts", CONFLICTS, "conflicts", "what needs you")                                                       \
 	X("categories", CATEGORIES, "categories", "what is synced")                                                    \
 	X("devices", DEVICES, "devices", "who else is here")                                                           \
@@ -39,29 +39,29 @@ enum key {
 	X("log", LOG, "log", "everything that was said")                                                               \
 	X("down", DOWN, "down", "move down")                                                                           \
 	X("up", UP, "up", "move up")                                                                                   \
-	X("top", TOP, "top", "top; new rows sort in")                                                    \
+	X("top", TOP, "top", "top; new rows sort in")                                                                  \
 	X("bottom", BOTTOM, "bottom", "last row")                                                                      \
 	X("half-down", HALF_DOWN, "", "half a page down")                                                              \
 	X("half-up", HALF_UP, "", "half a page up")                                                                    \
 	X("page-down", PAGE_DOWN, "", "a page down")                                                                   \
 	X("page-up", PAGE_UP, "", "a page up")                                                                         \
-	X("next", NEXT_BLOCK, "next block", "next block, next screen")                                      \
+	X("next", NEXT_BLOCK, "next block", "next block, next screen")                                                 \
 	X("previous", PREVIOUS_BLOCK, "", "previous block")                                                            \
-	X("open", OPEN, "open", "open, or apply")                                                         \
-	X("back", BACK, "back", "back; on Home quit")                                                           \
-	X("quit", QUIT, "quit", "quit; the engine stays")                                                           \
+	X("open", OPEN, "open", "open, or apply")                                                                      \
+	X("back", BACK, "back", "back; on Home quit")                                                                  \
+	X("quit", QUIT, "quit", "quit; the engine stays")                                                              \
 	X("help", HELP, "help", "this help")                                                                           \
 	X("command", PALETTE, "command", "type a command")                                                             \
-	X("filter", FILTER, "filter", "filter; Esc clears")                                                   \
-	X("settle", SETTLE, "settle", "the oldest conflict")                                                     \
-	X("mine", MINE, "mine", "mine: keep this side")                                              \
-	X("theirs", THEIRS, "theirs", "theirs: take that side")                                            \
-	X("undecide", UNDECIDE, "undo choice", "take the choice back")                              \
+	X("filter", FILTER, "filter", "filter; Esc clears")                                                            \
+	X("settle", SETTLE, "settle", "the oldest conflict")                                                           \
+	X("mine", MINE, "mine", "mine: keep this side")                                                                \
+	X("theirs", THEIRS, "theirs", "theirs: take that side")                                                        \
+	X("undecide", UNDECIDE, "undo choice", "take the choice back")                                                 \
 	X("retry", RETRY, "retry", "try the hub again now")                                                            \
 	X("pause", PAUSE, "pause", "pause or resume all sync")                                                         \
-	X("pause-category", PAUSE_CATEGORY, "pause", "pause or resume it")                                  \
-	X("item-history", ITEM_HISTORY, "history", "its versions")                                            \
-	X("restore", RESTORE, "restore", "back to this version")                                          \
+	X("pause-category", PAUSE_CATEGORY, "pause", "pause or resume it")                                             \
+	X("item-history", ITEM_HISTORY, "history", "its versions")                                                     \
+	X("restore", RESTORE, "restore", "back to this version")                                                       \
 	X("follow", FOLLOW, "follow", "follow the log again")                                                          \
 	X("level", LEVEL, "level", "lowest level shown")                                                               \
 	X("start", START, "start it", "start the engine")                                                              \
@@ -73,11 +73,11 @@ enum command {
 #define COMMAND_ENUM(name, id, hint, help) CMD_##id,
 	COMMANDS(COMMAND_ENUM)
 #undef COMMAND_ENUM
-	CMD_COUNT
+	        CMD_COUNT
 };
 
 /* Where a binding holds: one bit for each screen (1 << enum screen_id), and these. */
-#define KEYS_EVERYWHERE 0xffu
+#define KEYS_EVERYWHERE  0xffu
 #define KEYS_ENGINE_DOWN 0x100u
 
 struct binding {

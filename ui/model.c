@@ -241,7 +241,7 @@ static void take_status(struct model *m, const json_t *o, bool with_categories, 
 	m->trouble = NULL;
 	if (json_is_string(json_array_get(errors, 0)))
 		m->trouble = mem_copy(json_string_value(json_array_get(errors, 0)),
-				      strnlen(json_string_value(json_array_get(errors, 0)), TEXT_NAME_MAX));
+		                      strnlen(json_string_value(json_array_get(errors, 0)), TEXT_NAME_MAX));
 	if (!with_categories)
 		take_categories(m, json_object_get(o, "categories"), false);
 }

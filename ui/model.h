@@ -6,33 +6,33 @@
 #include "base/json.h"
 
 #define MODEL_ROWS_MAX 5000
-#define MODEL_LOG_MAX 2000
-#define MODEL_ID 65 /* of versions, devices and conflicts: longer ones are not ours */
+#define MODEL_LOG_MAX  2000
+#define MODEL_ID       65 /* of versions, devices and conflicts: longer ones are not ours */
 
 enum link_state { LINK_DISCONNECTED, LINK_CONNECTING, LINK_CONNECTED, LINK_RECONNECTING, LINK_ERROR };
 enum quality { QUALITY_UNKNOWN, QUALITY_POOR, QUALITY_FAIR, QUALITY_GOOD, QUALITY_EXCELLENT };
 
 struct model_link {
 	enum link_state state;
-	char *hub;            /* wss://…, NULL when none is set up */
-	char *error;          /* NULL when none */
-	char host[80];        /* taken from hub; host_port with its port */
+	char *hub;     /* wss://…, NULL when none is set up */
+	char *error;   /* NULL when none */
+	char host[80]; /* taken from hub; host_port with its port */
 	char host_port[96];
 	bool tls;
 	int attempt;
-	int64_t retry_at_ms;  /* by the console's clock, 0: none planned */
-	int64_t heard_at_ms;  /* when the hub was last heard, 0: never */
-	int64_t since_ms;     /* in this state, 0: unknown */
-	bool late;            /* the report said so: no heartbeat for one and a half intervals */
-	double rtt_ms;        /* < 0: unknown */
+	int64_t retry_at_ms; /* by the console's clock, 0: none planned */
+	int64_t heard_at_ms; /* when the hub was last heard, 0: never */
+	int64_t since_ms;    /* in this state, 0: unknown */
+	bool late;           /* the report said so: no heartbeat for one and a half intervals */
+	double rtt_ms;       /* < 0: unknown */
 	enum quality quality;
 };
 
 struct model_queue {
 	char *item, *reason;
 	bool incoming;
-	bool done, fresh;     /* while the list is frozen: gone from the engine's queue; come since */
-	int rank;             /* the engine's order */
+	bool done, fresh; /* while the list is frozen: gone from the engine's queue; come since */
+	int rank;         /* the engine's order */
 	char kind[12], priority[12], state[16], delta[12], compression[12];
 	int retries;
 	double size_plain, size_wire;
@@ -81,19 +81,19 @@ struct model_log {
 };
 
 struct model {
-	bool known;        /* a first report came */
+	bool known; /* a first report came */
 	char *device_name;
 	struct model_link link;
 	double bytes_plain, bytes_sent, bytes_received, rate_up, rate_down;
 	int64_t outgoing, incoming, conflicts_open, last_synced_ms;
-	char *trouble;     /* what keeps the engine from its work, NULL when nothing does */
-	bool paused;       /* all of it */
-	bool looking;      /* the engine has not looked at everything yet */
+	char *trouble; /* what keeps the engine from its work, NULL when nothing does */
+	bool paused;   /* all of it */
+	bool looking;  /* the engine has not looked at everything yet */
 
 	struct model_queue *queue;
 	size_t queue_count;
 	int64_t queue_total;
-	bool queue_frozen;     /* it is being looked at: rows keep their places until model_settle_queue */
+	bool queue_frozen;                /* it is being looked at: rows keep their places until model_settle_queue */
 	struct model_conflict *conflicts; /* oldest first */
 	size_t conflict_count;
 	struct model_device *devices;
@@ -103,7 +103,7 @@ struct model {
 	struct model_log *log; /* oldest first */
 	size_t log_count, log_cap;
 	uint64_t log_numbers;
-	bool log_mixed;        /* own lines are older than those to come */
+	bool log_mixed; /* own lines are older than those to come */
 };
 
 void model_finish(struct model *m);

@@ -11,7 +11,7 @@
 #include "ui/model.h"
 #include "ui/verdict.h"
 
-#define ANSWER_MS 10000
+#define ANSWER_MS  10000
 #define SIDE_LINES 12 /* of each side shown */
 
 struct plain {
@@ -71,7 +71,8 @@ static int print_summary(struct plain *p)
 	struct verdict v = verdict_of(m, ATTACH_UP, clock_wall_ms());
 	printf("syncline: ");
 	if (v.kind == VERDICT_CONFLICTS) {
-		printf("%lld conflict%s you", (long long)m->conflicts_open, m->conflicts_open == 1 ? " needs" : "s need");
+		printf("%lld conflict%s you", (long long)m->conflicts_open,
+		       m->conflicts_open == 1 ? " needs" : "s need");
 	} else {
 		char *rest = shown(v.kind == VERDICT_SYNCING ? "" : v.rest);
 		for (const char *w = v.word; *w; w++)
@@ -85,7 +86,8 @@ static int print_summary(struct plain *p)
 	putchar('\n');
 	for (size_t i = 0; i < m->conflict_count; i++) {
 		const struct model_conflict *k = &m->conflicts[i];
-		char a[FORMAT_LEN], b[FORMAT_LEN], *item = shown(k->item), *mine = shown(k->mine.device), *theirs = shown(k->theirs.device);
+		char a[FORMAT_LEN], b[FORMAT_LEN], *item = shown(k->item), *mine = shown(k->mine.device),
+		                                   *theirs = shown(k->theirs.device);
 		int64_t now = clock_wall_ms();
 		printf("%2zu  %s  %s %s vs %s %s", i + 1, item, mine, format_time(a, k->mine.at_ms, now, false), theirs,
 		       format_time(b, k->theirs.at_ms, now, false));
@@ -153,8 +155,8 @@ static bool settle(struct plain *p, const struct model_conflict *k)
 		if (strcmp(line, "m") && strcmp(line, "t"))
 			continue;
 		const char *keep = line[0] == 'm' ? "mine" : "theirs";
-		json_t *data = ask(p, json_pack("{s:s,s:s,s:s,s:s,s:s}", "do", "resolve", "item", k->item, "keep", keep, "mine",
-						k->mine.version, "theirs", k->theirs.version));
+		json_t *data = ask(p, json_pack("{s:s,s:s,s:s,s:s,s:s}", "do", "resolve", "item", k->item, "keep", keep,
+		                                "mine", k->mine.version, "theirs", k->theirs.version));
 		char *item = shown(k->item);
 		if (data)
 			printf("settled %s: %s\n", item, keep);
@@ -167,11 +169,13 @@ static bool settle(struct plain *p, const struct model_conflict *k)
 static int converse(struct plain *p)
 {
 	char line[128];
-	while (read_line("number, status, help, quit> ", line, sizeof line) && strcmp(line, "quit") && strcmp(line, "q")) {
+	while (read_line("number, status, help, quit> ", line, sizeof line) && strcmp(line, "quit") &&
+	       strcmp(line, "q")) {
 		char *end;
 		unsigned long number = strtoul(line, &end, 10);
 		if (!strcmp(line, "help")) {
-			puts("a number shows that conflict; status prints everything again; quit leaves, the engine works on");
+			puts("a number shows that conflict; status prints everything again; quit leaves, the engine "
+			     "works on");
 		} else if (line[0] && !*end && number >= 1 && number <= p->model.conflict_count) {
 			if (!settle(p, &p->model.conflicts[number - 1]))
 				break;

@@ -47,7 +47,7 @@ enum role {
 #define ROLE_ENUM(name, id, parent) ROLE_##id,
 	ROLES(ROLE_ENUM)
 #undef ROLE_ENUM
-	ROLE_COUNT
+	        ROLE_COUNT
 };
 
 #endif

@@ -27,15 +27,15 @@ static struct {
 	bool open, inside; /* inside: our modes are on */
 	SCREEN *screen;
 	FILE *out;
-	WINDOW *input;     /* reading from a pad refreshes nothing */
+	WINDOW *input; /* reading from a pad refreshes nothing */
 	int tty, out_fd, frame_fd;
 	bool paste_mode, rgb, repaint, gone;
 	enum theme_depth depth;
 	struct termios saved;
 	bool saved_good;
-	char undo[256];    /* what a crash sends: kept ready, since nothing can be looked up then */
+	char undo[256]; /* what a crash sends: kept ready, since nothing can be looked up then */
 	size_t undo_len;
-	uint8_t *rest;     /* of a frame that the terminal has not taken yet */
+	uint8_t *rest; /* of a frame that the terminal has not taken yet */
 	size_t rest_len, rest_at;
 	struct style styles[ROLE_COUNT];
 	struct term_stats stats;
@@ -176,7 +176,8 @@ static void enter_modes(void)
 
 static SCREEN *open_screen(const char *name, char note[128])
 {
-	static const char *const modern[] = { "xterm", "kitty", "foot", "alacritty", "ghostty", "wezterm", "st", "rio", "contour", NULL };
+	static const char *const modern[] = { "xterm",   "kitty", "foot", "alacritty", "ghostty",
+		                              "wezterm", "st",    "rio",  "contour",   NULL };
 	SCREEN *s = newterm(name, t.out, stdin);
 	if (s)
 		return s;
@@ -202,8 +203,9 @@ static void choose_depth(void)
 
 bool term_open(char note[128], struct err *e)
 {
-	static const char *const pasting[] = { "xterm", "tmux", "screen", "rxvt", "foot", "kitty", "alacritty", "st-", "contour",
-					       "wezterm", "ghostty", "vte", "gnome", "konsole", "rio", NULL };
+	static const char *const pasting[] = { "xterm",     "tmux",    "screen",  "rxvt",    "foot",    "kitty",
+		                               "alacritty", "st-",     "contour", "wezterm", "ghostty", "vte",
+		                               "gnome",     "konsole", "rio",     NULL };
 	const char *name = getenv("TERM"), *path = isatty(STDOUT_FILENO) ? ttyname(STDOUT_FILENO) : NULL;
 	note[0] = 0;
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
@@ -349,8 +351,11 @@ static void attributes_of(const struct style *s, attr_t *attr, short *pair)
 	static const struct {
 		uint8_t bit;
 		attr_t attr;
-	} map[] = { { STYLE_BOLD, A_BOLD },       { STYLE_DIM, A_DIM },       { STYLE_UL, A_UNDERLINE },
-		    { STYLE_REVERSE, A_REVERSE }, { STYLE_ITALIC, A_ITALIC } };
+	} map[] = { { STYLE_BOLD, A_BOLD },
+		    { STYLE_DIM, A_DIM },
+		    { STYLE_UL, A_UNDERLINE },
+		    { STYLE_REVERSE, A_REVERSE },
+		    { STYLE_ITALIC, A_ITALIC } };
 	*attr = A_NORMAL;
 	for (size_t i = 0; i < sizeof map / sizeof *map; i++)
 		if (s->attr & map[i].bit)
@@ -472,7 +477,8 @@ static bool skip_sequence(void)
 	bool is_key;
 	if (!next_code(&code, &is_key))
 		return false;
-	if (is_key || (code != '[' && code != 'O' && code != ']' && code != 'P' && code != 'X' && code != '^' && code != '_'))
+	if (is_key ||
+	    (code != '[' && code != 'O' && code != ']' && code != 'P' && code != 'X' && code != '^' && code != '_'))
 		return true;
 	bool text = code != '[' && code != 'O', escaped = false;
 	for (int i = 0; i < 4096 && next_code(&code, &is_key); i++) {
@@ -488,11 +494,21 @@ static uint32_t key_of(wint_t code, bool is_key)
 	static const struct {
 		int code;
 		uint32_t key;
-	} map[] = { { KEY_UP, KEYS_UP },       { KEY_DOWN, KEYS_DOWN },       { KEY_LEFT, KEYS_LEFT },
-		    { KEY_RIGHT, KEYS_RIGHT }, { KEY_HOME, KEYS_HOME },       { KEY_END, KEYS_END },
-		    { KEY_PPAGE, KEYS_PAGE_UP }, { KEY_NPAGE, KEYS_PAGE_DOWN }, { KEY_BTAB, KEYS_BACK_TAB },
-		    { KEY_DC, KEYS_DELETE },   { KEY_F(1), KEYS_F1 },         { KEY_ENTER, KEYS_ENTER },
-		    { KEY_BACKSPACE, KEYS_BACKSPACE }, { CODE_PASTE_BEGIN, KEYS_PASTE_BEGIN }, { CODE_PASTE_END, KEYS_PASTE_END } };
+	} map[] = { { KEY_UP, KEYS_UP },
+		    { KEY_DOWN, KEYS_DOWN },
+		    { KEY_LEFT, KEYS_LEFT },
+		    { KEY_RIGHT, KEYS_RIGHT },
+		    { KEY_HOME, KEYS_HOME },
+		    { KEY_END, KEYS_END },
+		    { KEY_PPAGE, KEYS_PAGE_UP },
+		    { KEY_NPAGE, KEYS_PAGE_DOWN },
+		    { KEY_BTAB, KEYS_BACK_TAB },
+		    { KEY_DC, KEYS_DELETE },
+		    { KEY_F(1), KEYS_F1 },
+		    { KEY_ENTER, KEYS_ENTER },
+		    { KEY_BACKSPACE, KEYS_BACKSPACE },
+		    { CODE_PASTE_BEGIN, KEYS_PASTE_BEGIN },
+		    { CODE_PASTE_END, KEYS_PASTE_END } };
 	if (!is_key)
 		return code == '\n' ? KEYS_ENTER : code == 8 ? KEYS_BACKSPACE : (uint32_t)code;
 	for (size_t i = 0; i < sizeof map / sizeof *map; i++)

@@ -1,7 +1,7 @@
 /* term: the terminal. The only file that calls ncurses; there is one terminal, so there is no handle.
  *
- * A frame is painted into a file in memory and then sent with one write(): ncurses alone would make dozens, which arrive
- * torn over a slow line. What the terminal does not take at once is kept, and nothing new is painted meanwhile.
+ * A frame is painted into a file in memory and then sent with one write(): ncurses alone would make dozens, which
+ * arrive torn over a slow line. What the terminal does not take at once is kept, and nothing new is painted meanwhile.
  * Every mode that is set is undone in one place: at the end, when suspended, and when the program crashes. */
 #ifndef UI_TERM_H
 #define UI_TERM_H
@@ -29,9 +29,9 @@ void term_suspend(void);
 /* False: the last frame is still on its way, call again after term_flush. */
 bool term_paint(const struct canvas *c);
 bool term_pending(void);
-bool term_flush(void);    /* false: the terminal is gone */
+bool term_flush(void); /* false: the terminal is gone */
 bool term_gone(void);
-int term_out_fd(void);    /* poll it for writing while term_pending */
+int term_out_fd(void); /* poll it for writing while term_pending */
 /* All keys that have arrived, at most cap. */
 size_t term_keys(uint32_t *keys, size_t cap);
 const struct term_stats *term_stats_now(void);

@@ -1,6 +1,6 @@
-/* text: the only way from bytes to cells. Whatever comes from a file name, another device, the hub, the engine or a theme
- * passes through ui_text, which turns everything that could steer a terminal, hide, or reorder its neighbours into a
- * visible escape of the role `unsafe`. What is in a cell is safe to send. */
+/* text: the only way from bytes to cells. Whatever comes from a file name, another device, the hub, the engine or a
+ * theme passes through ui_text, which turns everything that could steer a terminal, hide, or reorder its neighbours
+ * into a visible escape of the role `unsafe`. What is in a cell is safe to send. */
 #ifndef UI_TEXT_H
 #define UI_TEXT_H
 #include <stdbool.h>

@@ -41,7 +41,7 @@ int theme_nearest(int red, int green, int blue)
 		int c[3];
 		theme_rgb(i, c);
 		int far = 3 * (c[0] - red) * (c[0] - red) + 6 * (c[1] - green) * (c[1] - green) +
-			  (c[2] - blue) * (c[2] - blue);
+		          (c[2] - blue) * (c[2] - blue);
 		if (far < least) {
 			least = far;
 			best = i;
@@ -211,7 +211,8 @@ static bool finish_reading(struct reading *r, struct err *e)
 }
 
 /* Where a base leads back to itself, the chain ends. */
-static const struct style *said(const struct theme_book *b, const struct theme *t, enum theme_depth depth, enum role role)
+static const struct style *said(const struct theme_book *b, const struct theme *t, enum theme_depth depth,
+                                enum role role)
 {
 	for (int hops = 0; t && hops < 8; hops++) {
 		if (t->styles[depth][role].set)
@@ -221,7 +222,8 @@ static const struct style *said(const struct theme_book *b, const struct theme *
 	return NULL;
 }
 
-void theme_resolve(const struct theme_book *b, const struct theme *t, enum theme_depth depth, struct style out[ROLE_COUNT])
+void theme_resolve(const struct theme_book *b, const struct theme *t, enum theme_depth depth,
+                   struct style out[ROLE_COUNT])
 {
 	const struct theme *harbor = find(b, "harbor");
 	for (int i = 0; i < ROLE_COUNT; i++) {
@@ -299,7 +301,8 @@ bool theme_book_add_text(struct theme_book *b, const char *name, const void *tex
 bool theme_book_add_file(struct theme_book *b, const char *path, struct err *e)
 {
 	struct gitconfig *config = gitconfig_open(path, THEME_FILE_MAX, e);
-	bool good = config && (gitconfig_count(config) || err_set(e, path, NULL, "there is no theme in it")) && take_all(b, path, config, e);
+	bool good = config && (gitconfig_count(config) || err_set(e, path, NULL, "there is no theme in it")) &&
+	            take_all(b, path, config, e);
 	gitconfig_destroy(config);
 	return good;
 }

@@ -1,6 +1,6 @@
-/* theme: how each role looks. A theme is a file in git-config syntax with git's colour grammar; it may come from another
- * device, so it is bounded, opened without following anything, and every value is judged by itself: what is wrong is left
- * out with a warning and the role keeps its base. Five themes are built in; harbor says every role. */
+/* theme: how each role looks. A theme is a file in git-config syntax with git's colour grammar; it may come from
+ * another device, so it is bounded, opened without following anything, and every value is judged by itself: what is
+ * wrong is left out with a warning and the role keeps its base. Five themes are built in; harbor says every role. */
 #ifndef UI_THEME_H
 #define UI_THEME_H
 #include <stdbool.h>
@@ -17,7 +17,7 @@
 enum theme_depth { DEPTH_256, DEPTH_8, DEPTH_MONO, DEPTH_COUNT };
 enum { STYLE_BOLD = 1, STYLE_DIM = 2, STYLE_UL = 4, STYLE_REVERSE = 8, STYLE_ITALIC = 16, STYLE_STRIKE = 32 };
 #define STYLE_DEFAULT (-1) /* the terminal's own colour */
-#define STYLE_UNSAID (-2)  /* as the role `text` has it */
+#define STYLE_UNSAID  (-2) /* as the role `text` has it */
 
 struct style {
 	int16_t fg, bg; /* 0..255, or one of the above */
@@ -48,7 +48,8 @@ bool theme_book_add_text(struct theme_book *b, const char *name, const void *tex
 const struct theme *theme_find(const struct theme_book *b, const char *name);
 
 /* Fills every role for a depth: the theme, its bases, the role it follows, harbor. */
-void theme_resolve(const struct theme_book *b, const struct theme *t, enum theme_depth depth, struct style out[ROLE_COUNT]);
+void theme_resolve(const struct theme_book *b, const struct theme *t, enum theme_depth depth,
+                   struct style out[ROLE_COUNT]);
 /* How a cell of this role with these CELL_ flags looks; colours are 0..255 or STYLE_DEFAULT. */
 struct style theme_cell(const struct style styles[ROLE_COUNT], enum role role, unsigned flags);
 

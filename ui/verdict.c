@@ -11,7 +11,7 @@ const char *verdict_waiting(const struct model *m, char out[64])
 	out[0] = 0;
 	if (wait && need)
 		snprintf(out, 64, "%lld wait%s safely here, %lld need%s you", (long long)wait, wait == 1 ? "s" : "",
-			 (long long)need, need == 1 ? "s" : "");
+		         (long long)need, need == 1 ? "s" : "");
 	else if (wait)
 		snprintf(out, 64, "%lld wait%s safely here", (long long)wait, wait == 1 ? "s" : "");
 	else if (need)
@@ -79,8 +79,8 @@ static struct verdict in_sync(const struct model *m)
 		snprintf(v.rest, sizeof v.rest, "%zu match%s, %zu paused", on, on == 1 ? "es" : "", paused);
 	else
 		snprintf(v.rest, sizeof v.rest, "%zu %s on %zu device%s", on,
-			 on == 1 ? "category matches" : "categories match", m->device_count ? m->device_count : 1,
-			 m->device_count > 1 ? "s" : "");
+		         on == 1 ? "category matches" : "categories match", m->device_count ? m->device_count : 1,
+		         m->device_count > 1 ? "s" : "");
 	return v;
 }
 
@@ -98,11 +98,12 @@ struct verdict verdict_of(const struct model *m, enum attach attach, int64_t now
 		snprintf(v.rest, sizeof v.rest, "waiting for the engine");
 	} else if (l->state == LINK_ERROR) {
 		v = make(VERDICT_ERROR, ROLE_ERROR, "✗", "ERROR", 13);
-		snprintf(v.rest, sizeof v.rest, "%.140s   r tries again", l->error ? l->error : "the hub refuses this device");
+		snprintf(v.rest, sizeof v.rest, "%.140s   r tries again",
+		         l->error ? l->error : "the hub refuses this device");
 	} else if (broken) {
 		v = make(VERDICT_ERROR, ROLE_ERROR, "✗", "ERROR", 13);
 		snprintf(v.rest, sizeof v.rest, "%.40s: %.100s   8 tells more", broken->name ? broken->name : "?",
-			 broken->error ? broken->error : "cannot be synced");
+		         broken->error ? broken->error : "cannot be synced");
 	} else if (m->trouble) {
 		v = make(VERDICT_ERROR, ROLE_ERROR, "✗", "ERROR", 13);
 		snprintf(v.rest, sizeof v.rest, "%.160s", m->trouble);
@@ -124,7 +125,7 @@ struct verdict verdict_of(const struct model *m, enum attach attach, int64_t now
 	} else if (m->conflicts_open) {
 		v = make(VERDICT_CONFLICTS, ROLE_CONFLICT, "!", "", 11);
 		snprintf(v.word, sizeof v.word, "%lld CONFLICT%s", (long long)m->conflicts_open,
-			 m->conflicts_open == 1 ? "" : "S");
+		         m->conflicts_open == 1 ? "" : "S");
 		snprintf(v.rest, sizeof v.rest, m->conflicts_open == 1 ? "needs you" : "need you");
 		if (m->outgoing || m->incoming) {
 			size_t len = strlen(v.rest);
@@ -141,7 +142,8 @@ struct verdict verdict_of(const struct model *m, enum attach attach, int64_t now
 	} else if (l->late) {
 		char span[FORMAT_LEN];
 		v = make(VERDICT_LATE, ROLE_WARN, "∙", "WAITING", 10);
-		snprintf(v.rest, sizeof v.rest, "for a sign of the hub, last heard %s ago", format_span(span, now_ms - l->heard_at_ms));
+		snprintf(v.rest, sizeof v.rest, "for a sign of the hub, last heard %s ago",
+		         format_span(span, now_ms - l->heard_at_ms));
 	} else {
 		v = in_sync(m);
 	}

@@ -57,7 +57,7 @@ static bool put_version(struct core *c, struct item *it, const struct id *versio
 	size_t len = content.len;
 	blob_finish(&content);
 	if (result == PLACE_CHANGED) {
-		it->row.local_at_ms = 0;
+		it->read_ms = 0;
 		capture_soon(c, it);
 		return fails(e, it, "look at it and decide again", "the file changed just now");
 	}
@@ -66,7 +66,7 @@ static bool put_version(struct core *c, struct item *it, const struct id *versio
 			     result == PLACE_FULL ? "the disk is full" : result == PLACE_DENIED ? "permission denied" : "the file cannot be replaced now");
 	core_set_local(c, it, version, len);
 	it->row.local_stat = after;
-	it->row.local_at_ms = c->wall_ms;
+	it->row.local_at_ms = it->read_ms = c->wall_ms;
 	it->row.local_edited = core_tick(c);
 	it->how = (uint8_t)how;
 	it->urgency = PRIORITY_CRITICAL;
@@ -239,7 +239,9 @@ bool core_revoke(struct core *c, const char *name, struct err *e)
 		const struct peer *p = &c->peers[i];
 		if (p->row.revoked || (strcmp(p->row.name, name) != 0 && !id_has_prefix(&p->row.device, name)))
 			continue;
-		if (found)
+		if (found && strcmp(found->row.name, name) == 0 && strcmp(p->row.name, name) != 0)
+			continue; /* a name goes before an id that happens to begin like it */
+		if (found && (strcmp(found->row.name, name) == 0 || strcmp(p->row.name, name) != 0))
 			return err_set(e, name, "name it by its id: 'syncline devices --json'", "several devices are called so");
 		found = p;
 	}

@@ -34,7 +34,7 @@ static void placed(struct core *c, struct item *it, const struct file_stat *afte
 	it->row.agreed = head;
 	it->row.local_stat = *after;
 	it->row.local_edited = it->row.head_edited;
-	it->row.local_at_ms = c->wall_ms;
+	it->row.local_at_ms = it->read_ms = c->wall_ms;
 	it->how = HOW_REMOTE;
 	it->round = it->category->round; /* a scan under way may have passed its folder already */
 	it->failures = 0;
@@ -60,7 +60,7 @@ static void place_head(struct core *c, struct item *it, const struct place *p)
 		placed(c, it, &after);
 		break;
 	case PLACE_CHANGED: /* an edit that nobody had told us of: it is captured first, then both are weighed */
-		it->row.local_at_ms = 0;
+		it->read_ms = 0;
 		capture_soon(c, it);
 		break;
 	case PLACE_BLOCKED:

@@ -23,7 +23,7 @@ static bool surely_unchanged(const struct item *it, const struct file_stat *now)
 {
 	if (id_zero(&it->row.local) || !stat_equal(now, &it->row.local_stat))
 		return false;
-	int64_t read_ns = it->row.local_at_ms * 1000000LL;
+	int64_t read_ns = it->read_ms * 1000000LL;
 	return read_ns - now->ctime_ns > RACY_NS && read_ns - now->mtime_ns > RACY_NS;
 }
 
@@ -272,10 +272,13 @@ static void captured(struct core *c, struct watched *w, struct item *it, const s
 	forget_gone(c, it);
 	verified(c, it, &version);
 	it->trouble = NULL;
-	it->row.local_at_ms = c->wall_ms;
-	ledger_touch(&c->ledger, it);
+	it->read_ms = c->wall_ms;
 	if (!fresh && id_equal(&version, &it->row.local)) {
-		it->row.local_stat = *stat;
+		if (w->scanned || !stat_equal(stat, &it->row.local_stat)) { /* else our own writing, read back: no news for the disk */
+			it->row.local_stat = *stat;
+			it->row.local_at_ms = c->wall_ms;
+			ledger_touch(&c->ledger, it);
+		}
 		core_plan(c, it); /* what waited for this look goes on */
 		return;
 	}
@@ -283,6 +286,8 @@ static void captured(struct core *c, struct watched *w, struct item *it, const s
 		return; /* the turn fails as a whole; the file is looked at again at the next start */
 	core_set_local(c, it, &version, content.len);
 	it->row.local_stat = *stat;
+	it->row.local_at_ms = c->wall_ms;
+	ledger_touch(&c->ledger, it);
 	it->row.local_edited = core_tick(c);
 	it->captured_ms = c->now_ms;
 	it->how = HOW_EDIT;
@@ -314,12 +319,16 @@ static void look_later(struct core *c, struct watched *w, const char *why)
 
 static void look_absent(struct core *c, struct watched *w, struct item *it)
 {
+	static const struct id none;
 	if (!it || id_zero(&it->row.local)) {
 		if (it) {
 			verified(c, it, &it->row.local);
 			core_plan(c, it); /* a place that met a file which is gone again waits for this look */
 		}
 		debounce_drop(&c->debounce, w);
+	} else if (!it->verified && ledger_has_passed(it, &none)) {
+		debounce_drop(&c->debounce, w); /* it was deleted elsewhere, and we before the crash */
+		declare_absent(c, it);
 	} else if (!w->absent_since_ms) {
 		w->absent_since_ms = c->now_ms ? c->now_ms : 1;
 		map_put(&c->ledger.gone, it->row.local.b, ID_LEN, it);

@@ -236,6 +236,7 @@ void core_load_item(struct core *c, const struct item_row *row)
 	it->row.category = category->name;
 	it->row.path = it->path;
 	it->how = HOW_EDIT;
+	it->read_ms = row->local_at_ms;
 	if (dictionary_is(it))
 		dictionary_found(c, it);
 	if (!row->side && !id_equal(&row->head_version, &row->agreed))

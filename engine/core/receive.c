@@ -245,6 +245,8 @@ static void set_head(struct core *c, struct item *it, uint64_t seq, const struct
 		dictionary_found(c, it);
 	if (!row->side)
 		ledger_passed(it, &row->head_version);
+	if (!it->verified && it->passed_count > 1)
+		capture_soon(c, it); /* in this step still: once it is saved, the head before is forgotten by the next start */
 	if (row->side)
 		side_news(c, it, was_open, &was);
 	else

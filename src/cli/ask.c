@@ -9,8 +9,9 @@ struct client *ask_connect(void)
 	struct err e = { 0 };
 	struct client *c = client_connect(globals.home.control, &e);
 	if (!c)
-		say_fail(CONTROL_NO_ENGINE, "engine", "start it with 'syncline run', or open the console with 'syncline'",
-			 "none is running for this home");
+		say_fail(CONTROL_NO_ENGINE, "engine",
+		         "start it with 'syncline run', or open the console with 'syncline'",
+		         "none is running for this home");
 	return c;
 }
 

@@ -73,7 +73,8 @@ static bool taken(struct err *e, const char *category, const char *by, const cha
 	return err_set(e, category, fix, "'%s' syncs %s already, and nothing may be synced twice", by, root);
 }
 
-bool categories_free(const struct gitconfig *config, const char *category, const char *root, const char *include, struct err *e)
+bool categories_free(const struct gitconfig *config, const char *category, const char *root, const char *include,
+                     struct err *e)
 {
 	for (size_t i = 0; i < gitconfig_count(config); i++) {
 		const struct gitconfig_entry *entry = entry_of(config, i, "path");
@@ -84,7 +85,8 @@ bool categories_free(const struct gitconfig *config, const char *category, const
 		bool same = !strcmp(entry->subsection, category), here = !strcmp(other, root);
 		struct reach r = reach_of(config, entry->subsection, other, include, root);
 		if (same && (!here || r.all || !include || r.name))
-			return err_set(e, category, "remove it first, or choose another name", "it is there already, with %s", other);
+			return err_set(e, category, "remove it first, or choose another name",
+			               "it is there already, with %s", other);
 		if (same)
 			continue;
 		/* A folder in a folder is fine where one side takes only named files that are outside of the other. */

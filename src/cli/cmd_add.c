@@ -70,18 +70,25 @@ static bool find_path(struct addition *a, const char *path)
 	int why = errno;
 	free(expanded);
 	if (!found)
-		return say_fail(CONTROL_FAILED, path, why == ENOENT ? "a folder is made when its name ends in /; for a single file say its folder and --include" : NULL, "%s", strerror(why)), false;
+		return say_fail(CONTROL_FAILED, path,
+		                why == ENOENT ? "a folder is made when its name ends in /; for a single file say its "
+		                                "folder and --include"
+		                              : NULL,
+		                "%s", strerror(why)),
+		       false;
 	if (S_ISREG(st.st_mode) && a->pattern)
 		return say_fail(CONTROL_FAILED, path, NULL, "--include needs a folder"), false;
 	if (S_ISREG(st.st_mode)) {
 		char *slash = strrchr(a->root, '/');
-		memmove(slash + 2, slash + 1, strlen(slash + 1) + 1); /* realpath leaves room: names end before PATH_MAX */
+		memmove(slash + 2, slash + 1,
+		        strlen(slash + 1) + 1); /* realpath leaves room: names end before PATH_MAX */
 		*slash = 0;
 		slash[1] = 0;
 		a->file = slash + 2;
 		a->pattern = pattern_of(a->file);
 		if (slash == a->root)
-			return say_fail(CONTROL_FAILED, path, NULL, "a file in the root folder is nothing to sync"), false;
+			return say_fail(CONTROL_FAILED, path, NULL, "a file in the root folder is nothing to sync"),
+			       false;
 	} else if (!S_ISDIR(st.st_mode)) {
 		return say_fail(CONTROL_FAILED, path, NULL, "neither a folder nor a regular file"), false;
 	}
@@ -109,7 +116,8 @@ static bool check(const struct addition *a, const struct gitconfig *config)
 	return true;
 }
 
-static bool put(struct gitconfig_edit *edit, const char *category, const char *key, const char *value, bool more, struct err *e)
+static bool put(struct gitconfig_edit *edit, const char *category, const char *key, const char *value, bool more,
+                struct err *e)
 {
 	char *name = mem_printf("category.%s.%s", category, key);
 	bool done = more ? gitconfig_edit_add(edit, name, value, e) : gitconfig_edit_set(edit, name, value, e);
@@ -122,9 +130,10 @@ static bool write_down(const struct addition *a, bool known, struct err *e)
 	struct gitconfig_edit *edit = gitconfig_edit_start(globals.home.config, e);
 	char *path = path_as_written(a->root);
 	bool done = edit && (known || put(edit, a->category, "path", path, false, e)) &&
-		    (!a->pattern || put(edit, a->category, "include", a->pattern, true, e)) &&
-		    (!a->profile || put(edit, a->category, "profile", a->profile, false, e)) &&
-		    (!a->strategy || put(edit, a->category, "strategy", a->strategy, false, e)) && gitconfig_edit_commit(edit, e);
+	            (!a->pattern || put(edit, a->category, "include", a->pattern, true, e)) &&
+	            (!a->profile || put(edit, a->category, "profile", a->profile, false, e)) &&
+	            (!a->strategy || put(edit, a->category, "strategy", a->strategy, false, e)) &&
+	            gitconfig_edit_commit(edit, e);
 	gitconfig_edit_destroy(edit);
 	free(path);
 	return done;
@@ -148,7 +157,8 @@ static int add(struct addition *a)
 		return CONTROL_FAILED;
 	if (!write_down(a, known, &e))
 		return say_error(CONTROL_FAILED, &e);
-	say_done("%s: %s%s%s", a->category, say_text(a->root), a->pattern ? "/" : "", a->pattern ? say_text(a->pattern) : "");
+	say_done("%s: %s%s%s", a->category, say_text(a->root), a->pattern ? "/" : "",
+	         a->pattern ? say_text(a->pattern) : "");
 	return categories_reload();
 }
 

@@ -10,7 +10,8 @@
 static void add_side(struct table *t, const json_t *row, const char *side)
 {
 	const json_t *version = json_object_get(row, side);
-	char *text = mem_printf("%s, %s", say_text(json_get_text(version, "device")), say_ago(json_get_text(version, "at")));
+	char *text =
+	        mem_printf("%s, %s", say_text(json_get_text(version, "device")), say_ago(json_get_text(version, "at")));
 	table_cell(t, TINT_NONE, text);
 	free(text);
 }

@@ -81,10 +81,12 @@ static void check_watches(struct doctor *d)
 	if (watches < 0)
 		find(d, HEALTH_FAIL, "watches", "use a kernel with inotify", "the kernel does not watch files");
 	else if (kernel_number("max_user_instances") < 8)
-		find(d, HEALTH_WARN, "watches", "sysctl fs.inotify.max_user_instances=128", "few watchers at once are allowed");
+		find(d, HEALTH_WARN, "watches", "sysctl fs.inotify.max_user_instances=128",
+		     "few watchers at once are allowed");
 	else
-		find(d, watches < WATCHES_LEAST ? HEALTH_WARN : HEALTH_OK, "watches", "sysctl fs.inotify.max_user_watches=524288",
-		     "%lld folders can be watched, %lld events wait", (long long)watches, (long long)queue);
+		find(d, watches < WATCHES_LEAST ? HEALTH_WARN : HEALTH_OK, "watches",
+		     "sysctl fs.inotify.max_user_watches=524288", "%lld folders can be watched, %lld events wait",
+		     (long long)watches, (long long)queue);
 }
 
 static void check_private(struct doctor *d, const char *check, const char *path, mode_t wanted)
@@ -96,7 +98,8 @@ static void check_private(struct doctor *d, const char *check, const char *path,
 		if (errno == ENOENT)
 			find(d, HEALTH_OK, check, NULL, "%s is not there yet", path);
 		else
-			find(d, HEALTH_FAIL, check, "look at its folder's permissions", "%s: %s", path, strerror(errno));
+			find(d, HEALTH_FAIL, check, "look at its folder's permissions", "%s: %s", path,
+			     strerror(errno));
 	} else if (st.st_uid != geteuid()) {
 		find(d, HEALTH_FAIL, check, "give it to yourself with chown", "%s belongs to another user", path);
 	} else if (st.st_mode & 077) {
@@ -118,8 +121,8 @@ static void check_disk(struct doctor *d)
 		return;
 	}
 	double room = (double)fs.f_bavail * (double)fs.f_frsize;
-	find(d, room < (double)DISK_LEAST ? HEALTH_FAIL : HEALTH_OK, "disk", "make room: versions are kept there", "%s free for %s",
-	     say_bytes(room), globals.home.state);
+	find(d, room < (double)DISK_LEAST ? HEALTH_FAIL : HEALTH_OK, "disk", "make room: versions are kept there",
+	     "%s free for %s", say_bytes(room), globals.home.state);
 	if (fs.f_flag & ST_RDONLY)
 		find(d, HEALTH_FAIL, "disk", "mount it for writing", "%s is read-only", at);
 }
@@ -129,16 +132,18 @@ static void check_terminal(struct doctor *d)
 	const char *term = getenv("TERM");
 	struct winsize size = { 0 };
 	if (!say_unicode())
-		find(d, HEALTH_WARN, "locale", "set LANG to a UTF-8 locale, such as C.UTF-8", "%s: names are shown in ASCII",
-		     nl_langinfo(CODESET));
+		find(d, HEALTH_WARN, "locale", "set LANG to a UTF-8 locale, such as C.UTF-8",
+		     "%s: names are shown in ASCII", nl_langinfo(CODESET));
 	else
 		find(d, HEALTH_OK, "locale", NULL, "UTF-8");
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
 		find(d, HEALTH_OK, "terminal", NULL, "none here: the console needs one, the engine does not");
 	else if (!term || !*term || !strcmp(term, "dumb"))
-		find(d, HEALTH_WARN, "terminal", "set TERM as your terminal's manual says", "TERM says nothing the console can use");
+		find(d, HEALTH_WARN, "terminal", "set TERM as your terminal's manual says",
+		     "TERM says nothing the console can use");
 	else if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col && (size.ws_col < 80 || size.ws_row < 24))
-		find(d, HEALTH_WARN, "terminal", "make it 80x24 or larger", "%s, %dx%d is small", term, size.ws_col, size.ws_row);
+		find(d, HEALTH_WARN, "terminal", "make it 80x24 or larger", "%s, %dx%d is small", term, size.ws_col,
+		     size.ws_row);
 	else
 		find(d, HEALTH_OK, "terminal", NULL, "%s, %dx%d", term, size.ws_col, size.ws_row);
 }
@@ -149,8 +154,8 @@ static const char *far_filesystem(const char *path)
 	static const struct {
 		unsigned type;
 		const char *name;
-	} far[] = { { 0x6969, "NFS" }, { 0xff534d42, "CIFS" }, { 0xfe534d42, "SMB" }, { 0x65735546, "FUSE" }, { 0x01021997, "9P" },
-		    { 0x00c36400, "Ceph" }, { 0x5346414f, "AFS" } };
+	} far[] = { { 0x6969, "NFS" },    { 0xff534d42, "CIFS" }, { 0xfe534d42, "SMB" }, { 0x65735546, "FUSE" },
+		    { 0x01021997, "9P" }, { 0x00c36400, "Ceph" }, { 0x5346414f, "AFS" } };
 	struct statfs fs;
 	if (statfs(path, &fs))
 		return NULL;
@@ -165,8 +170,9 @@ static void check_root(struct doctor *d, const char *category, const char *writt
 	char *path = home_expand(written);
 	struct stat st;
 	if (stat(path, &st))
-		find(d, HEALTH_FAIL, category, "bring it back, or 'syncline remove' the category; nothing is deleted meanwhile",
-		     "%s: %s", path, strerror(errno));
+		find(d, HEALTH_FAIL, category,
+		     "bring it back, or 'syncline remove' the category; nothing is deleted meanwhile", "%s: %s", path,
+		     strerror(errno));
 	else if (!S_ISDIR(st.st_mode))
 		find(d, HEALTH_FAIL, category, "a category's root is a folder", "%s is no folder", path);
 	else if (access(path, R_OK | W_OK | X_OK))
@@ -184,7 +190,8 @@ static char *check_config(struct doctor *d)
 	struct err e = { 0 };
 	struct gitconfig *config = gitconfig_open(globals.home.config, GITCONFIG_MAX, &e);
 	if (!config) {
-		find(d, HEALTH_FAIL, "config", e.fix[0] ? e.fix : "mend the line, or move the file away", "%s: %s", e.what, e.why);
+		find(d, HEALTH_FAIL, "config", e.fix[0] ? e.fix : "mend the line, or move the file away", "%s: %s",
+		     e.what, e.why);
 		return NULL;
 	}
 	find(d, HEALTH_OK, "config", NULL, "%s", globals.home.config);
@@ -246,7 +253,8 @@ static void check_hub(struct doctor *d, const char *url)
 		return;
 	}
 	if (!take_apart(url, host, port)) {
-		find(d, HEALTH_FAIL, "hub", "hub.url in the configuration begins with wss:// or ws://", "'%s' is no hub's address", url);
+		find(d, HEALTH_FAIL, "hub", "hub.url in the configuration begins with wss:// or ws://",
+		     "'%s' is no hub's address", url);
 		return;
 	}
 	say_progress("looking for %s", host);
@@ -259,7 +267,8 @@ static void check_hub(struct doctor *d, const char *url)
 		find(d, HEALTH_FAIL, "hub", "look at the network, and at hub.url in the configuration", "%s: %s", host,
 		     gai_strerror(failed));
 	else if (why)
-		find(d, HEALTH_FAIL, "hub", "is it running, and does a firewall let this port through?", "%s: %s", url, strerror(why));
+		find(d, HEALTH_FAIL, "hub", "is it running, and does a firewall let this port through?", "%s: %s", url,
+		     strerror(why));
 	else
 		find(d, HEALTH_OK, "hub", NULL, "%s takes connections", url);
 }
@@ -283,7 +292,8 @@ static void check_engine(struct doctor *d)
 	if (!facts)
 		find(d, HEALTH_FAIL, "engine", "end it and start it again", "it does not answer: %s", e.why);
 	else if (stuck)
-		find(d, HEALTH_FAIL, "engine", "free some space; it goes on by itself", "the state cannot be written: %s", stuck);
+		find(d, HEALTH_FAIL, "engine", "free some space; it goes on by itself",
+		     "the state cannot be written: %s", stuck);
 	else if (error)
 		find(d, HEALTH_FAIL, "engine", "see 'syncline log'", "runs; %s: %s", state ? state : "?", error);
 	else
@@ -292,9 +302,12 @@ static void check_engine(struct doctor *d)
 	json_array_foreach(json_object_get(facts, "roots"), i, root) {
 		const char *name = json_get_text(root, "name"), *why = json_get_text(root, "why");
 		if (why)
-			find(d, HEALTH_FAIL, name, "bring it back, or 'syncline remove' the category; nothing is deleted meanwhile", "%s", why);
+			find(d, HEALTH_FAIL, name,
+			     "bring it back, or 'syncline remove' the category; nothing is deleted meanwhile", "%s",
+			     why);
 		else if (json_get_bool(root, "polling"))
-			find(d, HEALTH_WARN, name, "sysctl fs.inotify.max_user_watches=524288, unless it is a network filesystem",
+			find(d, HEALTH_WARN, name,
+			     "sysctl fs.inotify.max_user_watches=524288, unless it is a network filesystem",
 			     "it is looked at from time to time: its events cannot be trusted");
 	}
 	json_decref(facts);
@@ -304,9 +317,9 @@ static void check_libraries(struct doctor *d)
 {
 	int major, minor, patch;
 	git_libgit2_version(&major, &minor, &patch);
-	find(d, HEALTH_OK, "libraries", NULL, "libwebsockets %s, SQLite %s, libgit2 %d.%d.%d, libsodium %s, zstd %s, jansson %s",
-	     loop_library(), sqlite3_libversion(), major, minor, patch, sodium_version_string(), ZSTD_versionString(),
-	     JANSSON_VERSION);
+	find(d, HEALTH_OK, "libraries", NULL,
+	     "libwebsockets %s, SQLite %s, libgit2 %d.%d.%d, libsodium %s, zstd %s, jansson %s", loop_library(),
+	     sqlite3_libversion(), major, minor, patch, sodium_version_string(), ZSTD_versionString(), JANSSON_VERSION);
 	if (major == 1 && minor < 5)
 		find(d, HEALTH_FAIL, "libraries", "install libgit2 1.5 or newer", "libgit2 is too old");
 }

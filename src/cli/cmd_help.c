@@ -51,7 +51,7 @@ void verbs_list(FILE *out)
 {
 	fputs("syncline keeps your settings, notes and small files in step across your devices.\n\n"
 	      "  syncline                opens the console\n"
-	      "  syncline VERB ...         one of:\n\n", out);
+	      "  syncline VERB ...       one of:\n\n", out);
 	for (const struct verb *v = verbs; v->name; v++)
 		if (v->help)
 			fprintf(out, "  %-12s%s\n", v->name, v->help);
@@ -69,8 +69,8 @@ void verbs_explain(FILE *out, const struct verb *v)
 	bool alone = !strcmp(v->name, "syncline");
 	do {
 		int len = (int)strcspn(form, "\n");
-		fprintf(out, "%-6s syncline%s%s%s%.*s\n", lead, alone ? "" : " ", alone ? "" : v->name, len ? " " : "", len,
-			form);
+		fprintf(out, "%-6s syncline%s%s%s%.*s\n", lead, alone ? "" : " ", alone ? "" : v->name, len ? " " : "",
+		        len, form);
 		form += len;
 		lead = "";
 	} while (*form++);

@@ -17,7 +17,8 @@ static void print_invite(const json_t *answer)
 	else
 		puts(invite ? invite : "");
 	if (isatty(STDOUT_FILENO) && !globals.quiet)
-		fputs("\nOn the other device, run 'syncline join' and paste it. It works once; whoever has it can read all you sync.\n",
+		fputs("\nOn the other device, run 'syncline join' and paste it. It works once; whoever has it can read "
+		      "all you sync.\n",
 		      stderr);
 }
 

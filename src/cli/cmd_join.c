@@ -107,7 +107,8 @@ static int join(const struct invite *v, const char *name, bool insecure)
 		say_json(answer);
 	else if (!code)
 		say_done("joined as %s%s", say_text(name),
-			 visit.started ? "; start the engine with 'syncline run', or open the console with 'syncline'" : "");
+		         visit.started ? "; start the engine with 'syncline run', or open the console with 'syncline'"
+		                       : "");
 	json_decref(answer);
 	return code;
 }
@@ -119,8 +120,10 @@ int cmd_join(int argc, char **argv)
 	char host[256] = "";
 	for (int i = 1; i < argc; i++)
 		if (strstr(argv[i], INVITE_START) && access(argv[i], F_OK))
-			return say_usage("join", "an invite carries a key, and a command line is seen by every user of this machine: "
-						 "give it on standard input or in a file; make a new one, this one may be known now");
+			return say_usage(
+			        "join",
+			        "an invite carries a key, and a command line is seen by every user of this machine: "
+			        "give it on standard input or in a file; make a new one, this one may be known now");
 	if (!opts_parse(&argc, argv, opts, 0, 1))
 		return CONTROL_USAGE;
 	gethostname(host, sizeof host - 1);

@@ -15,7 +15,8 @@ static int remove_category(const char *category)
 	bool done = there && gitconfig_edit_commit(edit, &e);
 	gitconfig_edit_destroy(edit);
 	if (!there)
-		return say_fail(CONTROL_FAILED, category, "'syncline categories' lists them", "there is no such category");
+		return say_fail(CONTROL_FAILED, category, "'syncline categories' lists them",
+		                "there is no such category");
 	if (!done)
 		return say_error(CONTROL_FAILED, &e);
 	say_done("%s is no longer synced; its files stay, here and on the other devices", say_text(category));

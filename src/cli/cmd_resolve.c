@@ -30,14 +30,16 @@ static int resolve(const char *item, const char *keep)
 	if (item)
 		say_done("%s: kept %s", say_text(item), keep);
 	else
-		say_done("%s settled: kept %s", say_count(json_get_int(answer, "settled", 0), "conflict", "conflicts"), keep);
+		say_done("%s settled: kept %s", say_count(json_get_int(answer, "settled", 0), "conflict", "conflicts"),
+		         keep);
 	json_decref(answer);
 	return code;
 }
 
 int cmd_resolve(int argc, char **argv)
 {
-	static const char *const now[] = { "mine", "theirs", NULL }, *const later[] = { "both", "original", "auto", NULL };
+	static const char *const now[] = { "mine", "theirs", NULL }, *const later[] = { "both", "original", "auto",
+		                                                                        NULL };
 	struct opt opts[] = {
 		[ALL] = { .name = "all" },
 		[KEEP] = { .name = "keep", .wants_value = true },
@@ -55,6 +57,7 @@ int cmd_resolve(int argc, char **argv)
 	if (one_of(opts[KEEP].value, later))
 		return say_not_yet("resolve", "--keep %s; mine and theirs work", opts[KEEP].value);
 	if (!one_of(opts[KEEP].value, now))
-		return say_usage("resolve", "--keep is mine, theirs, both, original or auto, not '%s'", opts[KEEP].value);
+		return say_usage("resolve", "--keep is mine, theirs, both, original or auto, not '%s'",
+		                 opts[KEEP].value);
 	return resolve(argc > 1 ? argv[1] : NULL, opts[KEEP].value);
 }

@@ -67,10 +67,14 @@ static void print_verdict(const json_t *status, enum verdict v)
 		words = "moving", tint = TINT_BUSY;
 		break;
 	case CONFLICTS_WAIT:
-		words = say_count(json_get_int(status, "conflicts", 0), "conflict needs you", "conflicts need you"), tint = TINT_WARN;
+		words = say_count(json_get_int(status, "conflicts", 0), "conflict needs you", "conflicts need you"),
+		tint = TINT_WARN;
 		break;
 	case OFFLINE:
-		words = !part_text(status, "connection", "hub") ? "not joined" : state ? state : "offline", tint = TINT_WARN;
+		words = !part_text(status, "connection", "hub") ? "not joined"
+		        : state                                 ? state
+		                                                : "offline",
+		tint = TINT_WARN;
 		break;
 	case IN_ERROR:
 		words = "error", tint = TINT_BAD;
@@ -78,8 +82,8 @@ static void print_verdict(const json_t *status, enum verdict v)
 	default:
 		words = all_paused(status) ? "paused" : "in step", tint = TINT_GOOD;
 	}
-	printf("%s%s%s  %s%s%s", say_tint(TINT_STRONG), say_text(part_text(status, "device", "name")), say_plain(), say_tint(tint),
-	       words, say_plain());
+	printf("%s%s%s  %s%s%s", say_tint(TINT_STRONG), say_text(part_text(status, "device", "name")), say_plain(),
+	       say_tint(tint), words, say_plain());
 	if (out)
 		printf("%s%lld out", say_dot(), (long long)out);
 	if (in)
@@ -90,7 +94,8 @@ static void print_verdict(const json_t *status, enum verdict v)
 static void print_link(const json_t *status)
 {
 	const json_t *link = json_object_get(status, "connection"), *rtt = json_object_get(link, "rtt_ms");
-	const char *hub = json_get_text(link, "hub"), *error = json_get_text(link, "error"), *state = json_get_text(link, "state");
+	const char *hub = json_get_text(link, "hub"), *error = json_get_text(link, "error"),
+	           *state = json_get_text(link, "state");
 	if (!hub) {
 		puts("  hub     none yet: 'syncline join' takes an invite");
 		return;
@@ -122,7 +127,10 @@ static void print_traffic(const json_t *status)
 
 static enum tint tint_of(const char *state)
 {
-	return is(state, "error") ? TINT_BAD : is(state, "syncing") ? TINT_BUSY : is(state, "synced") ? TINT_GOOD : TINT_DIM;
+	return is(state, "error")     ? TINT_BAD
+	       : is(state, "syncing") ? TINT_BUSY
+	       : is(state, "synced")  ? TINT_GOOD
+	                              : TINT_DIM;
 }
 
 static void print_categories(const json_t *rows)
@@ -157,8 +165,8 @@ static void print_errors(const json_t *errors)
 {
 	size_t i;
 	json_t *line;
-	json_array_foreach(errors, i, line)
-		printf("%s  %s%s%s\n", i ? "" : "\n", say_tint(TINT_BAD), say_text(json_string_value(line)), say_plain());
+	json_array_foreach(errors, i, line) printf("%s  %s%s%s\n", i ? "" : "\n", say_tint(TINT_BAD),
+	                                           say_text(json_string_value(line)), say_plain());
 }
 
 int cmd_status(int argc, char **argv)

@@ -18,7 +18,10 @@ enum { READY, SYNCED, TIMEOUT };
 static int left_ms(uint64_t until)
 {
 	uint64_t now = clock_ms();
-	return until == UINT64_MAX ? -1 : now >= until ? 0 : until - now > INT_MAX / 2 ? INT_MAX / 2 : (int)(until - now);
+	return until == UINT64_MAX         ? -1
+	       : now >= until              ? 0
+	       : until - now > INT_MAX / 2 ? INT_MAX / 2
+	                                   : (int)(until - now);
 }
 
 /* With --ready an engine that is about to start is waited for. */

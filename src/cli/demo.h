@@ -1,5 +1,5 @@
-/* demo: a playground. A hub and devices, each a child process that runs an ordinary verb on a home of its own, and people
- * who edit. Nothing here knows more of syncline than its commands. */
+/* demo: a playground. A hub and devices, each a child process that runs an ordinary verb on a home of its own, and
+ * people who edit. Nothing here knows more of syncline than its commands. */
 #ifndef CLI_DEMO_H
 #define CLI_DEMO_H
 #include <stdbool.h>

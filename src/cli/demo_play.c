@@ -127,8 +127,9 @@ bool demo_hub_start(struct demo *d)
 	char *store = mem_printf("sqlite:%s/hub/store.db", d->dir), *port_file = mem_printf("%s/hub/port", d->dir);
 	const char *listen = d->address[0] ? d->address : "127.0.0.1:0";
 	unlink(port_file);
-	bool done = start(d, NULL, &d->hub, CHILD_PIPES | CHILD_QUIET, (const char *const[]){ "hub", "--listen", listen, "--store", store,
-			  "--port-file", port_file, NULL });
+	bool done = start(
+	        d, NULL, &d->hub, CHILD_PIPES | CHILD_QUIET,
+	        (const char *const[]){ "hub", "--listen", listen, "--store", store, "--port-file", port_file, NULL });
 	uint64_t until = clock_ms() + DEMO_WAIT_MS;
 	bool listens = false;
 	while (done && !listens && !over && clock_ms() < until && child_wait(&d->hub, 5) < 0) {
@@ -152,7 +153,8 @@ bool demo_engine_start(struct demo *d, struct demo_device *v)
 {
 	if (!start(d, v, &v->engine, CHILD_PIPES | CHILD_QUIET, (const char *const[]){ "run", NULL }))
 		return false;
-	return demo_do(d, v, "wait", "--ready", "--timeout", DEMO_WAIT_S) == 0 || fail(v->name, "its engine does not answer");
+	return demo_do(d, v, "wait", "--ready", "--timeout", DEMO_WAIT_S) == 0 ||
+	       fail(v->name, "its engine does not answer");
 }
 
 void demo_engine_stop(struct demo_device *v)
@@ -180,10 +182,12 @@ static bool enrol(struct demo *d, struct demo_device *v, struct demo_device *by)
 	struct blob invite = { 0 };
 	char *store = mem_printf("sqlite:%s/hub/store.db", d->dir), *url = mem_printf("ws://%s", d->address);
 	int code = by ? demo_run(d, by, NULL, &invite, (const char *const[]){ "invite", NULL })
-		      : demo_run(d, NULL, NULL, &invite, (const char *const[]){ "hub", "invite", "--store", store, "--account", "demo",
-				 "--url", url, NULL });
+	              : demo_run(d, NULL, NULL, &invite,
+	                         (const char *const[]){ "hub", "invite", "--store", store, "--account", "demo", "--url",
+	                                                url, NULL });
 	if (!code)
-		code = demo_run(d, v, (const char *)invite.data, NULL, (const char *const[]){ "join", "-", "--name", v->name, NULL });
+		code = demo_run(d, v, (const char *)invite.data, NULL,
+		                (const char *const[]){ "join", "-", "--name", v->name, NULL });
 	blob_finish(&invite);
 	free(store);
 	free(url);
@@ -194,7 +198,8 @@ static bool add_categories(struct demo *d, struct demo_device *v)
 {
 	for (const struct demo_category *c = demo_categories; c->name; c++) {
 		char *path = mem_printf("%s/%s", v->person, c->folder);
-		int code = c->file ? demo_do(d, v, "add", c->name, path, "--include", c->file) : demo_do(d, v, "add", c->name, path);
+		int code = c->file ? demo_do(d, v, "add", c->name, path, "--include", c->file)
+		                   : demo_do(d, v, "add", c->name, path);
 		free(path);
 		if (code)
 			return fail(c->name, "it cannot be added");

@@ -26,24 +26,32 @@ static const struct {
 	const char *path, *content;
 } samples[] = {
 	{ "notes/welcome.md", "# Welcome\n\nThis folder is on every device of the playground. Edit it anywhere.\n" },
-	{ "notes/shopping.md", "# Shopping\n\n- bread flour, 2 kg\n- olive oil\n- coffee\n- a light bulb for the hall\n" },
-	{ "notes/reading.md", "# Reading\n\n- The Soul of a New Machine\n- A Pattern Language\n- The Mythical Man-Month\n" },
-	{ "notes/recipes/bread.md", "# Bread\n\n1. 500 g flour, 340 g water, 10 g salt, 100 g starter\n2. Fold four times, half an "
-				    "hour apart\n3. Overnight in the cold\n4. 230 degrees, 20 minutes with steam, 25 without\n" },
-	{ ".bash_aliases", "alias ll='ls -lh'\nalias gs='git status --short'\nalias gl='git log --oneline --graph -20'\n"
-			   "alias ..='cd ..'\nalias ports='ss -tlnp'\n" },
-	{ "snippets/c.json", "{\n\t\"main\": {\n\t\t\"prefix\": \"main\",\n\t\t\"body\": [\"int main(int argc, char **argv)\", \"{\", "
-			     "\"\\t$0\", \"}\"]\n\t},\n\t\"for\": {\n\t\t\"prefix\": \"fori\",\n\t\t\"body\": [\"for (size_t i = 0; "
-			     "i < $1; i++)\", \"\\t$0\"]\n\t}\n}\n" },
-	{ "snippets/backup.sh", "#!/bin/sh\n# what is worth keeping\nset -eu\ntar -czf \"$HOME/backup-$(date +%F).tgz\" \"$HOME/notes\"\n" },
-	{ "settings/terminal.conf", "font = Iosevka 12\ntheme = night\nscrollback = 10000\ncursor = block\nbell = off\n" },
+	{ "notes/shopping.md",
+	  "# Shopping\n\n- bread flour, 2 kg\n- olive oil\n- coffee\n- a light bulb for the hall\n" },
+	{ "notes/reading.md",
+	  "# Reading\n\n- The Soul of a New Machine\n- A Pattern Language\n- The Mythical Man-Month\n" },
+	{ "notes/recipes/bread.md",
+	  "# Bread\n\n1. 500 g flour, 340 g water, 10 g salt, 100 g starter\n2. Fold four times, half an "
+	  "hour apart\n3. Overnight in the cold\n4. 230 degrees, 20 minutes with steam, 25 without\n" },
+	{ ".bash_aliases",
+	  "alias ll='ls -lh'\nalias gs='git status --short'\nalias gl='git log --oneline --graph -20'\n"
+	  "alias ..='cd ..'\nalias ports='ss -tlnp'\n" },
+	{ "snippets/c.json",
+	  "{\n\t\"main\": {\n\t\t\"prefix\": \"main\",\n\t\t\"body\": [\"int main(int argc, char **argv)\", \"{\", "
+	  "\"\\t$0\", \"}\"]\n\t},\n\t\"for\": {\n\t\t\"prefix\": \"fori\",\n\t\t\"body\": [\"for (size_t i = 0; "
+	  "i < $1; i++)\", \"\\t$0\"]\n\t}\n}\n" },
+	{ "snippets/backup.sh",
+	  "#!/bin/sh\n# what is worth keeping\nset -eu\ntar -czf \"$HOME/backup-$(date +%F).tgz\" \"$HOME/notes\"\n" },
+	{ "settings/terminal.conf",
+	  "font = Iosevka 12\ntheme = night\nscrollback = 10000\ncursor = block\nbell = off\n" },
 	{ "links/quicklinks.md", "- [ncurses](https://invisible-island.net/ncurses/)\n- [SQLite](https://sqlite.org/)\n"
-				 "- [zstd](https://facebook.github.io/zstd/)\n" },
+	                         "- [zstd](https://facebook.github.io/zstd/)\n" },
 	{ "links/empty.md", "" },
 };
 
-static const char *const words[] = { "river", "window", "paper", "engine", "garden", "letter", "winter", "bridge", "signal",
-				     "copper", "market", "shadow", "ladder", "harbour", "lantern", "meadow", "thread", "corner" };
+static const char *const words[] = { "river",  "window",  "paper",   "engine", "garden", "letter",
+	                             "winter", "bridge",  "signal",  "copper", "market", "shadow",
+	                             "ladder", "harbour", "lantern", "meadow", "thread", "corner" };
 #define WORDS (sizeof words / sizeof *words)
 
 /* Two longer files, as people have them: notes of a year, and an editor's settings. */

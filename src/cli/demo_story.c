@@ -11,6 +11,8 @@
 #include "sys/clock.h"
 
 #define LOOK_US 500
+#define QUIET_US                                                                                                       \
+	2500000 /* longer than any sample's window: an edit right behind another one waits for the window's end */
 
 /* Bytes on a device's socket, both ways. */
 struct traffic {
@@ -21,7 +23,8 @@ static struct traffic traffic_of(struct demo *d, struct demo_device *v)
 {
 	json_t *status = demo_ask(d, v, "status");
 	const json_t *t = json_object_get(status, "traffic");
-	struct traffic out = { json_get_int(t, "bytes_sent", 0), json_get_int(t, "bytes_received", 0), json_get_int(t, "bytes_plain", 0) };
+	struct traffic out = { json_get_int(t, "bytes_sent", 0), json_get_int(t, "bytes_received", 0),
+		               json_get_int(t, "bytes_plain", 0) };
 	json_decref(status);
 	return out;
 }
@@ -51,7 +54,8 @@ static void chapter(const char *title)
 }
 
 /* Waits until `path` at `to` holds what `from` holds; the time it took in ms, or -1. */
-static double until_same(const struct demo_device *from, const struct demo_device *to, const char *path, uint64_t since_us)
+static double until_same(const struct demo_device *from, const struct demo_device *to, const char *path,
+                         uint64_t since_us)
 {
 	struct blob wanted, seen;
 	if (!demo_read(from, path, &wanted))
@@ -69,7 +73,8 @@ static double until_same(const struct demo_device *from, const struct demo_devic
 }
 
 /* One line of a file changes on `from`; tells when it was on `to` and what crossed both sockets. */
-static bool edit_and_tell(struct demo *d, struct demo_device *from, struct demo_device *to, const char *path, const char *line)
+static bool edit_and_tell(struct demo *d, struct demo_device *from, struct demo_device *to, const char *path,
+                          const char *line)
 {
 	struct traffic a = traffic_of(d, from), b = traffic_of(d, to);
 	struct blob whole;
@@ -82,8 +87,8 @@ static bool edit_and_tell(struct demo *d, struct demo_device *from, struct demo_
 	a = traffic_since(d, from, a);
 	b = traffic_since(d, to, b);
 	tell("%-8s changed a line of %s (%zu bytes)", from->name, path, whole.len);
-	tell("%-8s has it %.1f ms later; on the wire %lld bytes from %s, %lld bytes to %s, answers included", to->name, took,
-	     (long long)(a.sent + a.received), from->name, (long long)(b.sent + b.received), to->name);
+	tell("%-8s has it %.1f ms later; on the wire %lld bytes from %s, %lld bytes to %s, answers included", to->name,
+	     took, (long long)(a.sent + a.received), from->name, (long long)(b.sent + b.received), to->name);
 	blob_finish(&whole);
 	return true;
 }
@@ -96,8 +101,9 @@ static bool first_steps(struct demo *d, uint64_t since_ms)
 	chapter("A hub and its devices");
 	tell("hub      ws://%s, SQLite store", d->address);
 	for (size_t i = 0; i < d->count; i++)
-		tell("%-8s %s", d->devices[i].name, i ? "joined with an invite from laptop: the account's key never saw the hub"
-						      : "joined with the hub's invite and made the account's key");
+		tell("%-8s %s", d->devices[i].name,
+		     i ? "joined with an invite from laptop: the account's key never saw the hub"
+		       : "joined with the hub's invite and made the account's key");
 	tell("%zu files, %llu bytes, on all of them %.1f s after the start", d->files, (unsigned long long)d->bytes,
 	     (double)(clock_ms() - since_ms) / 1000);
 	return all == d->files;
@@ -107,6 +113,7 @@ static bool edits(struct demo *d)
 {
 	struct demo_device *laptop = &d->devices[0], *other = &d->devices[1], *last = &d->devices[d->count - 1];
 	chapter("Edits travel as deltas");
+	usleep(QUIET_US);
 	return edit_and_tell(d, laptop, other, "notes/ideas.md", "- idea: send only what changed") &&
 	       edit_and_tell(d, other, laptop, "settings/editor.json", "\t\"editor.fontSize\": 15,") &&
 	       edit_and_tell(d, last, laptop, ".bash_aliases", "alias gd='git diff --stat'");
@@ -115,7 +122,8 @@ static bool edits(struct demo *d)
 static bool rename_one(struct demo *d)
 {
 	struct demo_device *laptop = &d->devices[0], *other = &d->devices[1];
-	char *from = mem_printf("%s/notes/ideas.md", laptop->person), *to = mem_printf("%s/notes/plans.md", laptop->person);
+	char *from = mem_printf("%s/notes/ideas.md", laptop->person),
+	     *to = mem_printf("%s/notes/plans.md", laptop->person);
 	struct traffic before = traffic_of(d, laptop);
 	struct blob whole = { 0 };
 	uint64_t at = clock_us();
@@ -125,8 +133,9 @@ static bool rename_one(struct demo *d)
 	done = took >= 0 && demo_settle(d) && demo_read(laptop, "notes/plans.md", &whole);
 	before = traffic_since(d, laptop, before);
 	if (done)
-		tell("laptop   renamed notes/ideas.md (%zu bytes) to notes/plans.md: on %s in %.1f ms, %lld bytes on the wire", whole.len,
-		     other->name, took, (long long)(before.sent + before.received));
+		tell("laptop   renamed notes/ideas.md (%zu bytes) to notes/plans.md: on %s in %.1f ms, %lld bytes on "
+		     "the wire",
+		     whole.len, other->name, took, (long long)(before.sent + before.received));
 	blob_finish(&whole);
 	free(from);
 	free(to);
@@ -140,8 +149,9 @@ static bool offline(struct demo *d)
 	demo_hub_stop(d);
 	tell("the hub is gone");
 	bool done = demo_append(laptop, "notes/shopping.md", "- candles, for when the network is down") &&
-		    demo_append(other, "links/quicklinks.md", "- [offline first](https://www.inkandswitch.com/local-first/)") &&
-		    demo_write(last, "notes/offline.md", span_text("# Offline\n\nWritten without a hub.\n"));
+	            demo_append(other, "links/quicklinks.md",
+	                        "- [offline first](https://www.inkandswitch.com/local-first/)") &&
+	            demo_write(last, "notes/offline.md", span_text("# Offline\n\nWritten without a hub.\n"));
 	for (size_t i = 0; i < d->count && done; i++)
 		done = demo_do(d, &d->devices[i], "sync") == 0;
 	tell("%s, %s and %s wrote on without it; each edit is on disk, queued", laptop->name, other->name, last->name);
@@ -175,15 +185,18 @@ static bool conflict(struct demo *d)
 {
 	struct demo_device *laptop = &d->devices[0], *other = &d->devices[1];
 	chapter("Both changed: nothing is overwritten");
-	if (demo_do(d, other, "pause", "--quiet") || !demo_change_line(laptop, "settings/terminal.conf", "scrollback = 20000") ||
+	if (demo_do(d, other, "pause", "--quiet") ||
+	    !demo_change_line(laptop, "settings/terminal.conf", "scrollback = 20000") ||
 	    !demo_change_line(other, "settings/terminal.conf", "scrollback = 50000") ||
-	    demo_do(d, laptop, "wait", "--synced", "--timeout", DEMO_WAIT_S) || demo_do(d, other, "resume", "--quiet") || !demo_settle(d))
+	    demo_do(d, laptop, "wait", "--synced", "--timeout", DEMO_WAIT_S) ||
+	    demo_do(d, other, "resume", "--quiet") || !demo_settle(d))
 		return false;
 	tell("laptop   wrote 'scrollback = 20000', %s wrote 'scrollback = 50000' without knowing of it", other->name);
 	if (!conflicts_everywhere(d, 1))
 		return say_fail(CONTROL_FAILED, "demo", NULL, "not every device lists the conflict"), false;
 	tell("every device lists the conflict; the files of both are untouched, both versions are safe at the hub");
-	if (demo_do(d, laptop, "resolve", "extensions-and-settings/terminal.conf", "--keep", "theirs", "--quiet") || !demo_settle(d))
+	if (demo_do(d, laptop, "resolve", "extensions-and-settings/terminal.conf", "--keep", "theirs", "--quiet") ||
+	    !demo_settle(d))
 		return false;
 	if (!conflicts_everywhere(d, 0))
 		return say_fail(CONTROL_FAILED, "demo", NULL, "the settlement did not reach every device"), false;
@@ -237,8 +250,9 @@ static bool equal_at_the_end(struct demo *d)
 	}
 	chapter("The end");
 	if (sum.plain > 0)
-		tell("%lld bytes crossed the sockets, whole files would have been %lld: %.1f %% saved", (long long)(sum.sent + sum.received),
-		     (long long)sum.plain, 100.0 * (double)(sum.plain - sum.sent - sum.received) / (double)sum.plain);
+		tell("%lld bytes crossed the sockets, whole files would have been %lld: %.1f %% saved",
+		     (long long)(sum.sent + sum.received), (long long)sum.plain,
+		     100.0 * (double)(sum.plain - sum.sent - sum.received) / (double)sum.plain);
 	putchar('\n');
 	table_print(t, "  ");
 	printf("\n  %s\n", equal ? "every device holds the same bytes" : "the devices DIFFER");
@@ -248,9 +262,10 @@ static bool equal_at_the_end(struct demo *d)
 int demo_story(struct demo *d, size_t devices, int64_t seconds)
 {
 	uint64_t start = clock_ms();
-	bool told = demo_open(d, devices) && first_steps(d, start) && edits(d) && rename_one(d) && offline(d) && conflict(d) &&
-		    everyday(d, seconds) && demo_settle(d);
+	bool told = demo_open(d, devices) && first_steps(d, start) && edits(d) && rename_one(d) && offline(d) &&
+	            conflict(d) && everyday(d, seconds) && demo_settle(d);
 	if (!told)
-		return demo_over() ? CONTROL_FAILED : say_fail(CONTROL_FAILED, "demo", NULL, "the story broke off here");
+		return demo_over() ? CONTROL_FAILED
+		                   : say_fail(CONTROL_FAILED, "demo", NULL, "the story broke off here");
 	return equal_at_the_end(d) ? CONTROL_DONE : CONTROL_FAILED;
 }

@@ -69,7 +69,8 @@ bool opts_duration(const char *text, int64_t *ms)
 	static const struct {
 		const char *unit;
 		double ms;
-	} units[] = { { "", 1e3 }, { "s", 1e3 }, { "ms", 1 }, { "m", 6e4 }, { "min", 6e4 }, { "h", 36e5 }, { "d", 864e5 } };
+	} units[] = { { "", 1e3 },    { "s", 1e3 },  { "ms", 1 },   { "m", 6e4 },
+		      { "min", 6e4 }, { "h", 36e5 }, { "d", 864e5 } };
 	char *end;
 	if (*text < '0' || *text > '9')
 		return false;

@@ -1,5 +1,5 @@
-/* say: what the commands print. Every text that comes from outside is escaped here (base/utf8.h); columns are measured in
- * terminal cells; colours only on a terminal and without NO_COLOR. */
+/* say: what the commands print. Every text that comes from outside is escaped here (base/utf8.h); columns are measured
+ * in terminal cells; colours only on a terminal and without NO_COLOR. */
 #ifndef CLI_SAY_H
 #define CLI_SAY_H
 #include <stdbool.h>

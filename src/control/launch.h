@@ -15,8 +15,8 @@ enum launch {
 	LAUNCH_LEASHED /* gets SIGTERM when we end, however we end */
 };
 
-/* Connects to the home's engine; where none answers, starts `syncline run` and waits until it does. *started tells which
- * (may be NULL). NULL: e says why, in the engine's own words when it said any. */
+/* Connects to the home's engine; where none answers, starts `syncline run` and waits until it does. *started (may be
+ * NULL) tells which. NULL: e says why, in the engine's own words when it said any. */
 struct client *launch_ensure(const struct home *h, enum launch how, int timeout_ms, bool *started, struct err *e);
 /* Asks the engine to stop, waits until its process is gone (so its lock is free) and destroys the client. */
 bool launch_end(struct client *c, int timeout_ms, struct err *e);

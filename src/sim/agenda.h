@@ -7,23 +7,23 @@
 #include <stdint.h>
 
 enum agenda_what {
-	AGENDA_NODE_TURN,     /* who; a: the serial of the appointment */
-	AGENDA_NODE_BOOT,     /* who; a: life number */
-	AGENDA_HUB_TURN,      /* a: serial */
+	AGENDA_NODE_TURN, /* who; a: the serial of the appointment */
+	AGENDA_NODE_BOOT, /* who; a: life number */
+	AGENDA_HUB_TURN,  /* a: serial */
 	AGENDA_HUB_BOOT,
-	AGENDA_DIALED,        /* a: connection */
-	AGENDA_UP,            /* a: connection, p: struct simframe */
+	AGENDA_DIALED, /* a: connection */
+	AGENDA_UP,     /* a: connection, p: struct simframe */
 	AGENDA_DOWN,
-	AGENDA_CLOSED_NODE,   /* a: connection */
+	AGENDA_CLOSED_NODE, /* a: connection */
 	AGENDA_CLOSED_HUB,
 	AGENDA_NODE_WRITABLE, /* a: connection */
 	AGENDA_HUB_DRAINED,
-	AGENDA_HINT,          /* who, p: struct simhint */
-	AGENDA_RESCAN,        /* who; a: life number */
-	AGENDA_PERSON,        /* who */
-	AGENDA_WRITER,        /* who, p: struct simwriter: a slow program goes on writing */
-	AGENDA_FAULTS,        /* once a second: what may go wrong by itself */
-	AGENDA_HEAL,          /* who: its partition ends */
+	AGENDA_HINT,   /* who, p: struct simhint */
+	AGENDA_RESCAN, /* who; a: life number */
+	AGENDA_PERSON, /* who */
+	AGENDA_WRITER, /* who, p: struct simwriter: a slow program goes on writing */
+	AGENDA_FAULTS, /* once a second: what may go wrong by itself */
+	AGENDA_HEAL,   /* who: its partition ends */
 };
 
 struct agenda_entry {

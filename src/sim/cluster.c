@@ -16,10 +16,12 @@
 
 #define DIGEST_STEPS 1000
 
-static const char *const names[CLUSTER_NODES_MAX] = { "laptop", "desk", "phone", "server", "tablet", "work", "attic", "boat",
-						      "car", "den", "elm", "fox", "gym", "hut", "ink", "jar" };
+static const char *const names[CLUSTER_NODES_MAX] = { "laptop", "desk", "phone", "server", "tablet", "work",
+	                                              "attic",  "boat", "car",   "den",    "elm",    "fox",
+	                                              "gym",    "hut",  "ink",   "jar" };
 
-struct cluster *cluster_create(uint64_t seed, unsigned nodes, const struct category_setup *categories, size_t category_count)
+struct cluster *cluster_create(uint64_t seed, unsigned nodes, const struct category_setup *categories,
+                               size_t category_count)
 {
 	struct cluster *cl = mem_alloc(sizeof *cl);
 	if (sodium_init() < 0)
@@ -109,19 +111,21 @@ static void node_faults(struct cluster *cl, struct simnode *n)
 		cluster_note(cl, "%s is cut off", n->name);
 		if (conn)
 			simnet_half_open(cl, conn);
-		agenda_add(&cl->agenda, cl->now_us + 1000000 + chance_below(c, CHANCE_NET, 30000000), AGENDA_HEAL, n->index, 0, NULL);
+		agenda_add(&cl->agenda, cl->now_us + 1000000 + chance_below(c, CHANCE_NET, 30000000), AGENDA_HEAL,
+		           n->index, 0, NULL);
 	}
 	if (!n->asleep && n->core && chance_hit(c, CHANCE_PROCESS, r->sleep)) {
 		cluster_note(cl, "%s sleeps", n->name);
 		n->asleep = true;
-		agenda_add(&cl->agenda, cl->now_us + 1000000 + chance_below(c, CHANCE_PROCESS, 120000000), AGENDA_HEAL, n->index, 1, NULL);
+		agenda_add(&cl->agenda, cl->now_us + 1000000 + chance_below(c, CHANCE_PROCESS, 120000000), AGENDA_HEAL,
+		           n->index, 1, NULL);
 	}
 	if (n->core && !n->asleep && chance_hit(c, CHANCE_PROCESS, r->restart)) {
 		cluster_note(cl, "%s stops", n->name);
 		cl->tally.restarts++;
 		simnode_stop(n);
-		agenda_add(&cl->agenda, cl->now_us + 100000 + chance_below(c, CHANCE_PROCESS, 10000000), AGENDA_NODE_BOOT, n->index,
-			   n->life, NULL);
+		agenda_add(&cl->agenda, cl->now_us + 100000 + chance_below(c, CHANCE_PROCESS, 10000000),
+		           AGENDA_NODE_BOOT, n->index, n->life, NULL);
 	}
 	if (n->core && chance_hit(c, CHANCE_PROCESS, r->node_restore)) {
 		if (!n->has_backup) {
@@ -253,7 +257,7 @@ static bool settle(struct cluster *cl, uint64_t limit_us, bool helpful)
 		quiet = same && judge_quiet(cl, NULL, 0) ? quiet + 1 : 0;
 		if (quiet == 6)
 			return true;
-		for (unsigned i = 0; helpful && round % 20 == 19 && i < cl->node_count; i++)
+		for (unsigned i = 0; helpful && round % 20 == 0 && i < cl->node_count; i++)
 			person_answer(cl->nodes[i]);
 	}
 	return false;

@@ -20,6 +20,16 @@ static bool token_in(const struct witness_version *v, uint32_t token)
 	return v && low < v->token_count && v->tokens[low] == token;
 }
 
+static bool synced(const struct cluster *cl, const char *name)
+{
+	for (size_t i = 0; i < cl->category_count; i++) {
+		size_t len = strlen(cl->categories[i].name);
+		if (strncmp(name, cl->categories[i].name, len) == 0 && name[len] == '/')
+			return true;
+	}
+	return false;
+}
+
 /* What a side item drops may be on the main item by now, or have been given up on any device: what both sides had once,
  * somebody else may have removed from the main item. */
 static bool side_may_lose(struct cluster *cl, unsigned path, const struct witness_version *main, uint32_t token)
@@ -31,8 +41,31 @@ static bool side_may_lose(struct cluster *cl, unsigned path, const struct witnes
 }
 
 /* What an entry drops of the version it builds on must have been given up by a person at the sender. */
-static void check_lineage(struct cluster *cl, struct simnode *n, const struct witness_item *item, const struct simentry *e,
-			  const struct simentry *base)
+static bool nobody_gave_up(struct cluster *cl, unsigned path, uint32_t token)
+{
+	return !side_may_lose(cl, path, NULL, token);
+}
+
+void judge_replaces(struct simnode *n, const struct simfile *f, const struct place *p)
+{
+	struct cluster *cl = n->cl;
+	size_t had, has;
+	if (!f->now.present || f->blurred)
+		return;
+	uint32_t *old = witness_tokens(span_blob(&f->now.content), &had), *new = witness_tokens(p->content, &has);
+	for (size_t i = 0, k = 0; i < had; i++) {
+		while (k < has && new[k] < old[i])
+			k++;
+		if ((k == has || new[k] != old[i]) && nobody_gave_up(cl, f->number, old[i]))
+			cluster_break(cl, "I2", "%s replaces %s/%s and t%08x is gone, which nobody gave up", n->name,
+			              f->category, f->path, old[i]);
+	}
+	free(old);
+	free(new);
+}
+
+static void check_lineage(struct cluster *cl, struct simnode *n, const struct witness_item *item,
+                          const struct simentry *e, const struct simentry *base)
 {
 	const struct witness_version *old = base ? witness_version(&cl->witness, &base->e.change.version) : NULL;
 	const struct witness_version *new = witness_version(&cl->witness, &e->e.change.version), *main = NULL;
@@ -40,7 +73,7 @@ static void check_lineage(struct cluster *cl, struct simnode *n, const struct wi
 	const struct simfile *f = map_find(&n->disk.index, name, strlen(name));
 	if (f && f->blurred)
 		return;
-	if (cl->tally.hub_restores && new && new->accepted) /* offered again, by whoever has it */
+	if (cl->tally.hub_restores && new &&new->accepted) /* offered again, by whoever has it */
 		return;
 	if (item->side) {
 		const struct simentry *head = simstore_head(cl->hub.store, &item->main);
@@ -48,12 +81,13 @@ static void check_lineage(struct cluster *cl, struct simnode *n, const struct wi
 	}
 	for (size_t i = 0; old && i < old->token_count; i++) {
 		uint32_t token = old->tokens[i];
-		/* A hub that went back has forgotten entries that others gave something up in. */
-		bool anybody = item->side || cl->tally.hub_restores;
+		/* A hub or a device that went back has forgotten where others gave something up. */
+		bool anybody = item->side || n->restored || cl->tally.hub_restores;
 		if (!token_in(new, token) && !witness_may_lose(&cl->witness, n->index, item->path, token) &&
 		    !(anybody && side_may_lose(cl, item->path, main, token))) {
-			cluster_break(cl, "I2", "entry %llu of %s silently overwrites t%08x in %s%s", (unsigned long long)e->e.seq, n->name,
-				      token, name, item->side ? " (side item)" : "");
+			cluster_break(cl, "I2", "entry %llu of %s silently overwrites t%08x in %s%s",
+			              (unsigned long long)e->e.seq, n->name, token, name,
+			              item->side ? " (side item)" : "");
 			return;
 		}
 	}
@@ -66,20 +100,33 @@ void judge_appended(struct cluster *cl, const struct simentry *e, const struct s
 	const struct witness_item *item = witness_item(&cl->witness, &c->item);
 	cl->tally.log++;
 	if (!n || !item) {
-		cluster_break(cl, "I6", "entry %llu names an item that its sender never saved", (unsigned long long)e->e.seq);
+		cluster_break(cl, "I6", "entry %llu names an item that its sender never saved",
+		              (unsigned long long)e->e.seq);
 		return;
 	}
 	const char *name = witness_name(&cl->witness, item->path);
 	char version[ID_HEX];
-	cluster_note(cl, "log %llu: %s %s%s of %s on %llu, version %.8s", (unsigned long long)e->e.seq, c->flags & CHANGE_DELETE ? "delete" : "put",
-		     name, item->side ? " (side)" : "", n->name, (unsigned long long)c->base, id_hex(&c->version, version));
+	cluster_note(cl, "log %llu: %s %s%s of %s on %llu, version %.8s", (unsigned long long)e->e.seq,
+	             c->flags & CHANGE_DELETE ? "delete" : "put", name, item->side ? " (side)" : "", n->name,
+	             (unsigned long long)c->base, id_hex(&c->version, version));
 	if (!id_zero(&c->version) && !witness_version(&cl->witness, &c->version))
-		cluster_break(cl, "I1", "entry %llu of %s carries a version that was never captured", (unsigned long long)e->e.seq, n->name);
-	bool keyframe = c->flags & CHANGE_KEYFRAME;
-	if (base && id_equal(&base->e.change.version, &c->version) && !keyframe)
-		cluster_break(cl, "Q5", "entry %llu of %s changes nothing in %s", (unsigned long long)e->e.seq, n->name, name);
-	if ((c->flags & CHANGE_DELETE) && !item->side && !witness_may_lose(&cl->witness, n->index, item->path, 0))
-		cluster_break(cl, "I7", "entry %llu of %s deletes %s, which nobody removed there", (unsigned long long)e->e.seq, n->name, name);
+		cluster_break(cl, "I1", "entry %llu of %s carries a version that was never captured",
+		              (unsigned long long)e->e.seq, n->name);
+	bool again = base && id_equal(&base->e.change.version, &c->version);
+	if (again && !(c->flags & CHANGE_KEYFRAME))
+		cluster_break(cl, "Q5", "entry %llu of %s changes nothing in %s", (unsigned long long)e->e.seq, n->name,
+		              name);
+	/* A hub that went back may have forgotten a person's delete that this device had begun to follow. */
+	bool removed = witness_may_lose(&cl->witness, n->index, item->path, 0) ||
+	               (cl->tally.hub_restores && side_may_lose(cl, item->path, NULL, 0));
+	if ((c->flags & CHANGE_DELETE) && !item->side && !removed)
+		cluster_break(cl, "I7", "entry %llu of %s deletes %s, which nobody removed there",
+		              (unsigned long long)e->e.seq, n->name, name);
+	bool offered_again = cl->tally.hub_restores > 0;
+	if (!id_zero(&c->version) && !again && !offered_again && synced(cl, name) &&
+	    !witness_made(&cl->witness, n->index, item->path, &c->version))
+		cluster_break(cl, "Q6", "entry %llu of %s puts a version of %s%s that nobody made there",
+		              (unsigned long long)e->e.seq, n->name, name, item->side ? " aside" : "");
 	check_lineage(cl, n, item, e, base);
 	witness_accepted(&cl->witness, &c->version);
 	cluster_mix(cl, &e->e.chain, sizeof e->e.chain);
@@ -88,8 +135,8 @@ void judge_appended(struct cluster *cl, const struct simentry *e, const struct s
 void judge_destroys(struct simnode *n, const struct simfile *f, const struct id *version)
 {
 	char hex[ID_HEX];
-	cluster_break(n->cl, "I1", "%s replaced %s/%s, which held version %.8s that is not in its store", n->name, f->category, f->path,
-		      id_hex(version, hex));
+	cluster_break(n->cl, "I1", "%s replaced %s/%s, which held version %.8s that is not in its store", n->name,
+	              f->category, f->path, id_hex(version, hex));
 }
 
 void judge_frame_up(struct simnode *n, bool text, struct span frame)
@@ -102,13 +149,13 @@ void judge_frame_up(struct simnode *n, bool text, struct span frame)
 		return;
 	while ((more = wire_next(&r, &record)) > 0) {
 		if (record.type == RECORD_CURSOR && record.seq > n->ledger.state.cursor)
-			cluster_break(cl, "I3", "%s says it has applied %llu and has saved %llu", n->name, (unsigned long long)record.seq,
-				      (unsigned long long)n->ledger.state.cursor);
+			cluster_break(cl, "I3", "%s says it has applied %llu and has saved %llu", n->name,
+			              (unsigned long long)record.seq, (unsigned long long)n->ledger.state.cursor);
 		uint64_t counter = record.type == RECORD_CHANGE ? record.change.counter : record.counter;
 		bool change = record.type == RECORD_CHANGE || record.type == RECORD_PART;
 		if (change && counter > n->ledger.state.counter) /* a crash would give this number to another change */
-			cluster_break(cl, "I3", "%s sends change %llu and has saved only %llu", n->name, (unsigned long long)counter,
-				      (unsigned long long)n->ledger.state.counter);
+			cluster_break(cl, "I3", "%s sends change %llu and has saved only %llu", n->name,
+			              (unsigned long long)counter, (unsigned long long)n->ledger.state.counter);
 	}
 	if (more < 0)
 		cluster_break(cl, "I8", "%s sends a frame that does not read back", n->name);
@@ -125,14 +172,18 @@ void judge_frame_down(struct cluster *cl, uint64_t conn, bool text, struct span 
 	while ((more = wire_next(&r, &record)) > 0) {
 		bool log = record.type == RECORD_ENTRY || record.type == RECORD_CONFIRM;
 		if (log && record.seq > simstore_count(cl->hub.store))
-			cluster_break(cl, "I3", "the hub tells of entry %llu, which is not durable", (unsigned long long)record.seq);
+			cluster_break(cl, "I3", "the hub tells of entry %llu, which is not durable",
+			              (unsigned long long)record.seq);
 		if (record.type != RECORD_ENTRY)
 			continue;
 		const struct simentry *e = simstore_entry(cl->hub.store, record.seq);
 		if (record.seq <= c->told)
-			cluster_break(cl, "I4", "the hub tells of entry %llu after %llu", (unsigned long long)record.seq, (unsigned long long)c->told);
-		if (e && (!id_equal(&e->e.change.item, &record.change.item) || e->e.change.counter != record.change.counter))
-			cluster_break(cl, "I4", "the hub tells another entry %llu than the log has", (unsigned long long)record.seq);
+			cluster_break(cl, "I4", "the hub tells of entry %llu after %llu",
+			              (unsigned long long)record.seq, (unsigned long long)c->told);
+		if (e &&
+		    (!id_equal(&e->e.change.item, &record.change.item) || e->e.change.counter != record.change.counter))
+			cluster_break(cl, "I4", "the hub tells another entry %llu than the log has",
+			              (unsigned long long)record.seq);
 		c->told = record.seq;
 	}
 	if (more < 0)
@@ -146,7 +197,8 @@ static bool files_match(struct simnode *n)
 		const struct item_row *row = core_find_item(n->core, f->category, f->path);
 		struct id is = simnode_version(n, &f->now), known = row ? row->local : (struct id){ 0 };
 		if (!id_equal(&is, &known)) {
-			cluster_break(n->cl, "Q7", "%s says it is quiet, and does not know what %s/%s holds", n->name, f->category, f->path);
+			cluster_break(n->cl, "Q7", "%s says it is quiet, and does not know what %s/%s holds", n->name,
+			              f->category, f->path);
 			return false;
 		}
 	}
@@ -164,7 +216,8 @@ void judge_claims(struct simnode *n)
 		return;
 	cl->tally.checks++;
 	if (map_count(&n->ledger.outbox))
-		cluster_break(cl, "Q7", "%s says it is quiet with %zu changes unanswered", n->name, map_count(&n->ledger.outbox));
+		cluster_break(cl, "Q7", "%s says it is quiet with %zu changes unanswered", n->name,
+		              map_count(&n->ledger.outbox));
 	for (size_t i = 0; i < n->disk.count; i++)
 		if (n->disk.files[i]->writers)
 			return;
@@ -197,14 +250,17 @@ bool judge_quiet(struct cluster *cl, char *why, size_t cap)
 		core_view_counts(n->core, &v);
 		core_view_link(n->core, &l);
 		if (l.state != LINK_CONNECTED || !l.caught_up) {
-			snprintf(why, cap, "%s is not connected (state %d, attempt %u: %s)", n->name, (int)l.state, l.attempt, l.error ? l.error : "");
+			snprintf(why, cap, "%s is not connected (state %d, attempt %u: %s)", n->name, (int)l.state,
+			         l.attempt, l.error ? l.error : "");
 			return false;
 		}
 		if (!v.quiet || v.cursor != head || v.head != head || v.paused) {
 			snprintf(why, cap,
-				 "%s: quiet %d, cursor %llu of %zu (heard %llu), outgoing %zu, incoming %zu, scanning %zu, debouncing %zu, held %zu, paused %d, outbox %zu",
-				 n->name, v.quiet, (unsigned long long)v.cursor, head, (unsigned long long)v.head, v.outgoing, v.incoming,
-				 v.scanning, v.debouncing, v.held, v.paused, map_count(&n->ledger.outbox));
+			         "%s: quiet %d, cursor %llu of %zu (heard %llu), outgoing %zu, incoming %zu, scanning "
+			         "%zu, debouncing %zu, held %zu, paused %d, outbox %zu",
+			         n->name, v.quiet, (unsigned long long)v.cursor, head, (unsigned long long)v.head,
+			         v.outgoing, v.incoming, v.scanning, v.debouncing, v.held, v.paused,
+			         map_count(&n->ledger.outbox));
 			return false;
 		}
 		if (n->inbox_count || n->scan_count || n->hints || n->rescan || n->outgoing_count) {
@@ -221,20 +277,11 @@ static const struct simentry *own_side(struct cluster *cl, const struct simnode 
 	const struct simentry *head;
 	for (size_t at = 0; simstore_next_item(cl->hub.store, &at, &head);) {
 		const struct witness_item *i = witness_item(&cl->witness, &head->e.change.item);
-		if (i && i->side && i->path == path && id_equal(&i->device, &n->device) && !id_zero(&head->e.change.version))
+		if (i && i->side && i->path == path && id_equal(&i->device, &n->device) &&
+		    !id_zero(&head->e.change.version))
 			return head;
 	}
 	return NULL;
-}
-
-static bool synced(const struct cluster *cl, const char *name)
-{
-	for (size_t i = 0; i < cl->category_count; i++) {
-		size_t len = strlen(cl->categories[i].name);
-		if (strncmp(name, cl->categories[i].name, len) == 0 && name[len] == '/')
-			return true;
-	}
-	return false;
 }
 
 static void check_tree(struct cluster *cl, struct simnode *n)
@@ -251,14 +298,16 @@ static void check_tree(struct cluster *cl, struct simnode *n)
 		struct id is = f ? simnode_version(n, &f->now) : (struct id){ 0 };
 		char a[ID_HEX], b[ID_HEX];
 		if (!id_equal(&is, want))
-			cluster_break(cl, "Q1", "%s holds %.8s of %s, and %s is %.8s (entry %llu)", n->name, id_hex(&is, a), name,
-				      mine ? "its side of the conflict" : "the head", id_hex(want, b), (unsigned long long)head->e.seq);
+			cluster_break(cl, "Q1", "%s holds %.8s of %s, and %s is %.8s (entry %llu)", n->name,
+			              id_hex(&is, a), name, mine ? "its side of the conflict" : "the head",
+			              id_hex(want, b), (unsigned long long)head->e.seq);
 	}
 	for (size_t i = 0; i < n->disk.count; i++) {
 		const struct simfile *f = n->disk.files[i];
 		const struct item_row *row = core_find_item(n->core, f->category, f->path);
 		if (f->now.present && (!row || !simstore_head(cl->hub.store, &row->item)))
-			cluster_break(cl, "Q1", "%s has %s/%s, and the hub never heard of it", n->name, f->category, f->path);
+			cluster_break(cl, "Q1", "%s has %s/%s, and the hub never heard of it", n->name, f->category,
+			              f->path);
 	}
 }
 
@@ -272,9 +321,11 @@ static size_t check_conflicts(struct cluster *cl, struct simnode *n)
 		const struct simentry *side = simstore_head(cl->hub.store, &v.id);
 		const struct id *version = side ? &side->e.change.version : NULL;
 		if (!version || id_zero(version))
-			cluster_break(cl, "Q4", "%s lists a conflict in %s/%s that the log does not have", n->name, v.category, v.path);
+			cluster_break(cl, "Q4", "%s lists a conflict in %s/%s that the log does not have", n->name,
+			              v.category, v.path);
 		else if (!id_equal(version, &v.mine.version) && !id_equal(version, &v.theirs.version))
-			cluster_break(cl, "Q4", "%s lists a conflict in %s/%s without naming the second version", n->name, v.category, v.path);
+			cluster_break(cl, "Q4", "%s lists a conflict in %s/%s without naming the second version",
+			              n->name, v.category, v.path);
 	}
 	for (size_t at = 0; simstore_next_item(cl->hub.store, &at, &head);) {
 		const struct witness_item *item = witness_item(&cl->witness, &head->e.change.item);
@@ -294,7 +345,8 @@ static void mark(struct map *tokens, struct span text)
 	free(found);
 }
 
-/* Whatever was captured can be had again: it is in a tree, or in a version that some device's history names and holds. */
+/* Whatever was captured can be had again: it is in a tree, or in a version that some device's history names and holds.
+ */
 static void check_tokens(struct cluster *cl)
 {
 	struct map reachable = { 0 }, seen = { 0 };
@@ -312,6 +364,11 @@ static void check_tokens(struct cluster *cl)
 	}
 	/* A state that was put back from a backup forgets what only it had; what the hub took must still be there. */
 	bool lost_state = cl->tally.node_restores > 0;
+	if (lost_state && cl->tally.hub_restores) { /* both at once: what was only there is gone */
+		map_finish(&reachable);
+		map_finish(&seen);
+		return;
+	}
 	const struct map *must = lost_state ? &cl->witness.accepted : &cl->witness.kept;
 	void *p;
 	for (size_t at = 0; map_next(must, &at, &p);) {
@@ -350,7 +407,8 @@ uint64_t judge_digest(struct cluster *cl)
 	uint64_t sum = simstore_count(cl->hub.store);
 	for (unsigned i = 0; i < cl->node_count; i++) {
 		struct simnode *n = cl->nodes[i];
-		uint64_t state[3] = { n->core ? core_digest(n->core) : 0, n->ledger.history_count, n->ledger.state.cursor };
+		uint64_t state[3] = { n->core ? core_digest(n->core) : 0, n->ledger.history_count,
+			              n->ledger.state.cursor };
 		sum = sum * 31 + map_hash(state, sizeof state);
 		for (size_t k = 0; k < n->disk.count; k++) {
 			const struct simimage *f = &n->disk.files[k]->now;

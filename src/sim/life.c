@@ -57,8 +57,8 @@ static void draw_rates(struct cluster *cl)
 	r->restart = some(cl, 10000);
 	r->hub_kill = some(cl, 2000);
 	r->hub_full = some(cl, 20000);
-	r->hub_restore = rarely(cl, 25) ? 5000 : 0;
-	r->node_restore = rarely(cl, 25) ? 20000 : 0;
+	r->hub_restore = rarely(cl, 12) ? 10000 : 0;
+	r->node_restore = rarely(cl, 12) ? 20000 : 0;
 	r->clock_jump = some(cl, 5000);
 }
 
@@ -83,7 +83,8 @@ static void tell_queues(struct cluster *cl)
 		size_t count = n->core ? core_view_queue(n->core, rows, 8) : 0;
 		for (size_t k = 0; k < count && k < 8; k++)
 			cluster_note(cl, "%s: %s/%s %s %s, retries %u, %s", n->name, rows[k].category, rows[k].path,
-				     rows[k].incoming ? "incoming" : "outgoing", rows[k].state, rows[k].retry_count, rows[k].reason);
+			             rows[k].incoming ? "incoming" : "outgoing", rows[k].state, rows[k].retry_count,
+			             rows[k].reason);
 	}
 }
 
@@ -95,7 +96,7 @@ static void settle(struct cluster *cl, const char *when)
 	tell_queues(cl);
 	if (!judge_quiet(cl, why, sizeof why) || !cl->breach.found)
 		cluster_break(cl, "Q10", "no rest %s within %llu simulated minutes: %s", when, SETTLE_US / MINUTE_US,
-			      why[0] ? why : "the log goes on growing");
+		              why[0] ? why : "the log goes on growing");
 }
 
 static void look_at_everything(struct cluster *cl)
@@ -118,7 +119,8 @@ static void restart_all(struct cluster *cl)
 	}
 	settle(cl, "after a restart of every device");
 	if (simstore_count(cl->hub.store) != log && !cl->breach.found)
-		cluster_break(cl, "Q8", "a restart of every device sent %zu changes", simstore_count(cl->hub.store) - log);
+		cluster_break(cl, "Q8", "a restart of every device sent %zu changes",
+		              simstore_count(cl->hub.store) - log);
 	if (cl->tally.places != places && !cl->breach.found)
 		cluster_break(cl, "Q8", "a restart of every device replaced files");
 }

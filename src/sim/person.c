@@ -6,11 +6,13 @@
 
 #include "base/mem.h"
 
-#define SMALL_MAX 4000   /* files that grow beyond are begun anew now and then */
-#define TICK_NS 4000000LL
+#define SMALL_MAX 4000 /* files that grow beyond are begun anew now and then */
+#define TICK_NS   4000000LL
 
 /* Names that get in each other's way: few, some in folders, some nearly alike. */
-static const char *const names[] = { "a", "b", "c", "Notes.md", "notes.md", "d/x", "d/y", "d/e/deep", "d/e/f/deeper", ".hidden", "with space", "n\xc3\xb6te" };
+static const char *const names[] = { "a",          "b",          "c",        "Notes.md",     "notes.md",
+	                             "d/x",        "d/y",        "d/e/deep", "d/e/f/deeper", ".hidden",
+	                             "with space", "n\xc3\xb6te" };
 
 static uint64_t pick(struct simnode *n, uint64_t bound)
 {
@@ -75,6 +77,7 @@ static void touched(struct simnode *n, struct simfile *f)
 static void put(struct simnode *n, struct simfile *f, struct span content, uint8_t meta, bool in_place)
 {
 	witness_replaced(&n->cl->witness, n->index, f->number, span_blob(&f->now.content), content, false);
+	witness_wrote(&n->cl->witness, n->index, f->number, meta, content);
 	int64_t now = file_time(n);
 	simdisk_write(&n->disk, f, blob_copy(content.data, content.len), meta, now, now, !in_place, n->cl->now_us);
 	touched(n, f);
@@ -175,6 +178,15 @@ static void rewrite(struct simnode *n, struct simfile *f)
 	buf_finish(&text);
 }
 
+/* Again and again, faster than the clock of the files. */
+static void rewrite_soon(struct simnode *n, struct simfile *f)
+{
+	struct simwriter *w = mem_alloc(sizeof *w);
+	w->file = number_on_disk(n, f);
+	w->again = true;
+	agenda_add(&n->cl->agenda, n->cl->now_us + pick(n, 5000), AGENDA_WRITER, n->index, 0, w);
+}
+
 static void write_slowly(struct simnode *n, struct simfile *f)
 {
 	struct cluster *cl = n->cl;
@@ -201,6 +213,12 @@ static void write_slowly(struct simnode *n, struct simfile *f)
 static void go_on_writing(struct simnode *n, const struct simwriter *w)
 {
 	struct simfile *f = n->disk.files[w->file];
+	if (w->again) {
+		rewrite(n, f);
+		if (pick(n, 2))
+			rewrite_soon(n, f);
+		return;
+	}
 	if (!f->now.present || f->now.inode != w->inode || !f->writers)
 		return; /* the name is another file's by now, or the power was cut */
 	f->writers--;
@@ -221,6 +239,7 @@ static void change_mode(struct simnode *n, struct simfile *f)
 		return;
 	f->now.meta ^= pick(n, 4) ? META_EXEC : META_PRIVATE;
 	f->now.ctime_ns = file_time(n);
+	witness_wrote(&n->cl->witness, n->index, f->number, f->now.meta, span_blob(&f->now.content));
 	f->dirty = true;
 	f->dirty_at_us = n->cl->now_us;
 	touched(n, f);
@@ -252,9 +271,11 @@ void person_edit(struct simnode *n, struct simfile *near)
 		append(n, f, what % 2);
 	else if (what < 58)
 		write_slowly(n, f);
-	else if (what < 64)
+	else if (what < 64) {
 		rewrite(n, f);
-	else if (what < 70)
+		if (pick(n, 2))
+			rewrite_soon(n, f);
+	} else if (what < 70)
 		overwrite(n, f);
 	else if (what < 79)
 		person_remove(n, f);
@@ -294,14 +315,18 @@ bool person_resolve(struct simnode *n, const char *category, const char *path, b
 		if (strcmp(v.category, category) == 0 && strcmp(v.path, path) == 0) {
 			witness_gave_up(&cl->witness, n->index, number, &v.mine.version);
 			witness_gave_up(&cl->witness, n->index, number, &v.theirs.version);
+			witness_chose(&cl->witness, n->index, number, &v.mine.version);
+			witness_chose(&cl->witness, n->index, number, &v.theirs.version);
 		}
 	const struct item_row *row = core_find_item(n->core, category, path);
 	if (row)
 		witness_gave_up(&cl->witness, n->index, number, &row->local);
-	witness_replaced(&cl->witness, n->index, number, span_of(NULL, 0), span_of(NULL, 0), true); /* "theirs" may be a delete */
+	witness_replaced(&cl->witness, n->index, number, span_of(NULL, 0), span_of(NULL, 0),
+	                 true); /* "theirs" may be a delete */
 	simnode_clock(n);
 	bool done = core_resolve(n->core, category, path, mine, e);
-	cluster_note(cl, "%s resolves %s/%s: keep %s: %s", n->name, category, path, mine ? "mine" : "theirs", done ? "done" : e->why);
+	cluster_note(cl, "%s resolves %s/%s: keep %s: %s", n->name, category, path, mine ? "mine" : "theirs",
+	             done ? "done" : e->why);
 	cl->tally.settlements += done;
 	simnode_end_turn(n);
 	return done;
@@ -336,6 +361,7 @@ static void restore_any(struct simnode *n)
 	char *category = mem_copy(name, (size_t)(slash - name));
 	struct simfile *f = person_file(n, category, slash + 1);
 	witness_replaced(&n->cl->witness, n->index, i->path, span_blob(&f->now.content), span_of(NULL, 0), false);
+	witness_chose(&n->cl->witness, n->index, i->path, &h->version);
 	simnode_clock(n);
 	bool done = core_restore(n->core, category, slash + 1, &h->version, &e);
 	cluster_note(n->cl, "%s restores %s: %s", n->name, name, done ? "done" : e.why);
@@ -411,7 +437,10 @@ void person_happen(struct cluster *cl, const struct agenda_entry *e)
 			return;
 		n->hints--;
 		struct simfile *f = n->disk.files[h->file];
-		simnode_push(n, &(struct event){ .type = EVENT_HINT, .category = f->category, .path = f->path, .hint = h->hint }, 0);
+		simnode_push(n,
+		             &(struct event){
+		                     .type = EVENT_HINT, .category = f->category, .path = f->path, .hint = h->hint },
+		             0);
 	} else if (cl->acting) {
 		person_act(n);
 		/* Bursts and long silences. */

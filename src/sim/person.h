@@ -12,6 +12,7 @@ struct simhint {
 
 struct simwriter { /* a slow program: has written a part, and will write the rest */
 	size_t file;
+	bool again; /* nothing is left to be written: it only writes the same file once more */
 	uint64_t inode;
 	uint8_t meta;
 	size_t len;
@@ -23,7 +24,8 @@ void person_edit(struct simnode *n, struct simfile *near);
 /* One act of any kind, the core's commands included. */
 void person_act(struct simnode *n);
 void person_happen(struct cluster *cl, const struct agenda_entry *e); /* PERSON, WRITER, HINT */
-/* Says yes to whatever the device waits for: goes on after a pause, deletes what is held, accepts a hub that went back. */
+/* Says yes to whatever the device waits for: goes on after a pause, deletes what is held, accepts a hub that went back.
+ */
 void person_answer(struct simnode *n);
 /* The single acts, for stories and for the above. `content` is copied. */
 void person_write(struct simnode *n, struct simfile *f, struct span content, uint8_t meta, bool in_place);

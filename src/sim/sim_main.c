@@ -39,10 +39,10 @@ static int read_wish(int argc, char **argv, struct wish *w)
 			continue;
 		}
 		bool ok = strcmp(argv[i], "--seed") == 0      ? number(value, 0, UINT64_MAX, &w->seed)
-			  : strcmp(argv[i], "--seeds") == 0   ? number(value, 1, 100000000, &w->seeds)
-			  : strcmp(argv[i], "--devices") == 0 ? number(value, 2, CLUSTER_NODES_MAX, &w->devices)
-			  : strcmp(argv[i], "--minutes") == 0 ? number(value, 1, 100000, &w->minutes)
-							      : false;
+		          : strcmp(argv[i], "--seeds") == 0   ? number(value, 1, 100000000, &w->seeds)
+		          : strcmp(argv[i], "--devices") == 0 ? number(value, 2, CLUSTER_NODES_MAX, &w->devices)
+		          : strcmp(argv[i], "--minutes") == 0 ? number(value, 1, 100000, &w->minutes)
+		                                              : false;
 		if (!ok)
 			return say_usage("sim", "%s: not an option of it, or not a value of it", argv[i]);
 		counted = counted || strcmp(argv[i], "--seeds") == 0;
@@ -65,19 +65,24 @@ static void print_evidence(const struct wish *w, const struct tally *t, uint64_t
 {
 	double hours = (double)t->virtual_us / 3.6e9;
 #define N(field) (unsigned long long)t->field
-	printf("lived      %llu lives of %llu devices and a hub, %.2f cluster-hours, %llu steps\n", (unsigned long long)lives,
-	       (unsigned long long)w->devices, hours, N(steps));
-	printf("people     %llu edits (%llu in the middle of a call), %llu files replaced, %llu log entries, %llu settlements, %llu conflicts left to settle\n",
+	printf("lived      %llu lives of %llu devices and a hub, %.2f cluster-hours, %llu steps\n",
+	       (unsigned long long)lives, (unsigned long long)w->devices, hours, N(steps));
+	printf("people     %llu edits (%llu in the middle of a call), %llu files replaced, %llu log entries, %llu "
+	       "settlements, %llu conflicts left to settle\n",
 	       N(edits), N(races), N(places), N(log), N(settlements), N(conflicts));
-	printf("net        %llu frames, %llu lost, %llu cuts, %llu half-open, %llu partitions, %llu connects\n", N(frames), N(lost_frames),
-	       N(cuts), N(half_opens), N(partitions), N(reconnects));
-	printf("processes  %llu kills, %llu power cuts, %llu restarts, %llu failed commits; hub: %llu kills\n", N(kills), N(power_cuts),
-	       N(restarts), N(ledger_failures), N(hub_kills));
-	printf("backups    hub put back %llu times, devices %llu times; %llu rollbacks accepted\n", N(hub_restores), N(node_restores), N(rollbacks));
+	printf("net        %llu frames, %llu lost, %llu cuts, %llu half-open, %llu partitions, %llu connects\n",
+	       N(frames), N(lost_frames), N(cuts), N(half_opens), N(partitions), N(reconnects));
+	printf("processes  %llu kills, %llu power cuts, %llu restarts, %llu failed commits; hub: %llu kills\n",
+	       N(kills), N(power_cuts), N(restarts), N(ledger_failures), N(hub_kills));
+	printf("backups    hub put back %llu times, devices %llu times; %llu rollbacks accepted\n", N(hub_restores),
+	       N(node_restores), N(rollbacks));
 	printf("others     %llu lost hints, %llu clock jumps\n", N(hints_lost), N(clock_jumps));
-	printf("held       I1 captured before replaced  I2 nothing silently overwritten  I3 durable before sent  I4 log gapless, chained, once\n");
-	printf("           I6 ids and items as issued  I7 no delete out of an error  I8 no spin, no garbage  Q1 trees equal heads\n");
-	printf("           Q2 every captured token to be had  Q4 conflicts as in the log  Q5 no echo  Q7 quiet is true  Q8 restart changes nothing  Q10 comes to rest\n");
+	printf("held       I1 captured before replaced  I2 nothing silently overwritten  I3 durable before sent  I4 "
+	       "log gapless, chained, once\n");
+	printf("           I6 ids and items as issued  I7 no delete out of an error  I8 no spin, no garbage  Q1 trees "
+	       "equal heads\n");
+	printf("           Q2 every captured token to be had  Q4 conflicts as in the log  Q5 no echo  Q7 quiet is true "
+	       " Q8 restart changes nothing  Q10 comes to rest\n");
 	printf("checks     %llu beside those at every call\n", N(checks));
 	if (spent_s > 0)
 		fprintf(stderr, "speed      %.1f cluster-hours a CPU minute\n", hours * 60 / spent_s);
@@ -99,7 +104,7 @@ int sim_main(int argc, char **argv)
 		struct life_setup setup = { w.seed + lives, (unsigned)w.devices, (unsigned)w.minutes, w.trace };
 		struct life_result r;
 		say_progress("life %llu of %llu, seed %llu", (unsigned long long)lives + 1, (unsigned long long)w.seeds,
-			     (unsigned long long)setup.seed);
+		             (unsigned long long)setup.seed);
 		life_run(&setup, &r);
 		add_up(&sum, &r.tally);
 		digest = (digest ^ r.digest) * 0x9e3779b97f4a7c15u;
@@ -109,8 +114,8 @@ int sim_main(int argc, char **argv)
 		printf("BROKEN     %s: %s\n", r.breach.invariant, r.breach.text);
 		printf("           seed %llu, step %llu, %.3f s of its life\n", (unsigned long long)setup.seed,
 		       (unsigned long long)r.breach.step, (double)r.breach.at_us / 1e6);
-		printf("replay     syncline sim --seed %llu --devices %u --minutes %u --trace\n", (unsigned long long)setup.seed, setup.devices,
-		       setup.minutes);
+		printf("replay     syncline sim --seed %llu --devices %u --minutes %u --trace\n",
+		       (unsigned long long)setup.seed, setup.devices, setup.minutes);
 		return 1;
 	}
 	say_progress_end();

@@ -48,10 +48,10 @@ struct simfile *simdisk_entry(struct simdisk *d, const char *category, const cha
 void simdisk_stat(const struct simfile *f, struct file_stat *out)
 {
 	*out = (struct file_stat){ .size = f->now.content.len,
-				   .mtime_ns = f->now.mtime_ns,
-				   .ctime_ns = f->now.ctime_ns,
-				   .inode = f->now.inode,
-				   .meta = f->now.meta };
+		                   .mtime_ns = f->now.mtime_ns,
+		                   .ctime_ns = f->now.ctime_ns,
+		                   .inode = f->now.inode,
+		                   .meta = f->now.meta };
 }
 
 static bool below(const char *path, const char *folder)
@@ -64,7 +64,8 @@ bool simdisk_obstructed(const struct simdisk *d, const char *category, const cha
 {
 	for (size_t i = 0; i < d->count; i++) {
 		const struct simfile *f = d->files[i];
-		if (f->now.present && strcmp(f->category, category) == 0 && (below(f->path, path) || below(path, f->path)))
+		if (f->now.present && strcmp(f->category, category) == 0 &&
+		    (below(f->path, path) || below(path, f->path)))
 			return true;
 	}
 	return false;
@@ -78,8 +79,8 @@ static void soil(struct simfile *f, uint64_t now_us)
 	}
 }
 
-void simdisk_write(struct simdisk *d, struct simfile *f, struct blob content, uint8_t meta, int64_t mtime_ns, int64_t ctime_ns,
-		   bool new_inode, uint64_t now_us)
+void simdisk_write(struct simdisk *d, struct simfile *f, struct blob content, uint8_t meta, int64_t mtime_ns,
+                   int64_t ctime_ns, bool new_inode, uint64_t now_us)
 {
 	blob_finish(&f->now.content);
 	f->now.content = content;
@@ -124,8 +125,10 @@ static void lose(struct simdisk *d, struct simfile *f, struct chance *c)
 	switch (chance_below(c, CHANCE_DISK, whole ? 2 : 4)) {
 	case 0: /* all of it was written back after all */
 		return;
-	case 1: /* none of it. Two writes within one tick of the clock would look alike: no tool could tell, so do not ask it */
-		if (kept->inode == now->inode && kept->mtime_ns == now->mtime_ns && kept->ctime_ns == now->ctime_ns && kept->present)
+	case 1: /* none of it. Two writes within one tick of the clock would look alike: no tool could tell, so do not
+	           ask it */
+		if (kept->inode == now->inode && kept->mtime_ns == now->mtime_ns && kept->ctime_ns == now->ctime_ns &&
+		    kept->present)
 			f->kept.inode = ++d->inodes;
 		blob_finish(&f->now.content);
 		f->now = f->kept;
@@ -139,8 +142,8 @@ static void lose(struct simdisk *d, struct simfile *f, struct chance *c)
 	}
 }
 
-void simdisk_power_cut(struct simdisk *d, struct chance *c, void (*changed)(void *ctx, struct simfile *f, struct span before),
-		       void *ctx)
+void simdisk_power_cut(struct simdisk *d, struct chance *c,
+                       void (*changed)(void *ctx, struct simfile *f, struct span before), void *ctx)
 {
 	for (size_t i = 0; i < d->count; i++) {
 		struct simfile *f = d->files[i];

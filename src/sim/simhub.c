@@ -129,7 +129,8 @@ static void die(struct cluster *cl)
 	cl->tally.hub_kills++;
 	cluster_note(cl, "hub killed");
 	down(cl);
-	agenda_add(&cl->agenda, cl->now_us + 50000 + chance_below(&cl->chance, CHANCE_HUB, 8000000), AGENDA_HUB_BOOT, 0, 0, NULL);
+	agenda_add(&cl->agenda, cl->now_us + 50000 + chance_below(&cl->chance, CHANCE_HUB, 8000000), AGENDA_HUB_BOOT, 0,
+	           0, NULL);
 }
 
 void simhub_kill(struct cluster *cl)

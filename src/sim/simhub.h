@@ -10,7 +10,7 @@ struct simevent { /* in the inbox; bytes are ours */
 
 void simhub_start(struct cluster *cl);
 void simhub_boot(struct cluster *cl);
-void simhub_kill(struct cluster *cl);       /* and boots again a little later */
+void simhub_kill(struct cluster *cl); /* and boots again a little later */
 void simhub_restore(struct cluster *cl, uint64_t seq);
 void simhub_push(struct cluster *cl, enum hub_event_type type, uint64_t conn, struct span bytes);
 void simhub_turn(struct cluster *cl, uint64_t serial);

@@ -5,7 +5,16 @@
 
 #include "base/mem.h"
 
-enum write_what { WRITE_ITEM, WRITE_NO_ITEM, WRITE_OUTBOX, WRITE_NO_OUTBOX, WRITE_STATE, WRITE_PEER, WRITE_HISTORY, WRITE_VERSION };
+enum write_what {
+	WRITE_ITEM,
+	WRITE_NO_ITEM,
+	WRITE_OUTBOX,
+	WRITE_NO_OUTBOX,
+	WRITE_STATE,
+	WRITE_PEER,
+	WRITE_HISTORY,
+	WRITE_VERSION
+};
 
 struct simledger_write {
 	enum write_what what;

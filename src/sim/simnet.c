@@ -38,12 +38,13 @@ uint64_t simnet_dial(struct simnode *n)
 	MEM_ROOM(cl->conns, cl->conn_count, cl->conn_cap);
 	cl->conns[cl->conn_count++] = c;
 	*c = (struct simconn){ .number = cl->conn_count,
-			       .node = n->index,
-			       .node_end = true,
-			       .hub_life = cl->hub.life,
-			       .up_cut_us = UINT64_MAX,
-			       .down_cut_us = UINT64_MAX };
-	if (n->partitioned ? chance_hit(&cl->chance, CHANCE_NET, 500000) : chance_hit(&cl->chance, CHANCE_NET, cl->rates.dial_silent))
+		               .node = n->index,
+		               .node_end = true,
+		               .hub_life = cl->hub.life,
+		               .up_cut_us = UINT64_MAX,
+		               .down_cut_us = UINT64_MAX };
+	if (n->partitioned ? chance_hit(&cl->chance, CHANCE_NET, 500000)
+	                   : chance_hit(&cl->chance, CHANCE_NET, cl->rates.dial_silent))
 		return c->number; /* into the void */
 	if (n->partitioned || !cl->hub.up || chance_hit(&cl->chance, CHANCE_NET, cl->rates.dial_refused))
 		agenda_add(&cl->agenda, cl->now_us + delay(cl), AGENDA_CLOSED_NODE, n->index, c->number, NULL);
@@ -117,7 +118,7 @@ void simnet_hang_up(struct simnode *n)
 	c->node_end = false;
 	if (c->open && c->hub_end)
 		agenda_add(&n->cl->agenda, c->up_at_us > n->cl->now_us ? c->up_at_us + 1 : n->cl->now_us + delay(n->cl),
-			   AGENDA_CLOSED_HUB, n->index, c->number, NULL);
+		           AGENDA_CLOSED_HUB, n->index, c->number, NULL);
 }
 
 void simnet_hub_close(struct cluster *cl, uint64_t conn)
@@ -127,7 +128,8 @@ void simnet_hub_close(struct cluster *cl, uint64_t conn)
 		return;
 	agenda_add(&cl->agenda, cl->now_us + 1, AGENDA_CLOSED_HUB, c->node, c->number, NULL);
 	uint64_t at = cl->now_us + delay(cl);
-	agenda_add(&cl->agenda, at > c->down_at_us ? at : c->down_at_us + 1, AGENDA_CLOSED_NODE, c->node, c->number, NULL);
+	agenda_add(&cl->agenda, at > c->down_at_us ? at : c->down_at_us + 1, AGENDA_CLOSED_NODE, c->node, c->number,
+	           NULL);
 }
 
 void simnet_cut(struct cluster *cl, struct simconn *c)
@@ -169,8 +171,8 @@ void simnet_hub_died(struct cluster *cl)
 			continue;
 		c->hub_end = false;
 		if (c->node_end)
-			agenda_add(&cl->agenda, c->down_at_us > cl->now_us ? c->down_at_us + 1 : cl->now_us + delay(cl), AGENDA_CLOSED_NODE,
-				   c->node, c->number, NULL);
+			agenda_add(&cl->agenda, c->down_at_us > cl->now_us ? c->down_at_us + 1 : cl->now_us + delay(cl),
+			           AGENDA_CLOSED_NODE, c->node, c->number, NULL);
 	}
 }
 
@@ -201,7 +203,8 @@ static void arrive(struct cluster *cl, struct simnode *n, struct simconn *c, boo
 	if (up && c->hub_end)
 		simhub_push(cl, f->text ? HUB_TEXT : HUB_BINARY, c->number, bytes);
 	else if (!up && c->node_end)
-		simnode_push(n, &(struct event){ .type = f->text ? EVENT_TEXT : EVENT_BINARY, .bytes = bytes }, c->number);
+		simnode_push(n, &(struct event){ .type = f->text ? EVENT_TEXT : EVENT_BINARY, .bytes = bytes },
+		             c->number);
 	if (was_full && *backlog == 0) {
 		if (up && c->node_end)
 			simnode_push(n, &(struct event){ .type = EVENT_WRITABLE }, c->number);
@@ -226,8 +229,10 @@ void simnet_happen(struct cluster *cl, const struct agenda_entry *e)
 		if (!c->node_end)
 			break;
 		c->node_end = false;
-		simnode_push(n, &(struct event){ .type = EVENT_LINK_CLOSED, .text = c->open ? "the connection was lost" : "refused" },
-			     c->number);
+		simnode_push(n,
+		             &(struct event){ .type = EVENT_LINK_CLOSED,
+		                              .text = c->open ? "the connection was lost" : "refused" },
+		             c->number);
 		break;
 	case AGENDA_CLOSED_HUB:
 		if (!c->hub_end)

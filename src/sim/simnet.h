@@ -1,6 +1,6 @@
-/* simnet: connections between devices and the hub. Frames of a connection arrive in order, late, or never: a cut loses an
- * unknown tail of each direction, a half-open link loses everything and tells nobody, and what a dead connection still
- * had under way may arrive beside its successor. */
+/* simnet: connections between devices and the hub. Frames of a connection arrive in order, late, or never: a cut loses
+ * an unknown tail of each direction, a half-open link loses everything and tells nobody, and what a dead connection
+ * still had under way may arrive beside its successor. */
 #ifndef SIM_SIMNET_H
 #define SIM_SIMNET_H
 #include "sim/cluster.h"
@@ -24,12 +24,12 @@ struct simframe {
 
 struct simconn *simnet_conn(struct cluster *cl, uint64_t number);
 uint64_t simnet_dial(struct simnode *n);
-void simnet_hang_up(struct simnode *n);                       /* the device's end */
+void simnet_hang_up(struct simnode *n); /* the device's end */
 void simnet_send_up(struct simnode *n, bool text, struct span frame);
 void simnet_send_down(struct cluster *cl, uint64_t conn, bool text, struct span frame);
 void simnet_hub_close(struct cluster *cl, uint64_t conn);     /* after what was sent */
 void simnet_cut(struct cluster *cl, struct simconn *c);       /* both ends learn of it, each in its time */
-void simnet_sever(struct cluster *cl, struct simconn *c);      /* the same, and nothing arrives from now on */
+void simnet_sever(struct cluster *cl, struct simconn *c);     /* the same, and nothing arrives from now on */
 void simnet_half_open(struct cluster *cl, struct simconn *c); /* neither end learns of it */
 void simnet_node_died(struct simnode *n);
 void simnet_hub_died(struct cluster *cl);

@@ -11,8 +11,8 @@
 #include "sim/judge.h"
 #include "sim/person.h"
 
-#define TICK_NS 4000000LL     /* file times move in steps, as the kernel's do */
-#define IDLE_TURNS 20000      /* turns without anything to do, within ten seconds: it spins */
+#define TICK_NS    4000000LL /* file times move in steps, as the kernel's do */
+#define IDLE_TURNS 20000     /* turns without anything to do, within ten seconds: it spins */
 #define SCAN_SLICE 24
 
 /* ---- time ---- */
@@ -150,8 +150,8 @@ static void swap(struct simnode *n, const struct place *p, struct simfile *f)
 	if (id_zero(&p->version))
 		simdisk_remove(f, n->cl->now_us);
 	else
-		simdisk_write(&n->disk, f, blob_copy(p->content.data, p->content.len), p->meta, p->mtime_ms * 1000000LL, file_time(n),
-			      true, n->cl->now_us);
+		simdisk_write(&n->disk, f, blob_copy(p->content.data, p->content.len), p->meta, p->mtime_ms * 1000000LL,
+		              file_time(n), true, n->cl->now_us);
 	simdisk_sync(f);
 }
 
@@ -170,8 +170,10 @@ static enum place_result sim_place(void *ctx, const struct place *p, struct file
 	if (!enter(n)) /* the new content was written beside it: nothing that anybody misses */
 		return PLACE_ERROR;
 	enum place_result result = expected(n, p, f);
-	if (result == PLACE_CHANGED && f->now.present && !p->expect_absent && !f->writers && !id_zero(&p->version) && !enter(n)) {
-		swap(n, p, f); /* killed after the exchange, before what came out was found to be a person's and put back */
+	if (result == PLACE_CHANGED && f->now.present && !p->expect_absent && !f->writers && !id_zero(&p->version) &&
+	    !enter(n)) {
+		swap(n, p,
+		     f); /* killed after the exchange, before what came out was found to be a person's and put back */
 		return PLACE_ERROR;
 	}
 	if (result != PLACE_DONE)
@@ -180,8 +182,9 @@ static enum place_result sim_place(void *ctx, const struct place *p, struct file
 		struct id placed = core_version_of(n->core, p->meta, p->content);
 		if (!id_equal(&placed, &p->version))
 			cluster_break(cl, "I6", "%s writes %s with bytes that are not the version it names", n->name,
-				      witness_name(&cl->witness, number));
+			              witness_name(&cl->witness, number));
 	}
+	judge_replaces(n, f, p);
 	cl->tally.places++;
 	cluster_note(cl, "%s places %s/%s (%zu bytes)", n->name, p->file.category, p->file.path, p->content.len);
 	swap(n, p, f);
@@ -561,13 +564,18 @@ void simnode_boot(struct simnode *n)
 	load(n);
 	simnode_push(n, &(struct event){ .type = EVENT_BOOT }, 0);
 	for (size_t i = 0; i < cl->category_count; i++)
-		simnode_push(n, &(struct event){ .type = EVENT_ROOT, .category = cl->categories[i].name, .ok = true, .text = "" }, 0);
+		simnode_push(n,
+		             &(struct event){
+		                     .type = EVENT_ROOT, .category = cl->categories[i].name, .ok = true, .text = "" },
+		             0);
 }
 
 static void power_lost(void *ctx, struct simfile *f, struct span before)
 {
 	struct simnode *n = ctx;
 	witness_replaced(&n->cl->witness, n->index, f->number, before, span_blob(&f->now.content), !f->now.present);
+	if (f->now.present)
+		witness_wrote(&n->cl->witness, n->index, f->number, f->now.meta, span_blob(&f->now.content));
 }
 
 static void go_down(struct simnode *n)
@@ -585,7 +593,10 @@ static void die(struct simnode *n, enum simdeath how)
 {
 	struct cluster *cl = n->cl;
 	uint64_t away = 20000 + chance_below(&cl->chance, CHANCE_PROCESS, 3000000);
-	cluster_note(cl, "%s %s", n->name, how == DEATH_POWER ? "loses power" : how == DEATH_LEDGER ? "cannot save" : "is killed");
+	cluster_note(cl, "%s %s", n->name,
+	             how == DEATH_POWER    ? "loses power"
+	             : how == DEATH_LEDGER ? "cannot save"
+	                                   : "is killed");
 	go_down(n);
 	if (how == DEATH_POWER) {
 		cl->tally.power_cuts++;
@@ -722,7 +733,8 @@ static void step_scan(struct simnode *n)
 	if (s.at < n->disk.count)
 		return;
 	memmove(n->scans, n->scans + 1, --n->scan_count * sizeof *n->scans);
-	step(n, &(struct event){ .type = EVENT_SCANNED, .category = s.category, .path = s.under, .complete = !s.failed });
+	step(n,
+	     &(struct event){ .type = EVENT_SCANNED, .category = s.category, .path = s.under, .complete = !s.failed });
 	if (s.failed) { /* the io room tries again by itself */
 		n->hints++;
 		agenda_add(&cl->agenda, cl->now_us + 5000000, AGENDA_RESCAN, n->index, n->life, NULL);
@@ -741,8 +753,14 @@ static void tidy(struct simnode *n)
 		if (!v && !l->old)
 			judge_destroys(n, l->target, &version);
 		if (!v) {
-			struct history_row row = { .item = l->item, .version = version, .device = n->device, .at_ms = simnode_wall_ms(n),
-						   .size = l->content.len, .kind = KIND_UPDATE, .how = HOW_EDIT, .meta = l->meta };
+			struct history_row row = { .item = l->item,
+				                   .version = version,
+				                   .device = n->device,
+				                   .at_ms = simnode_wall_ms(n),
+				                   .size = l->content.len,
+				                   .kind = KIND_UPDATE,
+				                   .how = HOW_EDIT,
+				                   .meta = l->meta };
 			witness_saw_version(&n->cl->witness, &version, l->meta, span_blob(&l->content));
 			simledger_put_version(&n->ledger, &version, l->meta, span_blob(&l->content));
 			simledger_add_history(&n->ledger, &row);
@@ -793,7 +811,8 @@ static void watch_spin(struct simnode *n, bool idle)
 		n->idle_turns = 0;
 		n->idle_since_us = n->cl->now_us;
 	} else if (++n->idle_turns > IDLE_TURNS) {
-		cluster_break(n->cl, "I8", "%s spins: %d turns within ten seconds and nothing happened", n->name, IDLE_TURNS);
+		cluster_break(n->cl, "I8", "%s spins: %d turns within ten seconds and nothing happened", n->name,
+		              IDLE_TURNS);
 		n->idle_turns = 0;
 	}
 }

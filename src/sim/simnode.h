@@ -7,7 +7,7 @@
 
 struct nodeevent { /* in the inbox */
 	struct event e;
-	uint64_t conn;  /* link events: of this connection only */
+	uint64_t conn; /* link events: of this connection only */
 	char *category, *path;
 	uint8_t *bytes; /* texts are constants */
 };
@@ -23,7 +23,7 @@ struct leftover { /* a temporary file beside its target: bytes that were swapped
 	struct id item;
 	struct blob content;
 	uint8_t meta;
-	bool old;               /* of an earlier life */
+	bool old; /* of an earlier life */
 };
 
 struct simsent { /* waits for the turn's commit */
@@ -40,12 +40,12 @@ struct simnode {
 	char name[16];
 	struct id device;
 	uint8_t secret[SIGN_SECRET_LEN];
-	struct core *core;              /* NULL: not running */
-	enum simdeath dying;            /* decided, but the step has not returned yet: the world is deaf */
+	struct core *core;   /* NULL: not running */
+	enum simdeath dying; /* decided, but the step has not returned yet: the world is deaf */
 	unsigned life;
 	bool asleep, partitioned, joined, stopped; /* stopped: a story keeps it off */
-	bool lose_answer;               /* a story: the next confirmation to it is lost with its link */
-	bool restored;                  /* its state came from a backup: it may lack versions it once sent */
+	bool lose_answer;                          /* a story: the next confirmation to it is lost with its link */
+	bool restored;                             /* its state came from a backup: it may lack versions it once sent */
 	struct simdisk disk;
 	struct simledger ledger, backup;
 	bool has_backup;
@@ -57,30 +57,30 @@ struct simnode {
 	size_t scan_count, scan_cap;
 	struct simsent *outgoing;
 	size_t outgoing_count, outgoing_cap;
-	uint64_t conn;                  /* 0: none */
+	uint64_t conn; /* 0: none */
 	uint64_t turn_at_us, turn_serial;
-	uint64_t mono_us;               /* added to virtual time */
-	int64_t wall_ms;                /* added to wall time */
+	uint64_t mono_us; /* added to virtual time */
+	int64_t wall_ms;  /* added to wall time */
 	uint64_t idle_turns, idle_since_us;
-	unsigned hints;                 /* on their way */
-	bool rescan;                    /* owed */
-	bool unseen;                    /* something changed without an event: only a scan can find it */
+	unsigned hints; /* on their way */
+	bool rescan;    /* owed */
+	bool unseen;    /* something changed without an event: only a scan can find it */
 };
 
 struct simnode *simnode_create(struct cluster *cl, unsigned index, const char *name);
 void simnode_destroy(struct simnode *n);
 void simnode_boot(struct simnode *n);
-void simnode_stop(struct simnode *n);                        /* SIGTERM: between turns, all committed */
-void simnode_crash(struct simnode *n, enum simdeath how);    /* between turns; boots again a little later */
+void simnode_stop(struct simnode *n);                     /* SIGTERM: between turns, all committed */
+void simnode_crash(struct simnode *n, enum simdeath how); /* between turns; boots again a little later */
 void simnode_push(struct simnode *n, const struct event *e, uint64_t conn);
 void simnode_turn(struct simnode *n, uint64_t serial);
-void simnode_wake(struct simnode *n, uint64_t at_us);        /* a turn at the latest then */
-void simnode_clock(struct simnode *n);                       /* core_clock with the device's idea of now */
+void simnode_wake(struct simnode *n, uint64_t at_us); /* a turn at the latest then */
+void simnode_clock(struct simnode *n);                /* core_clock with the device's idea of now */
 uint64_t simnode_now_ms(const struct simnode *n);
 int64_t simnode_wall_ms(const struct simnode *n);
-void simnode_rescan(struct simnode *n);                      /* the watcher lost events: everything is looked at again */
+void simnode_rescan(struct simnode *n); /* the watcher lost events: everything is looked at again */
 void simnode_keep_backup(struct simnode *n);
-void simnode_restore_backup(struct simnode *n);              /* only when it is not running */
-void simnode_end_turn(struct simnode *n);                    /* commit and send, after a person's act on the core */
+void simnode_restore_backup(struct simnode *n); /* only when it is not running */
+void simnode_end_turn(struct simnode *n);       /* commit and send, after a person's act on the core */
 struct id simnode_version(const struct simnode *n, const struct simimage *i); /* zero when absent */
 #endif

@@ -7,13 +7,24 @@
 #include "base/map.h"
 #include "base/mem.h"
 
-enum op_what { OP_APPEND, OP_READ, OP_SLICE, OP_DEVICE, OP_ACCOUNT, OP_CURSOR, OP_SEEN, OP_INVITE, OP_ENROLL, OP_REVOKE };
+enum op_what {
+	OP_APPEND,
+	OP_READ,
+	OP_SLICE,
+	OP_DEVICE,
+	OP_ACCOUNT,
+	OP_CURSOR,
+	OP_SEEN,
+	OP_INVITE,
+	OP_ENROLL,
+	OP_REVOKE
+};
 
 struct op {
 	enum op_what what;
 	uint64_t ticket, epoch, seq, offset;
 	size_t max_bytes, count;
-	bool ours;              /* the account is the one there is */
+	bool ours; /* the account is the one there is */
 	struct id device;
 	uint8_t token_hash[MESSAGE_TOKEN];
 	struct change *changes; /* with bodies of their own */
@@ -45,7 +56,7 @@ struct simstore {
 	size_t device_count, device_cap;
 	struct invite *invites;
 	size_t invite_count, invite_cap;
-	struct op *ops;        /* submitted, not pumped */
+	struct op *ops; /* submitted, not pumped */
 	size_t op_count, op_cap;
 	char *notes[2][2];
 };
@@ -112,8 +123,8 @@ static struct op *submit(struct store *store, enum op_what what, uint64_t ticket
 	return o;
 }
 
-static void sim_append(struct store *store, uint64_t ticket, const char *account, const struct id *device, uint64_t epoch,
-		       const struct change *changes, size_t count, int64_t now_ms)
+static void sim_append(struct store *store, uint64_t ticket, const char *account, const struct id *device,
+                       uint64_t epoch, const struct change *changes, size_t count, int64_t now_ms)
 {
 	struct op *o = submit(store, OP_APPEND, ticket, account);
 	o->device = *device;
@@ -132,7 +143,8 @@ static void sim_read(struct store *store, uint64_t ticket, const char *account, 
 	o->max_bytes = max_bytes;
 }
 
-static void sim_slice(struct store *store, uint64_t ticket, const char *account, uint64_t seq, uint64_t offset, size_t max)
+static void sim_slice(struct store *store, uint64_t ticket, const char *account, uint64_t seq, uint64_t offset,
+                      size_t max)
 {
 	struct op *o = submit(store, OP_SLICE, ticket, account);
 	o->seq = seq;
@@ -167,8 +179,8 @@ static void sim_seen(struct store *store, const struct id *device, int64_t now_m
 	o->time_ms = now_ms;
 }
 
-static void sim_invite(struct store *store, uint64_t ticket, const char *account, const uint8_t token_hash[MESSAGE_TOKEN],
-		       int64_t expires_ms, int64_t now_ms)
+static void sim_invite(struct store *store, uint64_t ticket, const char *account,
+                       const uint8_t token_hash[MESSAGE_TOKEN], int64_t expires_ms, int64_t now_ms)
 {
 	(void)now_ms;
 	struct op *o = submit(store, OP_INVITE, ticket, account);
@@ -177,7 +189,7 @@ static void sim_invite(struct store *store, uint64_t ticket, const char *account
 }
 
 static void sim_enroll(struct store *store, uint64_t ticket, const uint8_t token_hash[MESSAGE_TOKEN],
-		       const struct message_device *device, int64_t now_ms)
+                       const struct message_device *device, int64_t now_ms)
 {
 	struct op *o = submit(store, OP_ENROLL, ticket, NULL);
 	memcpy(o->token_hash, token_hash, MESSAGE_TOKEN);
@@ -234,7 +246,8 @@ static struct verdict append_one(struct simstore *s, const struct op *o, const s
 	struct identity who = { o->device, o->epoch, c->counter };
 	struct buf record = { 0 };
 	wire_put_change(&record, c);
-	struct simentry *known = map_find(&s->identities, &who, sizeof who), *base = map_find(&s->heads, &c->item, sizeof c->item);
+	struct simentry *known = map_find(&s->identities, &who, sizeof who),
+	                *base = map_find(&s->heads, &c->item, sizeof c->item);
 	struct sequencer_facts facts = {
 		.known_seq = known ? known->e.seq : 0,
 		.known_same = known && span_equal(span_blob(&known->record), buf_view(&record)),
@@ -243,6 +256,8 @@ static struct verdict append_one(struct simstore *s, const struct op *o, const s
 		.before_appended = before_appended,
 	};
 	struct verdict v = sequencer_judge(&facts, c);
+	if (facts.known_same && (v.kind != VERDICT_DUPLICATE || v.seq != known->e.seq))
+		s->watch.broken(s->watch.ctx, "hub: a change that was sent again is not answered as the first time");
 	if (v.kind != VERDICT_APPENDED) {
 		buf_finish(&record);
 		return v;
@@ -266,8 +281,8 @@ static struct verdict append_one(struct simstore *s, const struct op *o, const s
 	return v;
 }
 
-static const enum store_what answers[] = { STORE_APPENDED, STORE_READ, STORE_SLICE, STORE_DEVICE, STORE_ACCOUNT,
-					   STORE_DONE,	   STORE_DONE, STORE_DONE,  STORE_ENROLLED, STORE_DONE };
+static const enum store_what answers[] = { STORE_APPENDED, STORE_READ, STORE_SLICE, STORE_DEVICE,   STORE_ACCOUNT,
+	                                   STORE_DONE,     STORE_DONE, STORE_DONE,  STORE_ENROLLED, STORE_DONE };
 
 struct result { /* of one op, until it is answered */
 	struct store_answer a;
@@ -345,7 +360,10 @@ static void run_enroll(struct simstore *s, struct op *o, struct result *r)
 	for (size_t i = 0; i < s->invite_count; i++)
 		if (memcmp(s->invites[i].token_hash, o->token_hash, MESSAGE_TOKEN) == 0)
 			found = &s->invites[i];
-	r->a.status = !found ? STORE_ABSENT : found->spent ? STORE_SPENT : found->expires_ms < o->time_ms ? STORE_EXPIRED : STORE_OK;
+	r->a.status = !found                           ? STORE_ABSENT
+	              : found->spent                   ? STORE_SPENT
+	              : found->expires_ms < o->time_ms ? STORE_EXPIRED
+	                                               : STORE_OK;
 	if (r->a.status != STORE_OK)
 		return;
 	found->spent = true;

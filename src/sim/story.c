@@ -79,7 +79,8 @@ static bool says(const struct story *s, const char *pattern)
 		if (i == s->word_count)
 			return false;
 		bool text = len == 1 && *at == '"', any = len == 1 && *at == '*';
-		if (text != s->quoted[i] || (!text && !any && (strlen(s->words[i]) != len || memcmp(s->words[i], at, len) != 0)))
+		if (text != s->quoted[i] ||
+		    (!text && !any && (strlen(s->words[i]) != len || memcmp(s->words[i], at, len) != 0)))
 			return false;
 		at += len + strspn(at + len, " ");
 	}
@@ -144,7 +145,8 @@ static bool make_executable(struct story *s, struct simnode *n, const char *item
 	struct simfile *f = file(s, n, item);
 	if (!f)
 		return false;
-	person_write(n, f, span_blob(&(struct blob){ f->now.content.data, f->now.content.len }), f->now.meta | META_EXEC, true);
+	person_write(n, f, span_blob(&(struct blob){ f->now.content.data, f->now.content.len }),
+	             f->now.meta | META_EXEC, true);
 	return true;
 }
 
@@ -175,6 +177,7 @@ static bool restore(struct story *s, struct simnode *n, const char *item, const 
 		return fails(s, "%s cannot restore that", n->name);
 	struct id version = version_of_text(n, word);
 	witness_replaced(&s->cl->witness, n->index, f->number, span_blob(&f->now.content), span_of(NULL, 0), false);
+	witness_chose(&s->cl->witness, n->index, f->number, &version);
 	simnode_clock(n);
 	bool done = core_restore(n->core, f->category, f->path, &version, &e);
 	simnode_end_turn(n);
@@ -296,7 +299,8 @@ static bool expect_file(struct story *s, struct simnode *n, const char *item, bo
 	if (!f)
 		return false;
 	if (executable)
-		return (f->now.present && (f->now.meta & META_EXEC)) || fails(s, "%s: %s is not executable", n->name, item);
+		return (f->now.present && (f->now.meta & META_EXEC)) ||
+		       fails(s, "%s: %s is not executable", n->name, item);
 	if (!word)
 		return !f->now.present || fails(s, "%s has %s", n->name, item);
 	if (!f->now.present)
@@ -304,8 +308,9 @@ static bool expect_file(struct story *s, struct simnode *n, const char *item, bo
 	struct buf text = text_of(word);
 	bool same = span_equal(buf_view(&text), span_blob(&f->now.content));
 	buf_finish(&text);
-	return same || fails(s, "%s: %s holds \"%.*s\"", n->name, item, (int)(f->now.content.len > 60 ? 60 : f->now.content.len),
-			     (const char *)f->now.content.data);
+	return same ||
+	       fails(s, "%s: %s holds \"%.*s\"", n->name, item,
+	             (int)(f->now.content.len > 60 ? 60 : f->now.content.len), (const char *)f->now.content.data);
 }
 
 static bool expect_conflict(struct story *s, const char *item)
@@ -337,7 +342,8 @@ static bool expect_history(struct story *s, struct simnode *n, const char *item,
 	struct id version = n->core ? version_of_text(n, word) : (struct id){ 0 };
 	for (size_t i = 0; row && i < n->ledger.history_count; i++) {
 		const struct history_row *h = &n->ledger.history[i];
-		if (id_equal(&h->item, &row->item) && id_equal(&h->version, &version) && simledger_version(&n->ledger, &version))
+		if (id_equal(&h->item, &row->item) && id_equal(&h->version, &version) &&
+		    simledger_version(&n->ledger, &version))
 			return true;
 	}
 	return fails(s, "%s cannot get \"%s\" of %s back", n->name, word, item);
@@ -422,7 +428,8 @@ static bool act(struct story *s)
 		return of_hub(s);
 	if (strcmp(first, "expect") == 0)
 		return expect(s);
-	if (strcmp(first, "start") == 0 || strcmp(first, "stop") == 0 || strcmp(first, "cut") == 0 || strcmp(first, "heal") == 0)
+	if (strcmp(first, "start") == 0 || strcmp(first, "stop") == 0 || strcmp(first, "cut") == 0 ||
+	    strcmp(first, "heal") == 0)
 		return for_each(s);
 	return act_of_node(s);
 }

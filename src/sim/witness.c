@@ -26,6 +26,7 @@ void witness_finish(struct witness *w)
 	map_finish(&w->items);
 	map_finish(&w->paths);
 	map_finish(&w->given_up);
+	map_finish(&w->authored);
 	map_finish(&w->kept);
 	map_finish(&w->accepted);
 	for (size_t i = 0; i < w->name_count; i++)
@@ -169,6 +170,36 @@ bool witness_may_lose(const struct witness *w, unsigned who, unsigned path, uint
 {
 	struct given_up key = { who, path, token };
 	return map_find(&w->given_up, &key, sizeof key) != NULL;
+}
+
+struct authored { /* a key without padding */
+	uint32_t who, path;
+	uint64_t content;
+};
+
+static struct authored authored_key(unsigned who, unsigned path, uint8_t meta, struct span content)
+{
+	return (struct authored){ who, path, map_hash(content.data, content.len) * 31 + meta };
+}
+
+void witness_wrote(struct witness *w, unsigned who, unsigned path, uint8_t meta, struct span content)
+{
+	struct authored key = authored_key(who, path, meta, content);
+	map_put(&w->authored, &key, sizeof key, w);
+}
+
+void witness_chose(struct witness *w, unsigned who, unsigned path, const struct id *version)
+{
+	const struct witness_version *v = witness_version(w, version);
+	if (v)
+		witness_wrote(w, who, path, v->meta, span_blob(&v->content));
+}
+
+bool witness_made(const struct witness *w, unsigned who, unsigned path, const struct id *version)
+{
+	const struct witness_version *v = witness_version(w, version);
+	struct authored key = authored_key(who, path, v ? v->meta : 0, v ? span_blob(&v->content) : span_of(NULL, 0));
+	return v && map_find(&w->authored, &key, sizeof key);
 }
 
 static void keep(struct witness *w, struct map *set, const struct id *version)

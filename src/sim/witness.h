@@ -14,7 +14,7 @@ struct witness_version {
 	struct blob content;
 	uint32_t *tokens; /* ascending */
 	size_t token_count;
-	bool accepted;    /* the hub took it once */
+	bool accepted; /* the hub took it once */
 };
 
 struct witness_item {
@@ -24,7 +24,7 @@ struct witness_item {
 };
 
 struct witness {
-	struct map versions, items, paths, given_up, kept, accepted;
+	struct map versions, items, paths, given_up, authored, kept, accepted;
 	char **names; /* "category/path" by number */
 	size_t name_count, name_cap;
 	uint32_t tokens;
@@ -51,6 +51,11 @@ void witness_replaced(struct witness *w, unsigned who, unsigned path, struct spa
 void witness_gave_up(struct witness *w, unsigned who, unsigned path, const struct id *version);
 /* Token 0 asks whether the file itself was ever removed there. */
 bool witness_may_lose(const struct witness *w, unsigned who, unsigned path, uint32_t token);
+
+/* A person (or a power cut) made the file on device `who` hold this; or chose this version there. */
+void witness_wrote(struct witness *w, unsigned who, unsigned path, uint8_t meta, struct span content);
+void witness_chose(struct witness *w, unsigned who, unsigned path, const struct id *version);
+bool witness_made(const struct witness *w, unsigned who, unsigned path, const struct id *version);
 
 /* Tokens that were captured durably somewhere: they must never become unreachable. */
 void witness_captured(struct witness *w, const struct id *version);

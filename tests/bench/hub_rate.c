@@ -32,7 +32,9 @@ static pid_t start_hub(void)
 	snprintf(store_url, sizeof store_url, "sqlite:%s/hub.db", folder);
 	pid_t pid = fork();
 	if (pid == 0) {
-		char *argv[] = { "hub", "--listen", "127.0.0.1:0", "--store", store_url, "--port-file", port_file, NULL };
+		char *argv[] = {
+			"hub", "--listen", "127.0.0.1:0", "--store", store_url, "--port-file", port_file, NULL
+		};
 		globals.quiet = true;
 		exit(hub_main(7, argv));
 	}
@@ -66,7 +68,11 @@ static void join(struct rawdevice *d, uint8_t n)
 static void put(struct buf *out, uint8_t who, uint64_t counter)
 {
 	static uint8_t body[60];
-	struct change c = { .counter = counter, .item = { { who } }, .version = { { 1 } }, .edited = counter, .body = { body, sizeof body } };
+	struct change c = { .counter = counter,
+		            .item = { { who } },
+		            .version = { { 1 } },
+		            .edited = counter,
+		            .body = { body, sizeof body } };
 	memcpy(&c.item.b[1], &counter, sizeof counter);
 	wire_put(out, &(struct record){ .type = RECORD_CHANGE, .change = c });
 }
@@ -112,8 +118,8 @@ static void lone(struct rawdevice *d, struct rawdevice *other, uint64_t *counter
 	}
 	qsort(confirm, ROUNDS, sizeof *confirm, order);
 	qsort(deliver, ROUNDS, sizeof *deliver, order);
-	printf("lone append: confirmed p50 %lu us, p99 %lu us; delivered p50 %lu us, p99 %lu us\n", confirm[ROUNDS / 2], confirm[ROUNDS * 99 / 100],
-	       deliver[ROUNDS / 2], deliver[ROUNDS * 99 / 100]);
+	printf("lone append: confirmed p50 %lu us, p99 %lu us; delivered p50 %lu us, p99 %lu us\n", confirm[ROUNDS / 2],
+	       confirm[ROUNDS * 99 / 100], deliver[ROUNDS / 2], deliver[ROUNDS * 99 / 100]);
 	buf_finish(&out);
 }
 

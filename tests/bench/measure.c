@@ -3,8 +3,8 @@
  *
  *   measure words DIR COUNT SEED           COUNT files of 1 to 4 KB of words, the same for the same seed
  *   measure pages DIR COUNT SEED           COUNT files of 4 KB, in lines
- *   measure edits FROM TO COUNT GAP_MS     one line of one page each: prints the times until TO has it, in µs, a line each
- *   measure floor DIR COUNT GAP_MS         the same for one inotify event and one WebSocket echo in one process
+ *   measure edits FROM TO COUNT GAP_MS     one line of one page each: prints the times until TO has it, in µs, a line
+ * each measure floor DIR COUNT GAP_MS         the same for one inotify event and one WebSocket echo in one process
  *   measure same FROM TO COUNT TIMEOUT_S   waits until TO holds COUNT files equal to FROM's; prints the ms it took
  *   measure replay FROM TO SOCKET_FROM SOCKET_TO COUNTS…
  *                                          replays the history (a trace) on stdin; bytes per edit
@@ -36,10 +36,13 @@
 #define TIMEOUT_US 20000000ULL
 
 static const char *const words[] = {
-	"river", "window", "paper", "engine", "garden", "letter", "winter", "bridge", "signal", "copper", "market", "shadow",
-	"ladder", "harbour", "lantern", "meadow", "thread", "corner", "station", "pencil", "island", "morning", "kitchen",
-	"the", "a", "of", "and", "to", "in", "that", "it", "with", "as", "for", "was", "on", "are", "by", "be", "this", "which",
-	"configuration", "synchronise", "understand", "remember", "difference", "question", "particular", "suddenly",
+	"river",       "window",     "paper",    "engine",     "garden",   "letter",     "winter",
+	"bridge",      "signal",     "copper",   "market",     "shadow",   "ladder",     "harbour",
+	"lantern",     "meadow",     "thread",   "corner",     "station",  "pencil",     "island",
+	"morning",     "kitchen",    "the",      "a",          "of",       "and",        "to",
+	"in",          "that",       "it",       "with",       "as",       "for",        "was",
+	"on",          "are",        "by",       "be",         "this",     "which",      "configuration",
+	"synchronise", "understand", "remember", "difference", "question", "particular", "suddenly",
 };
 #define WORDS (sizeof words / sizeof *words)
 
@@ -141,7 +144,8 @@ static int edits(const char *from, const char *to, int count, int gap_ms)
 		snprintf(target, sizeof target, "%s/page-%d.md", to, i);
 		if (!read_file(source, &b))
 			die(source);
-		uint8_t *at = memchr(b.data + b.len / 2, '\n', b.len / 2) + 1, *end = memchr(at, '\n', (size_t)(b.data + b.len - at));
+		uint8_t *at = memchr(b.data + b.len / 2, '\n', b.len / 2) + 1,
+		        *end = memchr(at, '\n', (size_t)(b.data + b.len - at));
 		buf_clear(&line);
 		put_line(&line, &rng, (size_t)(end - at) / 2);
 		memcpy(at, line.data, line.len - 1 < (size_t)(end - at) ? line.len - 1 : (size_t)(end - at));
@@ -218,12 +222,21 @@ static int floor_of(const char *dir, int count, int gap_ms)
 	if (!ground.loop)
 		return fprintf(stderr, "%s\n", err_line(&e, why, sizeof why)), 1;
 	struct lws_context *context = loop_lws(ground.loop);
-	struct lws_context_creation_info server = { .port = 0, .iface = "127.0.0.1", .protocols = serve, .vhost_name = "echo" };
+	struct lws_context_creation_info server = {
+		.port = 0, .iface = "127.0.0.1", .protocols = serve, .vhost_name = "echo"
+	};
 	struct lws_vhost *vhost = lws_create_vhost(context, &server);
-	struct lws_context_creation_info none = { .port = CONTEXT_PORT_NO_LISTEN, .protocols = call, .vhost_name = "ask" };
-	struct lws_client_connect_info to = { .context = context, .vhost = lws_create_vhost(context, &none), .address = "127.0.0.1",
-		.port = vhost ? lws_get_vhost_listen_port(vhost) : 0, .path = "/", .host = "127.0.0.1", .protocol = "echo",
-		.local_protocol_name = "echo" };
+	struct lws_context_creation_info none = { .port = CONTEXT_PORT_NO_LISTEN,
+		                                  .protocols = call,
+		                                  .vhost_name = "ask" };
+	struct lws_client_connect_info to = { .context = context,
+		                              .vhost = lws_create_vhost(context, &none),
+		                              .address = "127.0.0.1",
+		                              .port = vhost ? lws_get_vhost_listen_port(vhost) : 0,
+		                              .path = "/",
+		                              .host = "127.0.0.1",
+		                              .protocol = "echo",
+		                              .local_protocol_name = "echo" };
 	if (!vhost || !lws_client_connect_via_info(&to))
 		die("echo");
 	while (!ground.up)
@@ -302,7 +315,9 @@ static int until_same(const char *from, const char *to, long count, int timeout_
 			return printf("%llu\n", (unsigned long long)(clock_ms() - start)), 0;
 		usleep(20000);
 	}
-	return fprintf(stderr, "measure: not the same after %d s: %ld of %ld files\n", timeout_s, files_below(to), count), 1;
+	return fprintf(stderr, "measure: not the same after %d s: %ld of %ld files\n", timeout_s, files_below(to),
+	               count),
+	       1;
 }
 
 /* ---- replay ---- */
@@ -358,12 +373,12 @@ static void perform(const char *dir, const struct operation *o, const struct buf
 		write_file(path, content);
 }
 
-static void wait_synced(const char *socket)
+static void ask_engine(const char *socket, const char *verb)
 {
 	struct err e;
 	char line[1024];
 	struct client *c = client_connect(socket, &e);
-	json_t *request = control_request("wait");
+	json_t *request = control_request(verb);
 	json_object_set_new(request, "synced", json_true());
 	json_object_set_new(request, "timeout_ms", json_integer(60000));
 	json_t *answer = c ? client_ask(c, request, 65000, &e, NULL) : NULL;
@@ -373,6 +388,30 @@ static void wait_synced(const char *socket)
 	}
 	json_decref(answer);
 	client_destroy(c);
+}
+
+static void both_synced(char **sockets)
+{
+	ask_engine(sockets[0], "wait");
+	ask_engine(sockets[1], "wait");
+}
+
+/* By looking at the file: asking the hub costs bytes. */
+static void until_there(const char *dir, const struct operation *o, const struct buf *content)
+{
+	char path[2 * PATH_MAX];
+	struct buf seen = { 0 };
+	bool delete = !strcmp(o->op, "delete");
+	uint64_t start = clock_us();
+	snprintf(path, sizeof path, "%s/%s", dir, o->path);
+	while (delete ? !access(path, F_OK) : !read_file(path, &seen) || !equal(&seen, content)) {
+		if (clock_us() - start > TIMEOUT_US) {
+			fprintf(stderr, "measure: %s did not arrive\n", path);
+			exit(1);
+		}
+		usleep(500);
+	}
+	buf_finish(&seen);
 }
 
 static unsigned long long counted(char **files, int count)
@@ -390,7 +429,7 @@ static unsigned long long counted(char **files, int count)
 
 static int replay(char **argv, int counts)
 {
-	const char *dir = argv[0], *to = argv[1], *socket_from = argv[2], *socket_to = argv[3];
+	const char *dir = argv[0], *to = argv[1];
 	struct buf content = { 0 };
 	struct operation *o = mem_alloc(sizeof *o);
 	unsigned long long before = 0, plain = 0;
@@ -404,23 +443,24 @@ static int replay(char **argv, int counts)
 	while (next_operation(stdin, o, &content)) {
 		bool seed = !strcmp(o->op, "seed");
 		if (seeding && !seed) {
-			wait_synced(socket_from);
-			wait_synced(socket_to);
+			both_synced(argv + 2);
 			before = counted(argv + 4, counts);
 			seeding = false;
 		}
 		perform(dir, o, &content);
 		if (seed)
 			continue;
-		/* Each edit is a change of its own: the next one begins when this one is there. */
-		wait_synced(socket_from);
-		wait_synced(socket_to);
+		/* Each edit is a change of its own: no window joins it with the next, which begins when this one is
+		 * there. */
+		ask_engine(argv[2], "sync");
+		until_there(to, o, &content);
 		plain += content.len;
 		done++;
 	}
+	both_synced(argv + 2);
 	unsigned long long bytes = counted(argv + 4, counts) - before;
-	printf("%ld edits, %llu bytes on both sockets, %.1f an edit; whole files one way: %llu (%.1f times as much)\n", done, bytes,
-	       done ? (double)bytes / (double)done : 0, plain, bytes ? (double)plain / (double)bytes : 0);
+	printf("%ld edits, %llu bytes on both sockets, %.1f an edit; whole files one way: %llu (%.1f times as much)\n",
+	       done, bytes, done ? (double)bytes / (double)done : 0, plain, bytes ? (double)plain / (double)bytes : 0);
 	free(o);
 	buf_finish(&content);
 	return trees_equal(dir, to) ? 0 : (fputs("measure: the trees differ\n", stderr), 1);

@@ -75,6 +75,8 @@ t "not yet: resolve --keep original" not_yet resolve notes/a.md --keep original
 t "not yet: resolve --keep auto" not_yet resolve notes/a.md --keep auto
 t "not yet: resolve --with" not_yet resolve notes/a.md --with /dev/null
 t "not yet: resolve --all --keep auto" not_yet resolve --all --keep auto
+t "not yet: sim --shrink" not_yet sim --shrink
+t "not yet: sim --replay" not_yet sim --replay /dev/null
 
 argv_invite() { sl 2 join syncline-invite-1.eyJ1cmwiOiJ3czovL3gifQ && says "command line"; }
 t "an invite on the command line is refused" argv_invite

@@ -1,5 +1,5 @@
-/* Any run of events as the hub's core sees them: three devices of one account, one stranger; frames, texts, hang-ups and
- * slow readers as the input says. The core must stay whole, and speak only well-formed frames. */
+/* Any run of events as the hub's core sees them: three devices of one account, one stranger; frames, texts, hang-ups
+ * and slow readers as the input says. The core must stay whole, and speak only well-formed frames. */
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,13 +8,13 @@
 #include "hub/store/backends.h"
 
 #define CONNS 4
-#define WALL 1800000000000LL
+#define WALL  1800000000000LL
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct line {
-	uint64_t conn;          /* 0: none */
+	uint64_t conn; /* 0: none */
 	size_t backlog;
 	bool closed;
 	uint8_t nonce[MESSAGE_NONCE];
@@ -119,7 +119,9 @@ static void dial(int who, uint64_t epoch, uint64_t cursor)
 	lines[who] = (struct line){ .conn = ++last, .at = cursor };
 	event(HUB_OPENED, last, span_of(NULL, 0));
 	flush();
-	struct message m = { .type = MESSAGE_AUTH, .device = message_device_id(publics[who]), .epoch = epoch, .cursor = cursor };
+	struct message m = {
+		.type = MESSAGE_AUTH, .device = message_device_id(publics[who]), .epoch = epoch, .cursor = cursor
+	};
 	say(who, &m);
 }
 

@@ -1,4 +1,5 @@
-/* Any bytes as a binary frame, and as a stored change: decoded without harm, and what decodes encodes to the same bytes. */
+/* Any bytes as a binary frame, and as a stored change: decoded without harm, and what decodes encodes to the same
+ * bytes. */
 #include <stdlib.h>
 
 #include "wire/wire.h"

@@ -83,7 +83,7 @@ static json_t *show(struct fake *f, json_t *request)
 	if (!text)
 		return NULL;
 	return json_pack("{s:o,s:s,s:i,s:{}}", "content", json_b64(text, strlen(text)), "version", version, "size",
-			 (int)strlen(text), "meta");
+	                 (int)strlen(text), "meta");
 }
 
 /* Takes the conflict away after the answer, as an engine would. */
@@ -108,8 +108,9 @@ static void answer(struct fake *f, struct fake_client *c, json_t *request)
 	const char *failure = verb ? json_get_text(f->failures, verb) : "no verb";
 	json_t *data = verb ? json_object_get(json_object_get(f->state, "answers"), verb) : NULL;
 	if (failure) {
-		say(f, c, json_pack("{s:I,s:b,s:i,s:s,s:s,s:s}", "id", (json_int_t)id, "ok", 0, "exit", 1, "what", verb ? verb : "?", "why",
-				    failure, "fix", ""));
+		say(f, c,
+		    json_pack("{s:I,s:b,s:i,s:s,s:s,s:s}", "id", (json_int_t)id, "ok", 0, "exit", 1, "what",
+		              verb ? verb : "?", "why", failure, "fix", ""));
 		return;
 	}
 	if (!strcmp(verb, "show"))
@@ -119,8 +120,9 @@ static void answer(struct fake *f, struct fake_client *c, json_t *request)
 	else
 		json_incref(data);
 	if (!data)
-		say(f, c, json_pack("{s:I,s:b,s:i,s:s,s:s,s:s}", "id", (json_int_t)id, "ok", 0, "exit", 1, "what", "show", "why",
-				    "no such version", "fix", ""));
+		say(f, c,
+		    json_pack("{s:I,s:b,s:i,s:s,s:s,s:s}", "id", (json_int_t)id, "ok", 0, "exit", 1, "what", "show",
+		              "why", "no such version", "fix", ""));
 	else
 		say(f, c, json_pack("{s:I,s:b,s:o}", "id", (json_int_t)id, "ok", 1, "data", data));
 	if (!strcmp(verb, "subscribe")) {
@@ -222,7 +224,8 @@ static void obey(struct fake *f, char *line)
 		if (line[0] == 'f')
 			json_object_set_new(f->failures, rest, json_string(value));
 		else
-			json_object_set_new(json_object_get(f->state, "answers"), rest, json_loads(value, JSON_DECODE_ANY, &error));
+			json_object_set_new(json_object_get(f->state, "answers"), rest,
+			                    json_loads(value, JSON_DECODE_ANY, &error));
 	}
 }
 
@@ -252,7 +255,8 @@ int main(int argc, char **argv)
 	setvbuf(stdin, NULL, _IONBF, 0); /* poll must see what is left */
 	start_listening(&f);
 	for (;;) {
-		struct pollfd fds[CLIENTS + 2] = { { .fd = told ? 0 : -1, .events = POLLIN }, { .fd = f.listener, .events = POLLIN } };
+		struct pollfd fds[CLIENTS + 2] = { { .fd = told ? 0 : -1, .events = POLLIN },
+			                           { .fd = f.listener, .events = POLLIN } };
 		for (int i = 0; i < CLIENTS; i++)
 			fds[2 + i] = (struct pollfd){ .fd = f.clients[i].fd, .events = POLLIN };
 		poll(fds, CLIENTS + 2, -1);

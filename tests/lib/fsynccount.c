@@ -1,5 +1,5 @@
-/* fsynccount: preloaded into a process, counts its calls that make something durable. The count stands in the file named
- * by FSYNCCOUNT as one 64-bit number, shared by all processes that name it. */
+/* fsynccount: preloaded into a process, counts its calls that make something durable. The count stands in the file
+ * named by FSYNCCOUNT as one 64-bit number, shared by all processes that name it. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdatomic.h>

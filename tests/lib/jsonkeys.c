@@ -4,9 +4,9 @@
  *   jsonkeys --get PATH   prints what is there (strings bare, nothing when absent)
  *   jsonkeys --lines …    the same for every line on its own
  *
- * RULE is PATH:TYPE or PATH=VALUE|VALUE… ; PATH is keys with dots, `[]` for each element of a list, `[N]` for one, `.` for
- * the whole. TYPE: s string, i integer, n number, b boolean, o object, a list, t time (as in the contract), x hex id;
- * with ? null will do. */
+ * RULE is PATH:TYPE or PATH=VALUE|VALUE… ; PATH is keys with dots, `[]` for each element of a list, `[N]` for one, `.`
+ * for the whole. TYPE: s string, i integer, n number, b boolean, o object, a list, t time (as in the contract), x hex
+ * id; with ? null will do. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>

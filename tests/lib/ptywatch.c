@@ -1,5 +1,5 @@
-/* ptywatch: runs a program on a terminal of its own and watches the bytes that it sends there. Its standard input tells it
- * what to do, a command a line; what it finds goes to standard output:
+/* ptywatch: runs a program on a terminal of its own and watches the bytes that it sends there. Its standard input tells
+ * it what to do, a command a line; what it finds goes to standard output:
  *
  *   send TEXT      types it; \n \r \t \e \\ and \xHH are understood
  *   sleep MS       reads on for so long
@@ -83,16 +83,26 @@ static size_t unescape(char *text)
 		}
 		unsigned value;
 		switch (*++from) {
-		case 'n': *to++ = '\n'; break;
-		case 'r': *to++ = '\r'; break;
-		case 't': *to++ = '\t'; break;
-		case 'e': *to++ = '\033'; break;
+		case 'n':
+			*to++ = '\n';
+			break;
+		case 'r':
+			*to++ = '\r';
+			break;
+		case 't':
+			*to++ = '\t';
+			break;
+		case 'e':
+			*to++ = '\033';
+			break;
 		case 'x':
 			if (sscanf(from + 1, "%2x", &value) == 1)
 				*to++ = (char)value, from += 2;
 			break;
-		case 0: return (size_t)(to - text);
-		default: *to++ = *from;
+		case 0:
+			return (size_t)(to - text);
+		default:
+			*to++ = *from;
 		}
 	}
 	return (size_t)(to - text);
@@ -152,8 +162,9 @@ static void compare_modes(void)
 {
 	struct termios now;
 	tcgetattr(w.keep, &now);
-	bool same = now.c_iflag == w.before.c_iflag && now.c_oflag == w.before.c_oflag && now.c_lflag == w.before.c_lflag &&
-		    now.c_cflag == w.before.c_cflag && !memcmp(now.c_cc, w.before.c_cc, sizeof now.c_cc);
+	bool same = now.c_iflag == w.before.c_iflag && now.c_oflag == w.before.c_oflag &&
+	            now.c_lflag == w.before.c_lflag && now.c_cflag == w.before.c_cflag &&
+	            !memcmp(now.c_cc, w.before.c_cc, sizeof now.c_cc);
 	puts(same ? "modes same" : "modes CHANGED");
 }
 

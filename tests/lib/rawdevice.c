@@ -97,8 +97,11 @@ int rawdevice_upgrade(struct rawdevice *d, const char *path, const char *protoco
 	struct buf out = { 0 };
 	int status = -1;
 	char *end = NULL;
-	buf_printf(&out, "GET %s HTTP/1.1\r\nHost: hub\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-		   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", path);
+	buf_printf(&out,
+	           "GET %s HTTP/1.1\r\nHost: hub\r\nUpgrade: websocket\r\nConnection: "
+	           "Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+	           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+	           path);
 	if (protocol)
 		buf_printf(&out, "Sec-WebSocket-Protocol: %s\r\n", protocol);
 	buf_printf(&out, "\r\n");

@@ -2,8 +2,8 @@
  *
  *   tap PORT_FILE TARGET COUNT_FILE [RECORD_FILE]
  *
- * TARGET is ADDR:PORT, or @FILE that holds it (read at each connection: a hub may come back elsewhere). COUNT_FILE always
- * holds "UP DOWN CONNECTIONS": bytes to the target, from it, connections so far. Ends with its parent. */
+ * TARGET is ADDR:PORT, or @FILE that holds it (read at each connection: a hub may come back elsewhere). COUNT_FILE
+ * always holds "UP DOWN CONNECTIONS": bytes to the target, from it, connections so far. Ends with its parent. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -124,7 +124,8 @@ int main(int argc, char **argv)
 	if (argc > 4)
 		record_fd = open(argv[4], O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (count_fd < 0 || (argc > 4 && record_fd < 0) || bind(listener, (struct sockaddr *)&at, sizeof at) || listen(listener, 16))
+	if (count_fd < 0 || (argc > 4 && record_fd < 0) || bind(listener, (struct sockaddr *)&at, sizeof at) ||
+	    listen(listener, 16))
 		return perror("tap"), 1;
 	save_counts();
 	if (!write_port(argv[1], listener))

@@ -5,9 +5,9 @@ sim() { "$SYNCLINE" sim "$@" >"$S/out" 2>"$S/err"; }
 exits() { want=$1; shift; sim "$@"; got=$?; [ $got = "$want" ] || { echo "exit $got, not $want: sim $*"; cat "$S/out" "$S/err"; return 1; }; }
 digest() { sed -n 's/^digest //p' "$S/out"; }
 
-lives() { exits 0 --seed 1 --seeds "${SEEDS:-120}" --devices 3 --minutes 2; }
+lives() { exits 0 --seed 1 --seeds "${SEEDS:-200}" --devices 3 --minutes 2; }
 t "lives of three devices hold every invariant" lives
-more() { exits 0 --seed 500000 --seeds 12 --devices 5 --minutes 4; }
+more() { exits 0 --seed 500000 --seeds 25 --devices 5 --minutes 4; }
 t "and of five" more
 said() { [ "$(head -n 1 "$S/out")" = "seed 500000" ] && grep -q '^held  *I1' "$S/out" && [ -n "$(digest)" ]; }
 t "it prints the seed first, what it checked, and a digest" said

@@ -71,7 +71,7 @@ Test(base_map, behaves_as_its_model)
 Test(base_map, the_current_one_may_go_while_walking)
 {
 	struct map m = { 0 };
-	char keys[100][4];
+	char keys[100][12];
 	void *value;
 	for (int i = 0; i < 100; i++) {
 		snprintf(keys[i], sizeof keys[i], "%d", i);

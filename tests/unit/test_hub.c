@@ -12,7 +12,7 @@
 #include "hub/store/backends.h"
 
 #define LINES 32
-#define WALL 1800000000000LL
+#define WALL  1800000000000LL
 
 /* ---- the world ---- */
 
@@ -29,11 +29,11 @@ struct line { /* a connection, seen from the device */
 	struct told *told;
 	size_t count, cap, seen, frames;
 	size_t backlog;
-	bool stuck;                        /* reads nothing: its backlog grows */
-	uint64_t at;                       /* its place in the log, checked for gaps */
+	bool stuck;  /* reads nothing: its backlog grows */
+	uint64_t at; /* its place in the log, checked for gaps */
 	struct id writers[WIRE_WRITERS_MAX];
 	uint64_t writer_epochs[WIRE_WRITERS_MAX];
-	uint64_t part_seq, part_len;       /* of ENTRY_PARTs under way */
+	uint64_t part_seq, part_len; /* of ENTRY_PARTs under way */
 };
 
 struct key {
@@ -48,7 +48,7 @@ struct fixture {
 	struct line lines[LINES]; /* by connection number */
 	uint64_t last;
 	struct rng rng;
-	bool epoch_is_number;     /* in this test's log */
+	bool epoch_is_number; /* in this test's log */
 };
 
 static struct fixture *the;
@@ -70,7 +70,8 @@ static void hear_record(struct line *l, const struct record *r)
 		break;
 	case RECORD_CONFIRM:
 		if (r->seq > l->at) /* else the repeated answer to a repetition */
-			cr_assert_eq(r->seq, l->at + 1, "confirmation %lu after %lu", (unsigned long)r->seq, (unsigned long)l->at);
+			cr_assert_eq(r->seq, l->at + 1, "confirmation %lu after %lu", (unsigned long)r->seq,
+			             (unsigned long)l->at);
 		l->at = r->seq > l->at ? r->seq : l->at;
 		break;
 	case RECORD_ENTRY_PART:
@@ -120,7 +121,8 @@ static void world_send(void *ctx, uint64_t conn, bool text, struct span frame)
 		hear_record(l, &r);
 		struct told *t = keep(l);
 		t->record = r;
-		t->bytes = blob_copy(r.change.body.len ? r.change.body.data : r.bytes.data, r.change.body.len + r.bytes.len);
+		t->bytes = blob_copy(r.change.body.len ? r.change.body.data : r.bytes.data,
+		                     r.change.body.len + r.bytes.len);
 	}
 	cr_assert_eq(more, 0, "the hub sent a malformed frame");
 }
@@ -340,8 +342,12 @@ static uint64_t connect_at(const struct key *k, uint64_t epoch, uint64_t cursor)
 
 static struct change change_of(uint64_t counter, uint8_t item, uint64_t base, const char *body)
 {
-	return (struct change){ .counter = counter, .item = { { item } }, .base = base, .version = { { (uint8_t)counter, 9 } },
-				.edited = counter, .body = span_text(body) };
+	return (struct change){ .counter = counter,
+		                .item = { { item } },
+		                .base = base,
+		                .version = { { (uint8_t)counter, 9 } },
+		                .edited = counter,
+		                .body = span_text(body) };
 }
 
 static void put_change(struct buf *out, struct change c)
@@ -419,7 +425,7 @@ static void expect_refusal(uint64_t conn, const char *code)
 	const char *got = "nothing";
 	for (size_t i = 0; i < l->count; i++)
 		if (l->told[i].text && (l->told[i].message.type == MESSAGE_ERROR_REPORT ||
-					(l->told[i].message.type == MESSAGE_AUTH_RESPONSE && !l->told[i].message.ok))) {
+		                        (l->told[i].message.type == MESSAGE_AUTH_RESPONSE && !l->told[i].message.ok))) {
 			got = l->told[i].message.code;
 			cr_expect(l->told[i].message.text[0], "no sentence");
 		}
@@ -565,9 +571,10 @@ Test(hub, limits_before_authentication)
 	send_message(conn, &m);
 	expect_refusal(conn, "malformed");
 	conn = open_line();
-	step(HUB_TEXT, conn, span_text("{\"type\":\"Auth\",\"protocol\":2,\"device\":\"101112131415161718191a1b1c1d1e1f\",\"epoch\":"
-				       "\"0000000000000000\",\"cursor\":0,\"chain\":\"00000000000000000000000000000000\",\"signature\":"
-				       "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}"));
+	step(HUB_TEXT, conn,
+	     span_text("{\"type\":\"Auth\",\"protocol\":2,\"device\":\"101112131415161718191a1b1c1d1e1f\",\"epoch\":"
+	               "\"0000000000000000\",\"cursor\":0,\"chain\":\"00000000000000000000000000000000\",\"signature\":"
+	               "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}"));
 	expect_refusal(conn, "protocol");
 
 	conn = open_line();
@@ -742,7 +749,8 @@ Test(hub, catches_up_then_lives)
 	struct key a = member("me", 1), b = member("me", 2);
 	uint64_t one = connect_at(&a, 1, 0);
 	for (uint64_t i = 1; i <= 3000; i++)
-		send_change(one, change_of(i, 1, i - 1, "something of a certain length, so that windows fill: ........"));
+		send_change(one,
+		            change_of(i, 1, i - 1, "something of a certain length, so that windows fill: ........"));
 	uint64_t two = connect_at(&b, 1, 0);
 	cr_expect_eq(the->lines[two].at, 3000);
 	send_change(one, change_of(3001, 1, 3000, "live"));
@@ -755,8 +763,8 @@ Test(hub, catches_up_then_lives)
 	cr_expect_eq(count_told(three, RECORD_ENTRY), 0);
 }
 
-/* Random turns: appends from two devices, readers that come, get stuck, go on and leave. hear_record checks that each one's
- * log has no gap and no repetition; at the end all have everything. */
+/* Random turns: appends from two devices, readers that come, get stuck, go on and leave. hear_record checks that each
+ * one's log has no gap and no repetition; at the end all have everything. */
 Test(hub, no_gap_whatever_the_interleaving)
 {
 	struct key keys[4];
@@ -866,8 +874,11 @@ static struct span large_body(size_t len)
 static void send_part(uint64_t conn, uint64_t counter, struct span body, size_t offset)
 {
 	size_t len = body.len - offset < WIRE_PART_MAX ? body.len - offset : WIRE_PART_MAX;
-	send_record(conn, (struct record){ .type = RECORD_PART, .counter = counter, .offset = offset, .total = body.len,
-					   .bytes = span_of(body.data + offset, len) });
+	send_record(conn, (struct record){ .type = RECORD_PART,
+	                                   .counter = counter,
+	                                   .offset = offset,
+	                                   .total = body.len,
+	                                   .bytes = span_of(body.data + offset, len) });
 }
 
 static struct change parted(uint64_t counter, uint8_t item, uint64_t base)
@@ -884,7 +895,8 @@ Test(hub, large_bodies_travel_in_parts)
 	struct span body = large_body(1000000);
 	for (size_t at = 0; at < body.len; at += WIRE_PART_MAX) {
 		send_part(one, 1, body, at);
-		send_change(one, change_of(2 + at / WIRE_PART_MAX, (uint8_t)(100 + at / WIRE_PART_MAX), 0, "small ones pass"));
+		send_change(one, change_of(2 + at / WIRE_PART_MAX, (uint8_t)(100 + at / WIRE_PART_MAX), 0,
+		                           "small ones pass"));
 	}
 	cr_expect_eq(the->lines[two].at, 16);
 	send_change(one, parted(1, 1, 0));
@@ -921,7 +933,7 @@ Test(hub, an_interrupted_upload_goes_on)
 	cr_assert(r);
 	cr_expect_eq(r->counter, 1);
 	cr_expect_eq(r->offset, 2 * WIRE_PART_MAX);
-	send_part(two, 1, body, WIRE_PART_MAX); /* again: no harm */
+	send_part(two, 1, body, WIRE_PART_MAX);     /* again: no harm */
 	send_part(two, 1, body, 4 * WIRE_PART_MAX); /* a gap */
 	r = record_told(two, RECORD_RESUME);
 	cr_assert(r);
@@ -999,7 +1011,6 @@ Test(hub, writers_beyond_the_numbers)
 	uint64_t one = connect_at(&b, 1, 0);
 	cr_expect_eq(the->lines[one].at, EPOCHS);
 }
-
 
 Test(hub, receipts_and_presence)
 {

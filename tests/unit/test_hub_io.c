@@ -28,7 +28,8 @@ static void start_hub(const char *listen, const char *more)
 	unlink(port_file);
 	hub = fork();
 	if (hub == 0) {
-		char *argv[] = { "hub", "--listen", (char *)listen, "--store", store_url, "--port-file", port_file, (char *)more, NULL };
+		char *argv[] = { "hub",         "--listen", (char *)listen, "--store", store_url,
+			         "--port-file", port_file,  (char *)more,   NULL };
 		globals.quiet = true;
 		exit(hub_main(more ? 8 : 7, argv));
 	}
@@ -137,8 +138,10 @@ Test(hub_io, wants_its_path_and_protocol)
 {
 	struct rawdevice d;
 	start_hub("127.0.0.1:0", NULL);
-	static const char *const bad[][2] = { { "/", WIRE_SUBPROTOCOL }, { "/realtime/x", WIRE_SUBPROTOCOL }, { WIRE_PATH, NULL },
-					      { WIRE_PATH, "chat" } };
+	static const char *const bad[][2] = { { "/", WIRE_SUBPROTOCOL },
+		                              { "/realtime/x", WIRE_SUBPROTOCOL },
+		                              { WIRE_PATH, NULL },
+		                              { WIRE_PATH, "chat" } };
 	for (size_t i = 0; i < 4; i++) {
 		rawdevice_init(&d, 1);
 		cr_assert(rawdevice_dial(&d, address, false));
@@ -222,7 +225,8 @@ Test(hub_io, says_why_it_hangs_up)
 	cr_expect_eq(end_hub(SIGTERM), 0);
 }
 
-/* One device appends 40 MB while the other reads nothing: the hub's memory stays small, and then all arrives in order. */
+/* One device appends 40 MB while the other reads nothing: the hub's memory stays small, and then all arrives in order.
+ */
 Test(hub_io, a_slow_reader_costs_little)
 {
 	struct rawdevice one, two;
@@ -304,7 +308,8 @@ static json_t *invite(const char *more, const char *value)
 	cr_assert_eq(pipe(pipes), 0);
 	pid_t child = fork();
 	if (child == 0) {
-		char *argv[] = { "hub", "invite", "--store", store_url, "--account", "me", (char *)more, (char *)value, NULL };
+		char *argv[] = { "hub", "invite",     "--store",     store_url, "--account",
+			         "me",  (char *)more, (char *)value, NULL };
 		dup2(pipes[1], 1);
 		exit(hub_main(more ? 8 : 6, argv));
 	}
@@ -320,7 +325,9 @@ static json_t *invite(const char *more, const char *value)
 	cr_assert_eq(strcspn(line, "\n"), len - 1, "one line alone");
 	uint8_t text[4096];
 	size_t text_len;
-	cr_assert_eq(sodium_base642bin(text, sizeof text, line + 18, len - 19, NULL, &text_len, NULL, sodium_base64_VARIANT_URLSAFE_NO_PADDING), 0);
+	cr_assert_eq(sodium_base642bin(text, sizeof text, line + 18, len - 19, NULL, &text_len, NULL,
+	                               sodium_base64_VARIANT_URLSAFE_NO_PADDING),
+	             0);
 	return json_from(text, text_len, 4096);
 }
 
@@ -383,10 +390,20 @@ Test(hub_io, refuses_a_bad_command_line)
 {
 	struct options o;
 	static char *const bad[][5] = {
-		{ "hub", "--nonsense" }, { "hub", "--listen" }, { "hub", "extra" }, { "hub", "--account", "me" }, { "hub", "--tls-cert", "x" },
-		{ "hub", "invite" }, { "hub", "invite", "--account", "a b" }, { "hub", "invite", "--account", "" },
-		{ "hub", "--listen", "8443" }, { "hub", "--listen", "::1:8443" }, { "hub", "--listen", "127.0.0.1:x" },
-		{ "hub", "--listen", "127.0.0.1:65536" }, { "hub", "invite", "--expires", "soon" }, { "hub", "invite", "--listen", "x" },
+		{ "hub", "--nonsense" },
+		{ "hub", "--listen" },
+		{ "hub", "extra" },
+		{ "hub", "--account", "me" },
+		{ "hub", "--tls-cert", "x" },
+		{ "hub", "invite" },
+		{ "hub", "invite", "--account", "a b" },
+		{ "hub", "invite", "--account", "" },
+		{ "hub", "--listen", "8443" },
+		{ "hub", "--listen", "::1:8443" },
+		{ "hub", "--listen", "127.0.0.1:x" },
+		{ "hub", "--listen", "127.0.0.1:65536" },
+		{ "hub", "invite", "--expires", "soon" },
+		{ "hub", "invite", "--listen", "x" },
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		struct err e = { 0 };

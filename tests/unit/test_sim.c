@@ -45,7 +45,8 @@ Test(sim, a_power_cut_spares_what_was_synced_and_nothing_else)
 		struct chance c;
 		int changed = 0;
 		chance_init(&c, seed);
-		struct simfile *safe = simdisk_entry(&d, "notes", "safe", 0), *open = simdisk_entry(&d, "notes", "open", 1);
+		struct simfile *safe = simdisk_entry(&d, "notes", "safe", 0),
+		               *open = simdisk_entry(&d, "notes", "open", 1);
 		simdisk_write(&d, safe, blob_copy("synced", 6), 0, 1, 1, true, 0);
 		simdisk_sync(safe);
 		simdisk_write(&d, open, blob_copy("old", 3), 0, 1, 1, true, 0);

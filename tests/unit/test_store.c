@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "hub/store/backends.h"
 
-#define NOW 1800000000000LL
+#define NOW   1800000000000LL
 #define EPOCH 77
 
 static const struct id device_a = { { 0xa } }, device_b = { { 0xb } };
@@ -24,7 +24,7 @@ static const struct id device_a = { { 0xa } }, device_b = { { 0xb } };
 struct bench {
 	struct store *store;
 	char folder[64], url[128];
-	struct store_answer last;       /* of the last answer; what it points to is copied below */
+	struct store_answer last; /* of the last answer; what it points to is copied below */
 	size_t answers;
 	struct verdict verdicts[64];
 	struct store_entry entries[256];
@@ -136,8 +136,12 @@ static void join(struct bench *b)
 
 static struct change change_of(uint64_t counter, uint8_t item, uint64_t base, const char *body)
 {
-	struct change c = { .counter = counter, .item = { { item } }, .base = base, .version = { { (uint8_t)counter, 1 } },
-			    .edited = counter, .body = span_text(body) };
+	struct change c = { .counter = counter,
+		            .item = { { item } },
+		            .base = base,
+		            .version = { { (uint8_t)counter, 1 } },
+		            .edited = counter,
+		            .body = span_text(body) };
 	return c;
 }
 
@@ -209,7 +213,7 @@ static void appends(struct bench *b)
 static void links(struct bench *b)
 {
 	struct change c[5] = { change_of(1, 1, 0, "main"), change_of(2, 2, 0, "with it"), change_of(3, 1, 0, "stale"),
-			       change_of(4, 3, 0, "not alone"), change_of(5, 4, 0, "free") };
+		               change_of(4, 3, 0, "not alone"), change_of(5, 4, 0, "free") };
 	join(b);
 	c[1].flags = c[3].flags = CHANGE_LINKED;
 	for (int round = 0; round < 2; round++) {
@@ -231,7 +235,8 @@ static void links(struct bench *b)
 	cr_expect_eq(append(b, &device_a, alone).code, REFUSED_LINK);
 }
 
-/* Several devices' frames in one pump: answered in order, numbered without gaps; reads see what was submitted before. */
+/* Several devices' frames in one pump: answered in order, numbered without gaps; reads see what was submitted before.
+ */
 static void batches(struct bench *b)
 {
 	join(b);
@@ -446,9 +451,16 @@ static const struct {
 	const char *name;
 	void (*run)(struct bench *b);
 } conformance[] = {
-	{ "appends", appends }, { "links", links },     { "batches", batches }, { "reads", reads },
-	{ "large bodies", large_bodies }, { "invites", invites }, { "devices", devices }, { "chains", chains },
-	{ "notes", notes },     { "accounts are apart", accounts_are_apart },
+	{ "appends", appends },
+	{ "links", links },
+	{ "batches", batches },
+	{ "reads", reads },
+	{ "large bodies", large_bodies },
+	{ "invites", invites },
+	{ "devices", devices },
+	{ "chains", chains },
+	{ "notes", notes },
+	{ "accounts are apart", accounts_are_apart },
 };
 
 static void conform(const char *kind)
@@ -627,7 +639,8 @@ Test(store, sqlite_checks_itself_after_a_crash)
 	char garbage[4096];
 	join(b);
 	for (uint64_t i = 1; i <= 400; i++) {
-		struct change c = change_of(i, (uint8_t)i, i > 256 ? i - 256 : 0, "something to keep, and a little more of it");
+		struct change c =
+		        change_of(i, (uint8_t)i, i > 256 ? i - 256 : 0, "something to keep, and a little more of it");
 		b->store->ops->append(b->store, i, "me", &device_a, EPOCH, &c, 1, NOW);
 	}
 	while (b->store->ops->pump(b->store))
@@ -650,7 +663,8 @@ Test(store, sqlite_checks_itself_after_a_crash)
 	bench_destroy(b);
 }
 
-/* A disk that takes no more: nothing of the batch is kept, reads go on, and when there is room again so does everything. */
+/* A disk that takes no more: nothing of the batch is kept, reads go on, and when there is room again so does
+ * everything. */
 Test(store, sqlite_on_a_full_disk)
 {
 	struct bench *b = bench_create("sqlite");

@@ -30,9 +30,9 @@ Test(ui_format, sizes_have_three_digits_at_most)
 	static const struct {
 		double bytes;
 		const char *text;
-	} sizes[] = { { 0, "0 B" },         { 612, "612 B" },       { 999, "999 B" },      { 1000, "1.0 K" },
-		      { 18637, "18.2 K" },  { 102348, "99.9 K" },   { 102400, "100 K" },   { 217088, "212 K" },
-		      { 1023488, "1.0 M" }, { 5033164, "4.8 M" },   { 1e12, "931 G" },     { 1e30, "999 E" },
+	} sizes[] = { { 0, "0 B" },         { 612, "612 B" },     { 999, "999 B" },    { 1000, "1.0 K" },
+		      { 18637, "18.2 K" },  { 102348, "99.9 K" }, { 102400, "100 K" }, { 217088, "212 K" },
+		      { 1023488, "1.0 M" }, { 5033164, "4.8 M" }, { 1e12, "931 G" },   { 1e30, "999 E" },
 		      { -5, "0 B" } };
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
 		cr_expect_str_eq(format_size(out, sizes[i].bytes), sizes[i].text);
@@ -92,17 +92,21 @@ static struct model model_of(const char *text)
 }
 
 #define STATUS(connection, rest) "{\"status\":{\"connection\":{" connection "}," rest "}}"
-#define HUB "\"hub\":\"wss://hub.home.lan:8443/realtime\","
-#define BUSY "\"queue\":{\"outgoing\":14,\"incoming\":3},\"conflicts\":2"
-#define MOVING "\"queue\":{\"outgoing\":14,\"incoming\":3},\"conflicts\":0"
-#define QUIET "\"queue\":{\"outgoing\":0,\"incoming\":0},\"conflicts\":0,\"synced\":true"
-#define TWO ",\"categories\":[{\"name\":\"a\",\"state\":\"synced\"},{\"name\":\"b\",\"state\":\"synced\"}]"
-#define ONE_PAUSED ",\"categories\":[{\"name\":\"a\",\"state\":\"synced\"},{\"name\":\"b\",\"state\":\"paused\"}]"
-#define ALL_PAUSED ",\"categories\":[{\"name\":\"a\",\"state\":\"paused\"},{\"name\":\"b\",\"state\":\"paused\"}]"
-#define BROKEN ",\"categories\":[{\"name\":\"notes\",\"state\":\"error\",\"error\":\"no such folder\"}]"
+#define HUB                      "\"hub\":\"wss://hub.home.lan:8443/realtime\","
+#define BUSY                     "\"queue\":{\"outgoing\":14,\"incoming\":3},\"conflicts\":2"
+#define MOVING                   "\"queue\":{\"outgoing\":14,\"incoming\":3},\"conflicts\":0"
+#define QUIET                    "\"queue\":{\"outgoing\":0,\"incoming\":0},\"conflicts\":0,\"synced\":true"
+#define TWO \
+	",\"categories\":[{\"name\":\"a\",\"state\":\"synced\"},{\"name\":\"b\",\"state\":\"synced\"}]"
+#define ONE_PAUSED \
+	",\"categories\":[{\"name\":\"a\",\"state\":\"synced\"},{\"name\":\"b\",\"state\":\"paused\"}]"
+#define ALL_PAUSED \
+	",\"categories\":[{\"name\":\"a\",\"state\":\"paused\"},{\"name\":\"b\",\"state\":\"paused\"}]"
+#define BROKEN \
+	",\"categories\":[{\"name\":\"notes\",\"state\":\"error\",\"error\":\"no such folder\"}]"
 
-static void expect(const char *json, enum attach attach, enum verdict_kind kind, const char *mark, const char *word, const char *rest,
-		   int exit_code)
+static void expect(const char *json, enum attach attach, enum verdict_kind kind, const char *mark, const char *word,
+                   const char *rest, int exit_code)
 {
 	struct model m = model_of(json);
 	struct verdict v = verdict_of(&m, attach, NOW);
@@ -116,29 +120,30 @@ static void expect(const char *json, enum attach attach, enum verdict_kind kind,
 
 Test(ui_verdict, the_worst_true_line_wins)
 {
-	expect(STATUS(HUB "\"state\":\"error\",\"error\":\"bad token\"", BUSY), ATTACH_DOWN, VERDICT_DOWN, "✗", "ENGINE NOT RUNNING",
-	       "syncline is only the window; the engine does the work", 3);
+	expect(STATUS(HUB "\"state\":\"error\",\"error\":\"bad token\"", BUSY), ATTACH_DOWN, VERDICT_DOWN, "✗",
+	       "ENGINE NOT RUNNING", "syncline is only the window; the engine does the work", 3);
 	expect(STATUS(HUB "\"state\":\"error\",\"error\":\"bad token\"", BUSY), ATTACH_UP, VERDICT_ERROR, "✗", "ERROR",
 	       "bad token   r tries again", 13);
-	expect(STATUS("\"state\":\"disconnected\",\"hub\":null", BUSY), ATTACH_UP, VERDICT_NOT_SET_UP, "∙", "NOT SET UP",
-	       "this device has not joined a hub yet", 12);
+	expect(STATUS("\"state\":\"disconnected\",\"hub\":null", BUSY), ATTACH_UP, VERDICT_NOT_SET_UP, "∙",
+	       "NOT SET UP", "this device has not joined a hub yet", 12);
 	expect(STATUS(HUB "\"state\":\"disconnected\"", BUSY), ATTACH_UP, VERDICT_OFFLINE, "∙", "OFFLINE",
 	       "14 wait safely here, 2 need you", 12);
-	expect(STATUS(HUB "\"state\":\"connecting\"", BUSY), ATTACH_UP, VERDICT_CONNECTING, "∙", "CONNECTING", "to hub.home.lan", 12);
-	expect(STATUS(HUB "\"state\":\"reconnecting\",\"retry_in_ms\":8000", BUSY), ATTACH_UP, VERDICT_RECONNECTING, "∙",
-	       "RECONNECTING in 8 s", "14 wait safely here, 2 need you", 12);
-	expect(STATUS(HUB "\"state\":\"reconnecting\",\"retry_in_ms\":null", BUSY), ATTACH_UP, VERDICT_RECONNECTING, "∙", "RECONNECTING",
-	       "14 wait safely here, 2 need you", 12);
+	expect(STATUS(HUB "\"state\":\"connecting\"", BUSY), ATTACH_UP, VERDICT_CONNECTING, "∙", "CONNECTING",
+	       "to hub.home.lan", 12);
+	expect(STATUS(HUB "\"state\":\"reconnecting\",\"retry_in_ms\":8000", BUSY), ATTACH_UP, VERDICT_RECONNECTING,
+	       "∙", "RECONNECTING in 8 s", "14 wait safely here, 2 need you", 12);
+	expect(STATUS(HUB "\"state\":\"reconnecting\",\"retry_in_ms\":null", BUSY), ATTACH_UP, VERDICT_RECONNECTING,
+	       "∙", "RECONNECTING", "14 wait safely here, 2 need you", 12);
 	expect(STATUS(HUB "\"state\":\"connected\"", BUSY ALL_PAUSED), ATTACH_UP, VERDICT_CONFLICTS, "!", "2 CONFLICTS",
 	       "need you    ⇡14 ⇣3", 11);
 	expect(STATUS(HUB "\"state\":\"connected\"", MOVING ALL_PAUSED), ATTACH_UP, VERDICT_PAUSED, "▪", "PAUSED",
 	       "14 wait safely here", 0);
-	expect(STATUS(HUB "\"state\":\"connected\",\"last_heartbeat_ms\":50000", MOVING), ATTACH_UP, VERDICT_SYNCING, "⇄", "SYNCING",
-	       "⇡14 ⇣3", 10);
-	expect(STATUS(HUB "\"state\":\"connected\",\"last_heartbeat_ms\":50000", QUIET TWO), ATTACH_UP, VERDICT_LATE, "∙", "WAITING",
-	       "for a sign of the hub, last heard 50 s ago", 10);
-	expect(STATUS(HUB "\"state\":\"connected\",\"last_heartbeat_ms\":1000", QUIET TWO), ATTACH_UP, VERDICT_IN_SYNC, "✓", "IN SYNC",
-	       "2 categories match on 1 device", 0);
+	expect(STATUS(HUB "\"state\":\"connected\",\"last_heartbeat_ms\":50000", MOVING), ATTACH_UP, VERDICT_SYNCING,
+	       "⇄", "SYNCING", "⇡14 ⇣3", 10);
+	expect(STATUS(HUB "\"state\":\"connected\",\"last_heartbeat_ms\":50000", QUIET TWO), ATTACH_UP, VERDICT_LATE,
+	       "∙", "WAITING", "for a sign of the hub, last heard 50 s ago", 10);
+	expect(STATUS(HUB "\"state\":\"connected\",\"last_heartbeat_ms\":1000", QUIET TWO), ATTACH_UP, VERDICT_IN_SYNC,
+	       "✓", "IN SYNC", "2 categories match on 1 device", 0);
 	expect(STATUS(HUB "\"state\":\"connected\"", QUIET ONE_PAUSED), ATTACH_UP, VERDICT_IN_SYNC, "✓", "IN SYNC",
 	       "1 matches, 1 paused", 0);
 }
@@ -147,17 +152,19 @@ Test(ui_verdict, in_sync_is_a_promise)
 {
 	expect(STATUS(HUB "\"state\":\"connected\"", QUIET BROKEN), ATTACH_UP, VERDICT_ERROR, "✗", "ERROR",
 	       "notes: no such folder   8 tells more", 13);
-	expect(STATUS(HUB "\"state\":\"connected\"", "\"queue\":{\"outgoing\":0,\"incoming\":0},\"conflicts\":0,\"synced\":false" TWO),
+	expect(STATUS(HUB "\"state\":\"connected\"",
+	              "\"queue\":{\"outgoing\":0,\"incoming\":0},\"conflicts\":0,\"synced\":false" TWO),
 	       ATTACH_UP, VERDICT_SYNCING, "⇄", "SYNCING", "looking at what changed", 10);
-	expect(STATUS(HUB "\"state\":\"connected\"", "\"conflicts\":1" TWO), ATTACH_UP, VERDICT_CONFLICTS, "!", "1 CONFLICT", "needs you", 11);
-	expect(STATUS(HUB "\"state\":\"connected\"", QUIET ",\"errors\":[\"the disk is full\"]"), ATTACH_UP, VERDICT_ERROR, "✗", "ERROR",
-	       "the disk is full", 13);
+	expect(STATUS(HUB "\"state\":\"connected\"", "\"conflicts\":1" TWO), ATTACH_UP, VERDICT_CONFLICTS, "!",
+	       "1 CONFLICT", "needs you", 11);
+	expect(STATUS(HUB "\"state\":\"connected\"", QUIET ",\"errors\":[\"the disk is full\"]"), ATTACH_UP,
+	       VERDICT_ERROR, "✗", "ERROR", "the disk is full", 13);
 }
 
 Test(ui_verdict, the_countdown_has_steps)
 {
-	static const int shown[][2] = { { 90, 120 }, { 60, 60 }, { 59, 60 }, { 31, 60 }, { 30, 30 }, { 16, 30 }, { 15, 15 },
-					{ 11, 15 },  { 10, 10 }, { 9, 9 },   { 1, 1 },   { 0, 0 } };
+	static const int shown[][2] = { { 90, 120 }, { 60, 60 }, { 59, 60 }, { 31, 60 }, { 30, 30 }, { 16, 30 },
+		                        { 15, 15 },  { 11, 15 }, { 10, 10 }, { 9, 9 },   { 1, 1 },   { 0, 0 } };
 	struct model m = { .known = true };
 	m.link.state = LINK_RECONNECTING;
 	for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
@@ -176,9 +183,10 @@ Test(ui_verdict, the_countdown_has_steps)
 
 Test(ui_model, reports_replace_whole_parts)
 {
-	struct model m = model_of("{\"conflicts\":[{\"id\":\"2\",\"item\":\"b/y\",\"detected_at\":\"2026-09-08T14:00:00Z\"},"
-				  "{\"id\":\"1\",\"item\":\"a/x\",\"detected_at\":\"2026-09-08T13:00:00Z\",\"mine\":{\"version\":\"m\"},"
-				  "\"kind\":\"edit/delete\"}]}");
+	struct model m = model_of(
+	        "{\"conflicts\":[{\"id\":\"2\",\"item\":\"b/y\",\"detected_at\":\"2026-09-08T14:00:00Z\"},"
+	        "{\"id\":\"1\",\"item\":\"a/x\",\"detected_at\":\"2026-09-08T13:00:00Z\",\"mine\":{\"version\":\"m\"},"
+	        "\"kind\":\"edit/delete\"}]}");
 	cr_expect_eq(m.conflict_count, 2);
 	cr_expect_str_eq(m.conflicts[0].id, "1"); /* oldest first */
 	cr_expect(m.conflicts[0].theirs.deleted && !m.conflicts[0].mine.deleted);
@@ -191,13 +199,15 @@ Test(ui_model, reports_replace_whole_parts)
 
 Test(ui_model, nonsense_does_no_harm)
 {
-	static const char *const odd[] = { "{}",
-					   "{\"status\":3,\"queue\":{},\"conflicts\":\"x\",\"devices\":null,\"categories\":7,\"log\":[1,null,[]]}",
-					   "{\"status\":{\"connection\":[],\"queue\":4,\"categories\":[{},3]},\"queue\":[{},4,null,{\"item\":7}]}",
-					   "{\"conflicts\":[{},{\"mine\":4,\"theirs\":[]}],\"devices\":[{},1],\"categories\":[{},2]}",
-					   "{\"status\":{\"connection\":{\"hub\":\"\",\"rtt_ms\":1e300,\"attempt\":-4,\"retry_in_ms\":-1e300}}}",
-					   "{\"status\":{\"connection\":{\"state\":\"connected\",\"hub\":\"wss://[::1\"}}}",
-					   "{\"status\":{\"connection\":{\"hub\":\"://\"},\"queue\":{\"outgoing\":1e300,\"incoming\":-3}}}" };
+	static const char *const odd[] = {
+		"{}",
+		"{\"status\":3,\"queue\":{},\"conflicts\":\"x\",\"devices\":null,\"categories\":7,\"log\":[1,null,[]]}",
+		"{\"status\":{\"connection\":[],\"queue\":4,\"categories\":[{},3]},\"queue\":[{},4,null,{\"item\":7}]}",
+		"{\"conflicts\":[{},{\"mine\":4,\"theirs\":[]}],\"devices\":[{},1],\"categories\":[{},2]}",
+		"{\"status\":{\"connection\":{\"hub\":\"\",\"rtt_ms\":1e300,\"attempt\":-4,\"retry_in_ms\":-1e300}}}",
+		"{\"status\":{\"connection\":{\"state\":\"connected\",\"hub\":\"wss://[::1\"}}}",
+		"{\"status\":{\"connection\":{\"hub\":\"://\"},\"queue\":{\"outgoing\":1e300,\"incoming\":-3}}}"
+	};
 	struct model m = { 0 };
 	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
 		json_t *report = json_loads(odd[i], 0, NULL);
@@ -227,7 +237,8 @@ static void queue_of(struct model *m, const char *items)
 	json_t *rows = json_array(), *report = json_object();
 	for (const char *c = items; *c; c++) {
 		char name[4] = { *c, '/', *c, 0 };
-		json_array_append_new(rows, json_pack("{s:s,s:s,s:s}", "item", name, "direction", "outgoing", "state", "queued"));
+		json_array_append_new(
+		        rows, json_pack("{s:s,s:s,s:s}", "item", name, "direction", "outgoing", "state", "queued"));
 	}
 	json_object_set_new(report, "queue", rows);
 	model_take(m, report, NOW);
@@ -271,7 +282,8 @@ Test(ui_model, a_queue_that_is_looked_at_keeps_its_places)
 Test(ui_model, the_log_is_bounded_and_own_lines_outlive_an_engine)
 {
 	struct model m = { 0 };
-	json_t *report = json_pack("{s:[{s:s,s:s,s:s}]}", "log", "at", "2026-09-08T14:00:00Z", "level", "info", "text", "line");
+	json_t *report =
+	        json_pack("{s:[{s:s,s:s,s:s}]}", "log", "at", "2026-09-08T14:00:00Z", "level", "info", "text", "line");
 	for (int i = 0; i < 3 * MODEL_LOG_MAX; i++)
 		model_take(&m, report, NOW);
 	cr_expect_leq(m.log_count, MODEL_LOG_MAX);
@@ -320,7 +332,8 @@ Test(ui_model, every_binding_has_a_name_and_a_help_line)
 	for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
 		for (int s = 0; s < SCREEN_COUNT; s++) {
 			enum command command = keys_find(harmless[i], 1u << s);
-			cr_expect(command == CMD_NONE || command == CMD_UP || command == CMD_DOWN || command == CMD_BACK || command == CMD_OPEN);
+			cr_expect(command == CMD_NONE || command == CMD_UP || command == CMD_DOWN ||
+			          command == CMD_BACK || command == CMD_OPEN);
 		}
 }
 

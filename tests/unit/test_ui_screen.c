@@ -63,7 +63,8 @@ static void answer_asks(struct stage *s)
 		a->request = NULL;
 		json_array_append_new(s->heard, request);
 		if (!strcmp(verb, "show") && text)
-			data = json_pack("{s:o,s:i}", "content", json_b64(text, strlen(text)), "size", (int)strlen(text));
+			data = json_pack("{s:o,s:i}", "content", json_b64(text, strlen(text)), "size",
+			                 (int)strlen(text));
 		else if (strcmp(verb, "show"))
 			data = json_incref(json_object_get(json_object_get(s->state, "answers"), verb));
 		if (!data && strcmp(verb, "show"))
@@ -71,10 +72,12 @@ static void answer_asks(struct stage *s)
 		if (data)
 			tell(s, json_pack("{s:I,s:b,s:o}", "id", (json_int_t)s->id, "ok", 1, "data", data));
 		else
-			tell(s, json_pack("{s:I,s:b,s:i,s:s,s:s}", "id", (json_int_t)s->id, "ok", 0, "exit", 1, "what", verb, "why", "no"));
+			tell(s, json_pack("{s:I,s:b,s:i,s:s,s:s}", "id", (json_int_t)s->id, "ok", 0, "exit", 1, "what",
+			                  verb, "why", "no"));
 		if (!strcmp(verb, "subscribe")) {
 			s->subscribed = s->id;
-			tell(s, json_pack("{s:I,s:s,s:O}", "id", (json_int_t)s->id, "event", "report", "data", s->state));
+			tell(s,
+			     json_pack("{s:I,s:s,s:O}", "id", (json_int_t)s->id, "event", "report", "data", s->state));
 		}
 	}
 }
@@ -97,7 +100,9 @@ static void news(struct stage *s, const char *data)
 static void type(struct stage *s, const char *keys)
 {
 	for (; *keys; keys++) {
-		view_key(&s->view, *keys == '\n' ? (uint32_t)KEYS_ENTER : *keys == '\033' ? (uint32_t)KEYS_ESC : (uint8_t)*keys);
+		view_key(&s->view, *keys == '\n'     ? (uint32_t)KEYS_ENTER
+		                   : *keys == '\033' ? (uint32_t)KEYS_ESC
+		                                     : (uint8_t)*keys);
 		draw(s);
 	}
 }
@@ -227,6 +232,16 @@ Test(ui_screen, golden)
 	}
 }
 
+/* The same that the suite of the real screen sees in tmux, row for row. */
+Test(ui_screen, golden_for_tmux)
+{
+	struct stage *s = open_stage("calm", 80, 24, false);
+	view_time(&s->view, NOW + 386000, 1000);
+	draw(s);
+	check_golden(&s->canvas, "tmux-calm-80x24");
+	close_stage(s);
+}
+
 Test(ui_screen, golden_without_an_engine)
 {
 	struct stage *s = open_stage("busy", 80, 24, false);
@@ -280,16 +295,20 @@ static void check_shape(const struct stage *s)
 	for (int y = 0; y < c->h; y++) {
 		for (int x = 0; x < c->w; x++) {
 			const struct cell *cell = canvas_at(c, x, y);
-			cr_assert(cell->width == 1 || (cell->width == 2 && x + 1 < c->w && !canvas_at(c, x + 1, y)->width) ||
-				  (!cell->width && x && canvas_at(c, x - 1, y)->width == 2), "half a character at %d,%d of %dx%d", x, y, c->w, c->h);
+			cr_assert(cell->width == 1 ||
+			                  (cell->width == 2 && x + 1 < c->w && !canvas_at(c, x + 1, y)->width) ||
+			                  (!cell->width && x && canvas_at(c, x - 1, y)->width == 2),
+			          "half a character at %d,%d of %dx%d", x, y, c->w, c->h);
 			for (int i = 0; cell->width && i <= CELL_MARKS && cell->text[i]; i++) {
 				wchar_t p = cell->text[i];
 				cr_assert(p < 0x2500 || p > 0x257f, "a box at %d,%d of %dx%d", x, y, c->w, c->h);
 			}
 		}
-		cr_assert(c->w == 1 || canvas_at(c, c->w - 1, y)->text[0] == L' ', "the last column of row %d is used at %dx%d", y, c->w, c->h);
+		cr_assert(c->w == 1 || canvas_at(c, c->w - 1, y)->text[0] == L' ',
+		          "the last column of row %d is used at %dx%d", y, c->w, c->h);
 	}
-	cr_assert(c->cursor_x >= 0 && c->cursor_x < c->w && c->cursor_y >= 0 && c->cursor_y < c->h, "the cursor is out at %dx%d", c->w, c->h);
+	cr_assert(c->cursor_x >= 0 && c->cursor_x < c->w && c->cursor_y >= 0 && c->cursor_y < c->h,
+	          "the cursor is out at %dx%d", c->w, c->h);
 }
 
 static void every_size(const char *state, const char *keys, int step)
@@ -302,7 +321,8 @@ static void every_size(const char *state, const char *keys, int step)
 			draw(s);
 			check_shape(s);
 			if (h > 1 && w > 2)
-				cr_assert_neq(canvas_at(&s->canvas, w < 20 || h < 4 ? 0 : 1, 0)->text[0], L' ', "no verdict at %dx%d", w, h);
+				cr_assert_neq(canvas_at(&s->canvas, w < 20 || h < 4 ? 0 : 1, 0)->text[0], L' ',
+				              "no verdict at %dx%d", w, h);
 		}
 	canvas_resize(&s->canvas, 1000, 500);
 	view_draw(&s->view, &s->canvas);
@@ -311,7 +331,8 @@ static void every_size(const char *state, const char *keys, int step)
 
 Test(ui_screen, every_size_of_every_screen)
 {
-	static const char *const keys[] = { "", "2", "3j", "3t", "4", "5", "6", "7", "8", "?", ":pa", "2/snip", "3jH", "\t\t" };
+	static const char *const keys[] = { "",  "2", "3j", "3t",  "4",      "5",   "6",
+		                            "7", "8", "?",  ":pa", "2/snip", "3jH", "\t\t" };
 	static const char *const states[] = { "busy", "calm", "offline", "first" };
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
 		every_size("busy", keys[i], 5);
@@ -325,7 +346,8 @@ static size_t asked(struct stage *s, const char *verb, json_t **last)
 {
 	size_t i, n = 0;
 	json_t *request;
-	json_array_foreach(s->heard, i, request) {
+	json_array_foreach(s->heard, i, request)
+	{
 		if (strcmp(json_get_text(request, "do"), verb))
 			continue;
 		n++;
@@ -381,8 +403,10 @@ Test(ui_screen, home_decides_where_it_can_be_seen)
 	close_stage(s);
 }
 
-#define C1(theirs) "{\"id\":\"c1\",\"item\":\"aliases/gst\",\"kind\":\"edit/edit\",\"detected_at\":\"2026-09-08T14:01:05Z\","                 \
-		   "\"mine\":{\"version\":\"m1\",\"device\":\"laptop\"},\"theirs\":{\"version\":\"" theirs "\",\"device\":\"work-vm\"}}"
+#define C1(theirs)                                                                                                     \
+	"{\"id\":\"c1\",\"item\":\"aliases/gst\",\"kind\":\"edit/edit\",\"detected_at\":\"2026-09-08T14:01:05Z\","     \
+	"\"mine\":{\"version\":\"m1\",\"device\":\"laptop\"},\"theirs\":{\"version\":\"" theirs                        \
+	"\",\"device\":\"work-vm\"}}"
 
 Test(ui_screen, a_side_that_moved_on_is_not_settled_blindly)
 {
@@ -427,7 +451,8 @@ Test(ui_screen, a_refusal_is_told_and_nothing_is_sent_again)
 	a->request = NULL;
 	view_key(&s->view, KEYS_ENTER); /* impatience sends nothing twice */
 	cr_expect(!view_next_ask(&s->view));
-	tell(s, json_pack("{s:i,s:b,s:i,s:s,s:s,s:s}", "id", 99, "ok", 0, "exit", 1, "what", "aliases/gst", "why", "it changed", "fix", "look"));
+	tell(s, json_pack("{s:i,s:b,s:i,s:s,s:s,s:s}", "id", 99, "ok", 0, "exit", 1, "what", "aliases/gst", "why",
+	                  "it changed", "fix", "look"));
 	draw(s);
 	cr_expect(is_on_screen(s, "aliases/gst: it changed (look)"));
 	cr_expect(is_on_screen(s, "gst"));
@@ -441,7 +466,7 @@ Test(ui_screen, the_cursor_keeps_its_item_while_the_queue_moves)
 	cr_assert(strstr(row(s, s->canvas.cursor_y), "k8s/rollout.sh"));
 	int y = s->canvas.cursor_y;
 	news(s, "{\"queue\":[{\"item\":\"snippets/k8s/rollout.sh\",\"direction\":\"outgoing\",\"state\":\"sending\"},"
-		"{\"item\":\"a/new\",\"direction\":\"outgoing\",\"state\":\"queued\"}]}");
+	        "{\"item\":\"a/new\",\"direction\":\"outgoing\",\"state\":\"queued\"}]}");
 	draw(s);
 	cr_expect_eq(s->canvas.cursor_y, y);
 	cr_expect(strstr(row(s, y), "k8s/rollout.sh") && strstr(row(s, y), "sending"));
@@ -491,12 +516,14 @@ Test(ui_screen, in_sync_waits_for_quiet)
 	json_t *busy = json_deep_copy(status);
 	json_object_set_new(json_object_get(busy, "queue"), "outgoing", json_integer(1));
 	s->view.urgent = false;
-	tell(s, json_pack("{s:I,s:s,s:{s:O}}", "id", (json_int_t)s->subscribed, "event", "report", "data", "status", busy));
+	tell(s, json_pack("{s:I,s:s,s:{s:O}}", "id", (json_int_t)s->subscribed, "event", "report", "data", "status",
+	                  busy));
 	cr_expect(s->view.urgent);
 	draw(s);
 	cr_expect(strstr(row(s, 0), "SYNCING"));
 	view_time(&s->view, NOW, 1100);
-	tell(s, json_pack("{s:I,s:s,s:{s:O}}", "id", (json_int_t)s->subscribed, "event", "report", "data", "status", status));
+	tell(s, json_pack("{s:I,s:s,s:{s:O}}", "id", (json_int_t)s->subscribed, "event", "report", "data", "status",
+	                  status));
 	draw(s);
 	cr_expect(strstr(row(s, 0), "SYNCING"));
 	cr_expect(view_sleep_ms(&s->view) > 0 && view_sleep_ms(&s->view) <= 500);
@@ -534,11 +561,15 @@ Test(ui_screen, calm_wants_no_timer)
 Test(ui_screen, names_that_attack_stay_in_their_field)
 {
 	struct stage *s = open_stage("busy", 80, 24, false);
-	news(s, "{\"queue\":[{\"item\":\"notes/\\u202egnp.\\u001b[2J\\u200b\\uff21\\u6771\\u4eac\\u0301\\u0301\\u0301\\u0301\\u0301\\u0301\","
-		"\"direction\":\"outgoing\",\"state\":\"queued\",\"size_plain\":77,\"size_wire\":70},"
-		"{\"item\":\"notes/\\u6771\\u6771\\u6771\\u6771\\u6771\\u6771\\u6771\\u6771\\u6771\\u6771\\u6771\\u6771\\u6771\\u6771\\u6771\","
-		"\"direction\":\"outgoing\",\"state\":\"queued\",\"size_plain\":77,\"size_wire\":70}],"
-		"\"devices\":[{\"id\":\"\\u001b]0;x\\u0007\",\"name\":\"\\u001b]52;c;AAAA\\u0007\",\"online\":true,\"behind\":3}]}");
+	news(s, "{\"queue\":[{\"item\":\"notes/"
+	        "\\u202egnp.\\u001b[2J\\u200b\\uff21\\u6771\\u4eac\\u0301\\u0301\\u0301\\u0301\\u0301\\u0301\","
+	        "\"direction\":\"outgoing\",\"state\":\"queued\",\"size_plain\":77,\"size_wire\":70},"
+	        "{\"item\":\"notes/"
+	        "\\u6771\\u6771\\u6771\\u6771\\u6771\\u6771\\u6771\\u6771\\u6771\\u6771\\u6771\\u6771\\u6771\\u6771\\u6"
+	        "771\","
+	        "\"direction\":\"outgoing\",\"state\":\"queued\",\"size_plain\":77,\"size_wire\":70}],"
+	        "\"devices\":[{\"id\":\"\\u001b]0;x\\u0007\",\"name\":\"\\u001b]52;c;AAAA\\u0007\",\"online\":true,"
+	        "\"behind\":3}]}");
 	for (char screen = '1'; screen <= '8'; screen++) {
 		char keys[] = { screen, 0 };
 		type(s, keys);
@@ -553,7 +584,8 @@ Test(ui_screen, names_that_attack_stay_in_their_field)
 	int ends[2] = { 0, 0 };
 	for (int i = 0; i < 2; i++)
 		for (int x = 0; x < 78; x++)
-			if (canvas_at(&s->canvas, x, 4 + i)->text[0] == L'B' && canvas_at(&s->canvas, x + 1, 4 + i)->text[0] == L' ' && !ends[i])
+			if (canvas_at(&s->canvas, x, 4 + i)->text[0] == L'B' &&
+			    canvas_at(&s->canvas, x + 1, 4 + i)->text[0] == L' ' && !ends[i])
 				ends[i] = x;
 	cr_expect(ends[0] && ends[0] == ends[1], "%d %d", ends[0], ends[1]);
 	close_stage(s);
@@ -620,8 +652,10 @@ Test(ui_screen, a_version_is_restored_from_history)
 /* Any keys at all, at any size, with the engine coming and going. */
 Test(ui_screen, random_keys_break_nothing)
 {
-	static const uint32_t special[] = { KEYS_UP, KEYS_DOWN, KEYS_LEFT, KEYS_RIGHT, KEYS_HOME, KEYS_END, KEYS_PAGE_UP, KEYS_PAGE_DOWN,
-					    KEYS_BACK_TAB, KEYS_DELETE, KEYS_F1, KEYS_PASTE_BEGIN, KEYS_PASTE_END, KEYS_TAB, KEYS_ESC, KEYS_ENTER };
+	static const uint32_t special[] = { KEYS_UP,        KEYS_DOWN,   KEYS_LEFT,    KEYS_RIGHT,
+		                            KEYS_HOME,      KEYS_END,    KEYS_PAGE_UP, KEYS_PAGE_DOWN,
+		                            KEYS_BACK_TAB,  KEYS_DELETE, KEYS_F1,      KEYS_PASTE_BEGIN,
+		                            KEYS_PASTE_END, KEYS_TAB,    KEYS_ESC,     KEYS_ENTER };
 	static const char *const states[] = { "busy", "calm", "offline", "first" };
 	uint32_t seed = 7;
 	for (int life = 0; life < 40; life++) {
@@ -637,7 +671,8 @@ Test(ui_screen, random_keys_break_nothing)
 			if (r % 61 == 1)
 				view_attach(&s->view, ATTACH_UP, NULL);
 			if (r % 31 == 0)
-				news(s, r % 2 ? "{\"queue\":[],\"conflicts\":[],\"devices\":[]}" : "{\"queue\":[{\"item\":\"a/b\"}],\"categories\":[]}");
+				news(s, r % 2 ? "{\"queue\":[],\"conflicts\":[],\"devices\":[]}"
+				              : "{\"queue\":[{\"item\":\"a/b\"}],\"categories\":[]}");
 			view_time(&s->view, NOW + 1000 * i, 1000 + 400 * (uint64_t)i);
 			draw(s);
 			check_shape(s);

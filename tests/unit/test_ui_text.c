@@ -39,24 +39,30 @@ Test(ui_text, control_characters_are_shown)
 	SHOWS("\x1b]0;pwned\x07", "\\x1b]0;pwned\\x07");
 	SHOWS("a\0b", "a\\x00b");
 	SHOWS("\x7f", "\\x7f");
-	SHOWS("\xc2\x9b" "31m", "\\x9b31m");
+	SHOWS("\xc2\x9b"
+	      "31m",
+	      "\\x9b31m");
 	SHOWS("a\tb\nc\r", "a\\tb\\nc\\r");
 }
 
 Test(ui_text, bytes_that_are_no_text)
 {
 	SHOWS("\xff\xfe", "\\xff\\xfe");
-	SHOWS("\xc0\xaf", "\\xc0\\xaf");                 /* overlong */
-	SHOWS("\xed\xa0\x80", "\\xed\\xa0\\x80");         /* a surrogate */
+	SHOWS("\xc0\xaf", "\\xc0\\xaf");                   /* overlong */
+	SHOWS("\xed\xa0\x80", "\\xed\\xa0\\x80");          /* a surrogate */
 	SHOWS("\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"); /* beyond the last code point */
 	SHOWS("caf\xc3", "caf\\xc3");
 }
 
 Test(ui_text, order_and_width_cannot_be_tricked)
 {
-	SHOWS("\xe2\x80\xae" "txt.exe", "\\u202etxt.exe");
+	SHOWS("\xe2\x80\xae"
+	      "txt.exe",
+	      "\\u202etxt.exe");
 	SHOWS("\xe2\x81\xa6x\xe2\x81\xa9", "\\u2066x\\u2069");
-	SHOWS("a\xe2\x80\x8b" "b", "a\\u200bb");
+	SHOWS("a\xe2\x80\x8b"
+	      "b",
+	      "a\\u200bb");
 	SHOWS("\xef\xbb\xbf", "\\ufeff");
 	SHOWS("\xf3\xa0\x81\x81", "\\U0e0041");
 	SHOWS("a\xe2\x80\xa8", "a\\u2028");
@@ -114,7 +120,9 @@ Test(ui_text, nothing_unsafe_ever_gets_into_a_cell)
 			bytes[i] = (uint8_t)(round % 3 ? seed >> 24 : (seed >> 24) | 0xc0);
 		}
 		if (round % 2) { /* code points of the dangerous blocks */
-			static const uint32_t bases[] = { 0x80, 0x2000, 0x2060, 0xe0000, 0xfe00, 0xfff0, 0x600, 0x1f468 };
+			static const uint32_t bases[] = {
+				0x80, 0x2000, 0x2060, 0xe0000, 0xfe00, 0xfff0, 0x600, 0x1f468
+			};
 			size_t at = 0;
 			while (at + 4 < sizeof bytes) {
 				seed = seed * 1664525 + 1013904223;

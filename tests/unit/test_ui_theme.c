@@ -45,14 +45,17 @@ Test(ui_theme, five_are_shipped_and_say_every_role)
 			for (int r = 0; r < ROLE_COUNT; r++) {
 				cr_expect(styles[r].set);
 				if (depth == DEPTH_MONO)
-					cr_expect(styles[r].fg < 0 && styles[r].bg < 0, "%s has colour in mono", shipped[i]);
+					cr_expect(styles[r].fg < 0 && styles[r].bg < 0, "%s has colour in mono",
+					          shipped[i]);
 				if (depth == DEPTH_8)
-					cr_expect(styles[r].fg < 16 && styles[r].fg != 4, "%s: plain blue, or no such colour", shipped[i]);
+					cr_expect(styles[r].fg < 16 && styles[r].fg != 4,
+					          "%s: plain blue, or no such colour", shipped[i]);
 			}
 		}
 		for (int r = 0; r < ROLE_COUNT; r++) /* people redefine the first sixteen */
 			cr_expect(!t->styles[DEPTH_256][r].set || t->styles[DEPTH_256][r].fg < 0 ||
-				  t->styles[DEPTH_256][r].fg >= 16, "%s uses a user's colour", shipped[i]);
+			                  t->styles[DEPTH_256][r].fg >= 16,
+			          "%s uses a user's colour", shipped[i]);
 	}
 	cr_expect(theme_find(&book, "ink")->mono);
 }
@@ -119,8 +122,11 @@ static double distance(int a, int b, const double m[9])
 
 Test(ui_theme, what_must_be_told_apart_can_be_by_every_eye)
 {
-	static const enum role pairs[][2] = { { ROLE_OK, ROLE_ERROR }, { ROLE_OK, ROLE_CONFLICT }, { ROLE_MINE, ROLE_THEIRS },
-					      { ROLE_ADDED, ROLE_REMOVED }, { ROLE_UP, ROLE_DOWN } };
+	static const enum role pairs[][2] = { { ROLE_OK, ROLE_ERROR },
+		                              { ROLE_OK, ROLE_CONFLICT },
+		                              { ROLE_MINE, ROLE_THEIRS },
+		                              { ROLE_ADDED, ROLE_REMOVED },
+		                              { ROLE_UP, ROLE_DOWN } };
 	for (size_t i = 0; i < 4; i++) {
 		struct style styles[ROLE_COUNT];
 		theme_resolve(&book, theme_find(&book, shipped[i]), DEPTH_256, styles);
@@ -138,14 +144,16 @@ Test(ui_theme, accents_can_be_read)
 		const char *name;
 		double least;
 		double backgrounds[3];
-	} on[] = { { "harbor", 3.0, { 0, 0.0130, 1 } }, { "paper", 4.3, { 1, 0.9216, 1 } }, { "beacon", 8.8, { 0, 0, 0 } } };
+	} on[] = { { "harbor", 3.0, { 0, 0.0130, 1 } },
+		   { "paper", 4.3, { 1, 0.9216, 1 } },
+		   { "beacon", 8.8, { 0, 0, 0 } } };
 	for (size_t i = 0; i < 3; i++) {
 		struct style styles[ROLE_COUNT];
 		theme_resolve(&book, theme_find(&book, on[i].name), DEPTH_256, styles);
 		for (int r = 0; r < ROLE_COUNT; r++)
 			for (int b = 0; b < 3 && styles[r].fg >= 0; b++)
-				cr_expect_geq(contrast(luminance(styles[r].fg), on[i].backgrounds[b]), on[i].least, "%s: role %d (%d) on %d",
-					      on[i].name, r, styles[r].fg, b);
+				cr_expect_geq(contrast(luminance(styles[r].fg), on[i].backgrounds[b]), on[i].least,
+				              "%s: role %d (%d) on %d", on[i].name, r, styles[r].fg, b);
 	}
 }
 
@@ -158,7 +166,8 @@ Test(ui_theme, the_grammar_is_gits)
 	cr_expect(theme_parse_style("5fd7af", &s, &why) && s.fg == 79 && s.bg == STYLE_UNSAID);
 	cr_expect(theme_parse_style("\t d78700   bold", &s, &why) && s.attr == STYLE_BOLD);
 	cr_expect(theme_parse_style("default 236", &s, &why) && s.fg == STYLE_DEFAULT && s.bg == 236);
-	cr_expect(theme_parse_style("brightred blue nobold ul", &s, &why) && s.fg == 9 && s.bg == 4 && s.attr == STYLE_UL);
+	cr_expect(theme_parse_style("brightred blue nobold ul", &s, &why) && s.fg == 9 && s.bg == 4 &&
+	          s.attr == STYLE_UL);
 	cr_expect(!theme_parse_style("", &s, &why) && strstr(why, "without #"));
 	cr_expect(!theme_parse_style("256", &s, &why));
 	cr_expect(!theme_parse_style("-1", &s, &why));
@@ -187,8 +196,9 @@ Test(ui_theme, a_mistake_costs_one_role)
 Test(ui_theme, eight_lines_are_a_theme)
 {
 	struct style styles[ROLE_COUNT];
-	cr_assert(add("[theme \"small\"]\n\ttext = default\n\tmuted = 240\n\theading = 33 bold\n\tok = 71\n\tbusy = 75\n\twarn = 178\n"
-		      "\terror = 167 bold\n\tselected = default 236\n"));
+	cr_assert(add("[theme \"small\"]\n\ttext = default\n\tmuted = 240\n\theading = 33 bold\n\tok = 71\n\tbusy = "
+	              "75\n\twarn = 178\n"
+	              "\terror = 167 bold\n\tselected = default 236\n"));
 	theme_resolve(&book, theme_find(&book, "small"), DEPTH_256, styles);
 	cr_expect_eq(styles[ROLE_CONFLICT].fg, 167);
 	cr_expect_eq(styles[ROLE_SAVED].fg, 71);

@@ -7,9 +7,12 @@
 #include "wire/message.h"
 #include "wire/wire.h"
 
-static const struct id item = { { 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f } };
-static const struct id version = { { 0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x28, 0x29, 0x2a, 0x2b, 0x2c, 0x2d, 0x2e, 0x2f } };
-static const struct id device = { { 0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39, 0x3a, 0x3b, 0x3c, 0x3d, 0x3e, 0x3f } };
+static const struct id item = { { 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0x1a, 0x1b, 0x1c, 0x1d,
+	                          0x1e, 0x1f } };
+static const struct id version = { { 0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x28, 0x29, 0x2a, 0x2b, 0x2c, 0x2d,
+	                             0x2e, 0x2f } };
+static const struct id device = { { 0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39, 0x3a, 0x3b, 0x3c, 0x3d,
+	                            0x3e, 0x3f } };
 #define EDITED (91262096000ULL << 12 | 5) /* 2026-11-22T06:34:56Z, the sixth step of that millisecond */
 
 static struct change a_change(uint8_t flags)
@@ -33,13 +36,15 @@ static size_t vectors(struct vector *out)
 		{ "change", { .type = RECORD_CHANGE, .change = a_change(CHANGE_KEYFRAME) } },
 		{ "change-delete", { .type = RECORD_CHANGE, .change = a_change(CHANGE_DELETE | CHANGE_LINKED) } },
 		{ "change-parted", { .type = RECORD_CHANGE, .change = a_change(CHANGE_KEYFRAME | CHANGE_PARTED) } },
-		{ "part", { .type = RECORD_PART, .counter = 7, .offset = 65536, .total = 65541, .bytes = span_text("slice") } },
+		{ "part",
+		  { .type = RECORD_PART, .counter = 7, .offset = 65536, .total = 65541, .bytes = span_text("slice") } },
 		{ "cursor", { .type = RECORD_CURSOR, .seq = 301 } },
 		{ "want", { .type = RECORD_WANT, .item = item } },
 		{ "ping", { .type = RECORD_PING, .sent_ms = 123456 } },
 		{ "writer", { .type = RECORD_WRITER, .writer = 2, .device = device, .epoch = 0x0123456789abcdef } },
 		{ "entry", { .type = RECORD_ENTRY, .seq = 301, .writer = 2, .change = a_change(CHANGE_KEYFRAME) } },
-		{ "entry-part", { .type = RECORD_ENTRY_PART, .seq = 301, .offset = 0, .total = 65541, .bytes = span_text("slice") } },
+		{ "entry-part",
+		  { .type = RECORD_ENTRY_PART, .seq = 301, .offset = 0, .total = 65541, .bytes = span_text("slice") } },
 		{ "confirm", { .type = RECORD_CONFIRM, .seq = 301, .counter = 7 } },
 		{ "pruned", { .type = RECORD_PRUNED, .seq = 1, .until = 200 } },
 		{ "stale", { .type = RECORD_STALE, .counter = 7, .seq = 299 } },
@@ -151,7 +156,9 @@ Test(wire, vectors_of_context_and_chain)
 Test(wire, vectors_of_signatures_and_ids)
 {
 	char *text = document();
-	struct message m = { .type = MESSAGE_AUTH, .device = device, .epoch = 0x0123456789abcdef, .cursor = 301, .chain = version };
+	struct message m = {
+		.type = MESSAGE_AUTH, .device = device, .epoch = 0x0123456789abcdef, .cursor = 301, .chain = version
+	};
 	uint8_t nonce[MESSAGE_NONCE], hash[MESSAGE_TOKEN];
 	for (size_t i = 0; i < sizeof nonce; i++) {
 		nonce[i] = (uint8_t)(0x40 + i);
@@ -175,7 +182,8 @@ Test(wire, vectors_of_signatures_and_ids)
 	blob_finish(&said);
 	message_token_hash(hash, m.token);
 	said = documented(text, "token-hash");
-	cr_expect(span_equal(span_of(hash, sizeof hash), span_blob(&said)), "hash is %s", hex(span_of(hash, sizeof hash)));
+	cr_expect(span_equal(span_of(hash, sizeof hash), span_blob(&said)), "hash is %s",
+	          hex(span_of(hash, sizeof hash)));
 	blob_finish(&said);
 	message_finish(&m);
 	free(text);
@@ -265,9 +273,13 @@ Test(wire, refuses)
 	expect_bad("an entry that builds on itself", &r);
 	r = (struct record){ .type = RECORD_PART, .counter = 1, .offset = 3, .total = 7, .bytes = span_text("slice") };
 	expect_bad("a part beyond its total", &r);
-	r = (struct record){ .type = RECORD_PART, .counter = 1, .offset = 0, .total = WIRE_BODY_MAX + 1, .bytes = span_text("slice") };
+	r = (struct record){
+		.type = RECORD_PART, .counter = 1, .offset = 0, .total = WIRE_BODY_MAX + 1, .bytes = span_text("slice")
+	};
 	expect_bad("a total over the limit", &r);
-	r = (struct record){ .type = RECORD_PART, .counter = 1, .offset = UINT64_MAX - 2, .total = 7, .bytes = span_text("slice") };
+	r = (struct record){
+		.type = RECORD_PART, .counter = 1, .offset = UINT64_MAX - 2, .total = 7, .bytes = span_text("slice")
+	};
 	expect_bad("an offset that wraps", &r);
 	r = (struct record){ .type = RECORD_PART, .counter = 1, .offset = 0, .total = 7 };
 	expect_bad("an empty part", &r);

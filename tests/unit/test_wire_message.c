@@ -118,10 +118,13 @@ Test(message, refuses)
 		"{\"type\":\"Revoke\"}",
 		"{\"type\":\"Revoke\",\"device\":\"10\"}",
 		"{\"type\":\"Revoke\",\"device\":\"101112131415161718191a1b1c1d1e1g\"}",
-		"{\"type\":\"Revoke\",\"device\":\"101112131415161718191a1b1c1d1e1f\",\"device\":\"101112131415161718191a1b1c1d1e1f\"}",
+		"{\"type\":\"Revoke\",\"device\":\"101112131415161718191a1b1c1d1e1f\",\"device\":"
+		"\"101112131415161718191a1b1c1d1e1f\"}",
 		"{\"type\":\"Invite\",\"token_hash\":\"AAAA\",\"expires_ms\":1}",
-		"{\"type\":\"Invite\",\"token_hash\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"expires_ms\":-1}",
-		"{\"type\":\"Invite\",\"token_hash\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"expires_ms\":1.5}",
+		"{\"type\":\"Invite\",\"token_hash\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"expires_ms\":-"
+		"1}",
+		"{\"type\":\"Invite\",\"token_hash\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"expires_ms\":1."
+		"5}",
 		"{\"type\":\"Devices\",\"devices\":{}}",
 		"{\"type\":\"Devices\",\"devices\":[7]}",
 	};

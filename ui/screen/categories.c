@@ -52,10 +52,12 @@ static void draw_details(struct canvas *c, int y, int width, const struct model_
 	canvas_heading(c, 0, y, width, "");
 	int used = canvas_text(c, 1, y, width / 2, ROLE_HEADING, k->name);
 	if (k->path)
-		canvas_right(c, width - 1, y, ROLE_HEADING, "%.300s", (int)strlen(k->path) < width - used - 4 ? k->path : "");
-	canvas_putf(c, 1, y + 1, width - 1, ROLE_TEXT, "%s items%s%s.  %lld moving, %lld in conflict.%s%s", format_count(count, k->items),
-		    k->bytes > 0 ? ", " : "", k->bytes > 0 ? format_size(size, k->bytes) : "", (long long)k->pending,
-		    (long long)k->conflicts, k->profile ? "  Profile " : "", k->profile ? k->profile : "");
+		canvas_right(c, width - 1, y, ROLE_HEADING, "%.300s",
+		             (int)strlen(k->path) < width - used - 4 ? k->path : "");
+	canvas_putf(c, 1, y + 1, width - 1, ROLE_TEXT, "%s items%s%s.  %lld moving, %lld in conflict.%s%s",
+	            format_count(count, k->items), k->bytes > 0 ? ", " : "",
+	            k->bytes > 0 ? format_size(size, k->bytes) : "", (long long)k->pending, (long long)k->conflicts,
+	            k->profile ? "  Profile " : "", k->profile ? k->profile : "");
 	for (size_t i = 0; i < sizeof policies / sizeof *policies; i++)
 		if (k->error)
 			canvas_putf(c, 1, y + 2, width - 1, ROLE_ERROR, "It cannot be synced: %s", k->error);
@@ -79,12 +81,16 @@ static void draw(struct view *v, struct canvas *c, int y, int h)
 		items += v->model.categories[i].items;
 		bytes += v->model.categories[i].bytes;
 	}
-	int x = 1 + canvas_putf(c, 1, y, width, ROLE_MUTED, "%zu on   %zu paused", v->model.category_count - paused, paused) + 3;
+	int x = 1 +
+	        canvas_putf(c, 1, y, width, ROLE_MUTED, "%zu on   %zu paused", v->model.category_count - paused,
+	                    paused) +
+	        3;
 	if (v->filters[SCREEN_CATEGORIES][0])
-		canvas_putf(c, x, y, width - x, ROLE_MATCH, "filter %s   %zu of %zu", v->filters[SCREEN_CATEGORIES], rows.n,
-			    v->model.category_count);
+		canvas_putf(c, x, y, width - x, ROLE_MATCH, "filter %s   %zu of %zu", v->filters[SCREEN_CATEGORIES],
+		            rows.n, v->model.category_count);
 	if (bytes > 0)
-		canvas_right(c, width - 1, y, ROLE_MUTED, "%s items, %s", format_count(count, items), format_size(size, bytes));
+		canvas_right(c, width - 1, y, ROLE_MUTED, "%s items, %s", format_count(count, items),
+		             format_size(size, bytes));
 	else
 		canvas_right(c, width - 1, y, ROLE_MUTED, "%s items", format_count(count, items));
 	columns_fit(k, width);
@@ -98,7 +104,8 @@ static void draw(struct view *v, struct canvas *c, int y, int h)
 	if (rows.n)
 		draw_details(c, y + 3 + shown, width, &v->model.categories[rows.at[at]]);
 	else
-		canvas_put(c, 1, y + 2, width - 1, ROLE_MUTED, "No category yet: 'syncline add notes ~/notes' makes one.");
+		canvas_put(c, 1, y + 2, width - 1, ROLE_MUTED,
+		           "No category yet: 'syncline add notes ~/notes' makes one.");
 	rows_finish(&rows);
 }
 

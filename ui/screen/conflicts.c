@@ -21,9 +21,12 @@ static void draw(struct view *v, struct canvas *c, int y, int h)
 		decided += view_decision(v, &v->model.conflicts[i]) != NULL;
 	int x = 1 + canvas_putf(c, 1, y, width, ROLE_MUTED, "%zu waiting   oldest first", v->model.conflict_count) + 3;
 	if (decided)
-		x += canvas_putf(c, x, y, width - x, ROLE_MARKED, "%zu decided, Enter applies the one under the cursor", decided) + 3;
+		x += canvas_putf(c, x, y, width - x, ROLE_MARKED, "%zu decided, Enter applies the one under the cursor",
+		                 decided) +
+		     3;
 	if (filter[0])
-		canvas_putf(c, x, y, width - x, ROLE_MATCH, "filter %s   %zu of %zu", filter, rows.n, v->model.conflict_count);
+		canvas_putf(c, x, y, width - x, ROLE_MATCH, "filter %s   %zu of %zu", filter, rows.n,
+		            v->model.conflict_count);
 	draw_conflict_head(c, 0, y + 1, width);
 	for (int i = 0; i < height && list->top + (size_t)i < rows.n; i++) {
 		size_t row = list->top + (size_t)i;
@@ -34,11 +37,13 @@ static void draw(struct view *v, struct canvas *c, int y, int h)
 	if (rows.n)
 		draw_preview(v, c, 0, y + 3 + height, width, preview, &v->model.conflicts[rows.at[at]]);
 	else
-		canvas_put(c, 1, y + 2, width - 1, ROLE_MUTED, filter[0] ? "Nothing matches.  Esc shows all." : "Nothing waits for you.");
+		canvas_put(c, 1, y + 2, width - 1, ROLE_MUTED,
+		           filter[0] ? "Nothing matches.  Esc shows all." : "Nothing waits for you.");
 	rows_finish(&rows);
 }
 
-static const enum command hints[] = { CMD_OPEN, CMD_MINE, CMD_THEIRS, CMD_UNDECIDE, CMD_ITEM_HISTORY, CMD_FILTER, CMD_NONE };
+static const enum command hints[] = { CMD_OPEN,         CMD_MINE,   CMD_THEIRS, CMD_UNDECIDE,
+	                              CMD_ITEM_HISTORY, CMD_FILTER, CMD_NONE };
 
 static bool act(struct view *v, enum command command)
 {

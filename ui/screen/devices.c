@@ -18,7 +18,8 @@ static void draw_row(struct view *v, struct canvas *c, int y, size_t i, const st
 	table_put(c, y, &k[MARK], b.role, b.mark);
 	table_text(c, y, &k[NAME], ROLE_TEXT, d->name);
 	table_put(c, y, &k[PRESENCE], b.role, !d->is_this && known && d->online ? "here" : b.fact);
-	table_put(c, y, &k[SEEN], ROLE_MUTED, d->is_this || (known && d->online) ? "now" : format_time(text, d->seen_ms, v->now_ms, false));
+	table_put(c, y, &k[SEEN], ROLE_MUTED,
+	          d->is_this || (known && d->online) ? "now" : format_time(text, d->seen_ms, v->now_ms, false));
 	table_put(c, y, &k[BEHIND], d->behind ? ROLE_BUSY : ROLE_MUTED, format_count(text, d->behind));
 }
 
@@ -27,8 +28,10 @@ static void draw(struct view *v, struct canvas *c, int y, int h)
 	struct rows rows = rows_of_screen(v, SCREEN_DEVICES);
 	struct list *list = &v->lists[SCREEN_DEVICES];
 	struct column k[COLUMNS] = {
-		[MARK] = { "", 1, 0, false, 0, 0, 0, 0 },          [NAME] = { "DEVICE", 20, 2, false, 0, 0, 0, 0 },
-		[PRESENCE] = { "PRESENCE", 16, 1, false, 0, 1, 0, 0 }, [SEEN] = { "SEEN", 11, 1, false, 0, 0, 0, 0 },
+		[MARK] = { "", 1, 0, false, 0, 0, 0, 0 },
+		[NAME] = { "DEVICE", 20, 2, false, 0, 0, 0, 0 },
+		[PRESENCE] = { "PRESENCE", 16, 1, false, 0, 1, 0, 0 },
+		[SEEN] = { "SEEN", 11, 1, false, 0, 0, 0, 0 },
 		[BEHIND] = { "BEHIND", 8, 0, true, 0, 0, 0, 0 },
 	};
 	int width = c->w - 1, height = h - 4;
@@ -51,12 +54,15 @@ static void draw(struct view *v, struct canvas *c, int y, int h)
 	if (rows.n) {
 		const struct model_device *d = &v->model.devices[rows.at[at]];
 		if (d->behind && !d->is_this)
-			canvas_putf(c, 1, y + h - 1, width, ROLE_MUTED, "%lld change%s for %.80s at the hub.", (long long)d->behind,
-				    d->behind == 1 ? " waits" : "s wait", d->name ? d->name : "it");
+			canvas_putf(c, 1, y + h - 1, width, ROLE_MUTED, "%lld change%s for %.80s at the hub.",
+			            (long long)d->behind, d->behind == 1 ? " waits" : "s wait",
+			            d->name ? d->name : "it");
 		else
-			canvas_putf(c, 1, y + h - 1, width, ROLE_MUTED, "%.80s, id %.32s", d->name ? d->name : "", d->id);
+			canvas_putf(c, 1, y + h - 1, width, ROLE_MUTED, "%.80s, id %.32s", d->name ? d->name : "",
+			            d->id);
 	} else {
-		canvas_put(c, 1, y + 2, width, ROLE_MUTED, "Nobody yet.  'syncline invite' prints an invite for another device.");
+		canvas_put(c, 1, y + 2, width, ROLE_MUTED,
+		           "Nobody yet.  'syncline invite' prints an invite for another device.");
 	}
 	rows_finish(&rows);
 }

@@ -17,7 +17,9 @@ static void draw_text(struct view *v, struct canvas *c, int y, int h, const stru
 	canvas_putf(c, 1, y, c->w - 2, ROLE_HEADING, "VERSION %.8s", row->version);
 	if (!t || t->state != TEXT_HERE) {
 		canvas_put(c, 1, y + 1, c->w - 2, ROLE_MUTED,
-			   !t ? "loading" : t->state == TEXT_BINARY ? "binary" : "its content is not here");
+		           !t                        ? "loading"
+		           : t->state == TEXT_BINARY ? "binary"
+		                                     : "its content is not here");
 		return;
 	}
 	const uint8_t *at = t->text.data, *end = at + t->text.len;
@@ -29,7 +31,8 @@ static void draw_text(struct view *v, struct canvas *c, int y, int h, const stru
 		at = newline ? newline + 1 : end;
 	}
 	if (at && at < end && h > 1)
-		canvas_right(c, c->w - 2, y, ROLE_HEADING, "the first lines of %s", format_size(size, (double)t->text.len));
+		canvas_right(c, c->w - 2, y, ROLE_HEADING, "the first lines of %s",
+		             format_size(size, (double)t->text.len));
 }
 
 static void draw(struct view *v, struct canvas *c, int y, int h)
@@ -38,9 +41,12 @@ static void draw(struct view *v, struct canvas *c, int y, int h)
 	struct list *list = &v->lists[SCREEN_HISTORY];
 	bool one = v->history_item != NULL;
 	struct column k[COLUMNS] = {
-		[VERSION_ID] = { "VERSION", 9, 0, false, 0, 0, 0, 0 },   [WHEN] = { "WHEN", 10, 0, false, 0, 0, 0, 0 },
-		[DEVICE] = { "DEVICE", 12, 1, false, 0, 1, 0, 0 },    [HOW] = { "WHAT", 8, one, false, 0, 0, 0, 0 },
-		[ITEM] = { "ITEM", one ? 1 : 20, one ? 0 : 4, false, one, 0, 0, 0 }, [SIZE] = { "SIZE", 7, 0, true, 0, 0, 0, 0 },
+		[VERSION_ID] = { "VERSION", 9, 0, false, 0, 0, 0, 0 },
+		[WHEN] = { "WHEN", 10, 0, false, 0, 0, 0, 0 },
+		[DEVICE] = { "DEVICE", 12, 1, false, 0, 1, 0, 0 },
+		[HOW] = { "WHAT", 8, one, false, 0, 0, 0, 0 },
+		[ITEM] = { "ITEM", one ? 1 : 20, one ? 0 : 4, false, one, 0, 0, 0 },
+		[SIZE] = { "SIZE", 7, 0, true, 0, 0, 0, 0 },
 	};
 	int width = c->w - 1, text = h >= 14 ? h / 2 : 0, height = h - 2 - text;
 	size_t at;
@@ -52,7 +58,7 @@ static void draw(struct view *v, struct canvas *c, int y, int h)
 	v->page = (size_t)(text ? height - 1 : height);
 	if (one)
 		canvas_putf(c, 1, y, width - 1, ROLE_TEXT, "%.600s   %zu version%s", v->history_item, v->history_count,
-			    v->history_count == 1 ? "" : "s");
+		            v->history_count == 1 ? "" : "s");
 	else
 		canvas_put(c, 1, y, width - 1, ROLE_MUTED, "newest first");
 	if (one)
@@ -74,7 +80,8 @@ static void draw(struct view *v, struct canvas *c, int y, int h)
 	}
 	if (!rows.n)
 		canvas_put(c, 1, y + 2, width - 1, ROLE_MUTED,
-			   one ? "No version is known." : "Nothing to show.  H on an item, in Queue or Conflicts, shows its versions.");
+		           one ? "No version is known."
+		               : "Nothing to show.  H on an item, in Queue or Conflicts, shows its versions.");
 	if (rows.n && text > 2)
 		draw_text(v, c, y + 2 + height, text, &v->history[rows.at[at]]);
 	rows_finish(&rows);
@@ -84,7 +91,8 @@ static bool act(struct view *v, enum command command)
 {
 	const struct lister *lister;
 	size_t i;
-	if (command == CMD_OPEN && !v->history_item && view_cursor(v, &lister, &i) && v->history[i].item && view_needs_engine(v)) {
+	if (command == CMD_OPEN && !v->history_item && view_cursor(v, &lister, &i) && v->history[i].item &&
+	    view_needs_engine(v)) {
 		view_open_history(v, v->history[i].item);
 		return true;
 	}
@@ -96,7 +104,8 @@ static bool act(struct view *v, enum command command)
 		return true;
 	char note[400];
 	snprintf(note, sizeof note, "%.300s to version %.8s", item, row->version);
-	view_ask(v, ASK_RESTORE, json_pack("{s:s,s:s,s:s}", "do", "restore", "item", item, "version", row->version), note);
+	view_ask(v, ASK_RESTORE, json_pack("{s:s,s:s,s:s}", "do", "restore", "item", item, "version", row->version),
+	         note);
 	return true;
 }
 

@@ -1,17 +1,18 @@
-/* Home: the one page a person looks at. What needs you, what moves, and the state of everything else, always at the same
- * places: zeros instead of holes. */
+/* Home: the one page a person looks at. What needs you, what moves, and the state of everything else, always at the
+ * same places: zeros instead of holes. */
 #include <stdio.h>
 #include <string.h>
 
 #include "ui/format.h"
 #include "ui/view.h"
 
-#define NEEDS_ROWS 2   /* kept free even when calm, so that nothing jumps */
+#define NEEDS_ROWS  2 /* kept free even when calm, so that nothing jumps */
 #define MOVING_ROWS 3
 
 static void draw_link(struct view *v, struct canvas *c, int x, int y, int width)
 {
-	static const char *const states[] = { "disconnected from", "connecting to", "connected to", "reconnecting to", "refused by" };
+	static const char *const states[] = { "disconnected from", "connecting to", "connected to", "reconnecting to",
+		                              "refused by" };
 	const struct model_link *l = &v->model.link;
 	char text[FORMAT_LEN];
 	int at = x + canvas_put(c, x, y, width, ROLE_HEADING, "LINK") + 1;
@@ -26,16 +27,22 @@ static void draw_link(struct view *v, struct canvas *c, int x, int y, int width)
 	at += canvas_text(c, at, y, end - at, role, l->host_port) + 3;
 	if (l->state == LINK_CONNECTED && l->late)
 		at += canvas_putf(c, at, y, end - at, ROLE_WARN, "heartbeat %s ago, late",
-				  format_span(text, v->now_ms - l->heard_at_ms)) + 3;
+		                  format_span(text, v->now_ms - l->heard_at_ms)) +
+		      3;
 	else if (l->state == LINK_CONNECTED)
 		at += canvas_put(c, at, y, end - at, ROLE_TEXT, "heartbeat on time") + 3;
 	if (l->state == LINK_CONNECTED && l->since_ms && end - at > 24)
-		at += canvas_putf(c, at, y, end - at, ROLE_TEXT, "since %s", format_time(text, l->since_ms, v->now_ms, false)) + 3;
+		at += canvas_putf(c, at, y, end - at, ROLE_TEXT, "since %s",
+		                  format_time(text, l->since_ms, v->now_ms, false)) +
+		      3;
 	if (l->state != LINK_CONNECTED && l->heard_at_ms)
-		at += canvas_putf(c, at, y, end - at, ROLE_TEXT, "last heard %s", format_time(text, l->heard_at_ms, v->now_ms, true)) + 3;
+		at += canvas_putf(c, at, y, end - at, ROLE_TEXT, "last heard %s",
+		                  format_time(text, l->heard_at_ms, v->now_ms, true)) +
+		      3;
 	if (l->state != LINK_CONNECTED && l->retry_at_ms > v->now_ms)
 		at += canvas_putf(c, at, y, end - at, ROLE_TEXT, "next %s",
-				  format_time(text, l->retry_at_ms, v->now_ms, true)) + 3;
+		                  format_time(text, l->retry_at_ms, v->now_ms, true)) +
+		      3;
 	if (l->state == LINK_CONNECTED)
 		canvas_put(c, at, y, end - at, l->tls ? ROLE_TEXT : ROLE_WARN, l->tls ? "TLS ok" : "no TLS");
 }
@@ -53,7 +60,8 @@ static void heading_right(struct canvas *c, int x, int y, int width, const char 
 
 /* One of Home's lists: rows are drawn by `row`; the cursor is in it when the block is the current one. */
 static void draw_block(struct view *v, struct canvas *c, int x, int y, int width, int h, enum home_block block,
-		       const struct lister *l, void (*row)(struct view *, struct canvas *, int, int, int, size_t, bool), bool wide)
+                       const struct lister *l, void (*row)(struct view *, struct canvas *, int, int, int, size_t, bool),
+                       bool wide)
 {
 	struct rows rows = rows_build(v, l, "");
 	struct list *list = &v->home_lists[block];
@@ -81,8 +89,8 @@ static void draw_block(struct view *v, struct canvas *c, int x, int y, int width
 }
 
 /* Two or more columns of categories, then the devices beside them. */
-static void draw_cell(struct view *v, struct canvas *c, int x, int y, int width, const struct lister *l, size_t i, bool count_only,
-		      bool cursor)
+static void draw_cell(struct view *v, struct canvas *c, int x, int y, int width, const struct lister *l, size_t i,
+                      bool count_only, bool cursor)
 {
 	struct brief b;
 	char fact[160];
@@ -104,8 +112,8 @@ static void draw_cell(struct view *v, struct canvas *c, int x, int y, int width,
 }
 
 /* What a column of cells would like, and what it gets: the names of one may be longer than those of another. */
-static void share_columns(struct view *v, const struct lister *l, const struct rows *rows, size_t from, int h, int columns,
-			  bool count_only, int width, int out[4])
+static void share_columns(struct view *v, const struct lister *l, const struct rows *rows, size_t from, int h,
+                          int columns, bool count_only, int width, int out[4])
 {
 	int sum = 2 * (columns - 1), widest;
 	for (int k = 0; k < columns; k++) {
@@ -135,8 +143,8 @@ static void share_columns(struct view *v, const struct lister *l, const struct r
 	}
 }
 
-static void draw_cells(struct view *v, struct canvas *c, int x, int y, int width, int h, int columns, enum home_block block,
-		       const struct lister *l, bool count_only)
+static void draw_cells(struct view *v, struct canvas *c, int x, int y, int width, int h, int columns,
+                       enum home_block block, const struct lister *l, bool count_only)
 {
 	struct rows rows = rows_build(v, l, "");
 	struct list *list = &v->home_lists[block];
@@ -150,7 +158,8 @@ static void draw_cells(struct view *v, struct canvas *c, int x, int y, int width
 		for (int row = 0; row < h; row++) {
 			size_t i = from + (size_t)(k * h + row);
 			if (i < rows.n)
-				draw_cell(v, c, x, y + row, widths[k], l, rows.at[i], count_only, v->block == block && i == at);
+				draw_cell(v, c, x, y + row, widths[k], l, rows.at[i], count_only,
+				          v->block == block && i == at);
 		}
 	rows_finish(&rows);
 }
@@ -160,7 +169,7 @@ static void needs_heading(struct view *v, struct canvas *c, int x, int y, int wi
 	char right[96];
 	bool offline = width >= 60 && !view_online(v) && v->attach == ATTACH_UP && v->model.conflicts_open;
 	snprintf(right, sizeof right, "%lld%s", (long long)v->model.conflicts_open,
-		 offline ? "   you can settle them offline" : "");
+	         offline ? "   you can settle them offline" : "");
 	heading_right(c, x, y, width, "NEEDS YOU", right);
 }
 
@@ -179,7 +188,8 @@ static void say_sizes(const struct view *v, char *out, size_t cap, bool here)
 	out[0] = 0;
 	if (!known || m->queue_total > (int64_t)m->queue_count)
 		return; /* sums of a part would mislead */
-	snprintf(out, cap, here ? "   %s as %s on the wire" : "   %s, about %s on the wire", format_size(a, plain), format_size(b, wire));
+	snprintf(out, cap, here ? "   %s as %s on the wire" : "   %s, about %s on the wire", format_size(a, plain),
+	         format_size(b, wire));
 }
 
 static void moving_heading(struct view *v, struct canvas *c, int x, int y, int width)
@@ -202,11 +212,12 @@ static void say_calm(struct view *v, struct canvas *c, int x, int y, int width)
 	const struct model_category *last = NULL;
 	char at[FORMAT_LEN];
 	for (size_t i = 0; i < v->model.category_count; i++)
-		if (v->model.categories[i].changed_ms && (!last || v->model.categories[i].changed_ms > last->changed_ms))
+		if (v->model.categories[i].changed_ms &&
+		    (!last || v->model.categories[i].changed_ms > last->changed_ms))
 			last = &v->model.categories[i];
 	if (last)
 		canvas_putf(c, x + 1, y, width - 1, ROLE_MUTED, "Nothing.  Last change %s, in %s.",
-			    format_time(at, last->changed_ms, v->now_ms, true), last->name ? last->name : "?");
+		            format_time(at, last->changed_ms, v->now_ms, true), last->name ? last->name : "?");
 	else
 		canvas_put(c, x + 1, y, width - 1, ROLE_MUTED, "Nothing.");
 }
@@ -219,9 +230,10 @@ static void say_saved(const struct view *v, char *out, size_t cap, const char *b
 	out[0] = 0;
 	if (m->bytes_plain > 0 && wire <= m->bytes_plain)
 		snprintf(out, cap, "%ssaved %d%% (%s as %s)", before, format_saved(m->bytes_plain, wire),
-			 format_size(a, m->bytes_plain), format_size(b, wire));
+		         format_size(a, m->bytes_plain), format_size(b, wire));
 	else if (m->bytes_plain > 0)
-		snprintf(out, cap, "%s%s of changes, %s on the wire", before, format_size(a, m->bytes_plain), format_size(b, wire));
+		snprintf(out, cap, "%s%s of changes, %s on the wire", before, format_size(a, m->bytes_plain),
+		         format_size(b, wire));
 }
 
 static void draw_rate(struct view *v, struct canvas *c, int x, int y, int width, bool up)
@@ -302,9 +314,13 @@ static int at_least(int a, int b)
 static struct plan make_plan(struct view *v, int h, int columns)
 {
 	const struct model *m = &v->model;
-	int cats = ((int)m->category_count + columns - 1) / columns, cells = at_least(at_least(cats, (int)m->device_count), 1);
-	struct plan p = { .link = link_has_why(v) ? 2 : 1, .needs = NEEDS_ROWS, .moving = MOVING_ROWS, .traffic = 2,
-			  .cells = cells < 5 ? cells : 5 };
+	int cats = ((int)m->category_count + columns - 1) / columns,
+	    cells = at_least(at_least(cats, (int)m->device_count), 1);
+	struct plan p = { .link = link_has_why(v) ? 2 : 1,
+		          .needs = NEEDS_ROWS,
+		          .moving = MOVING_ROWS,
+		          .traffic = 2,
+		          .cells = cells < 5 ? cells : 5 };
 	if (plan_height(&p) > h)
 		p.traffic = 0;
 	while (plan_height(&p) > h && p.cells > 0)
@@ -404,7 +420,8 @@ static int draw_link_table(struct view *v, struct canvas *c, int x, int y, int w
 		strcpy(text, "on time");
 	pair(c, x, y + 4, width, "heartbeat", l->late ? ROLE_WARN : ROLE_TEXT, text);
 	if (l->retry_at_ms > v->now_ms)
-		snprintf(text, sizeof text, "%s, try %d", format_time(span, l->retry_at_ms, v->now_ms, true), l->attempt + 1);
+		snprintf(text, sizeof text, "%s, try %d", format_time(span, l->retry_at_ms, v->now_ms, true),
+		         l->attempt + 1);
 	else
 		strcpy(text, l->state == LINK_CONNECTED ? "none needed" : "now");
 	pair(c, x, y + 5, width, "next retry", ROLE_TEXT, text);
@@ -492,7 +509,7 @@ static void draw_wide_right(struct view *v, struct canvas *c, int x, int y, int 
 	if (end - y >= 2) {
 		devices_heading(v, c, x, y, width);
 		draw_cells(v, c, x, y + 1, width, end - y - 1 < devices ? end - y - 1 : devices, 1, BLOCK_DEVICES,
-			   &lister_devices, false);
+		           &lister_devices, false);
 	}
 }
 
@@ -518,8 +535,8 @@ static void draw_compact(struct view *v, struct canvas *c, int y, int h)
 	int width = c->w - 1, needs = at_least(1, (int)v->model.conflict_count);
 	if (h < 4) { /* a sliver: what is under the cursor, or what is first */
 		bool any = v->model.conflict_count > 0;
-		draw_block(v, c, 0, y, width, h, any ? BLOCK_NEEDS : BLOCK_MOVING, any ? &lister_conflicts : &lister_queue, compact_row,
-			   any);
+		draw_block(v, c, 0, y, width, h, any ? BLOCK_NEEDS : BLOCK_MOVING,
+		           any ? &lister_conflicts : &lister_queue, compact_row, any);
 		return;
 	}
 	needs = needs < h / 2 ? needs : h / 2;
@@ -540,12 +557,11 @@ static void draw_compact(struct view *v, struct canvas *c, int y, int h)
 
 static void choose_block(struct view *v)
 {
-	static const struct lister *const all[BLOCK_COUNT] = { &lister_conflicts, &lister_queue, &lister_categories, &lister_devices };
 	bool small = view_layout(v) < LAYOUT_STANDARD;
-	if (all[v->block]->count(v) && !(small && v->block > BLOCK_MOVING))
+	if (view_block_listers[v->block]->count(v) && !(small && v->block > BLOCK_MOVING))
 		return;
 	for (int i = 0; i < (small ? 2 : BLOCK_COUNT); i++)
-		if (all[i]->count(v)) {
+		if (view_block_listers[i]->count(v)) {
 			v->block = (enum home_block)i;
 			return;
 		}
@@ -563,6 +579,7 @@ static void draw(struct view *v, struct canvas *c, int y, int h)
 		draw_compact(v, c, y, h);
 }
 
-static const enum command hints[] = { CMD_OPEN,  CMD_SETTLE, CMD_UNDECIDE, CMD_NEXT_BLOCK, CMD_PALETTE, CMD_RETRY, CMD_PAUSE, CMD_NONE };
+static const enum command hints[] = { CMD_OPEN,    CMD_SETTLE, CMD_UNDECIDE, CMD_NEXT_BLOCK,
+	                              CMD_PALETTE, CMD_RETRY,  CMD_PAUSE,    CMD_NONE };
 
 const struct screen screen_home = { .title = "Home", .draw = draw, .hints = hints };

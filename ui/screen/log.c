@@ -19,7 +19,7 @@ static void draw(struct view *v, struct canvas *c, int y, int h)
 		canvas_putf(c, x, y, width - x, ROLE_MATCH, "filter %s", v->filters[SCREEN_LOG]);
 	if (rows.n)
 		canvas_right(c, width - 1, y, ROLE_MUTED, "%sline %s of %s", list->at_end ? "following   " : "",
-			     format_count(a, (int64_t)at + 1), format_count(b, (int64_t)rows.n));
+		             format_count(a, (int64_t)at + 1), format_count(b, (int64_t)rows.n));
 	canvas_put(c, 1, y + 1, 12, ROLE_MUTED, "TIME");
 	canvas_put(c, 12, y + 1, 6, ROLE_MUTED, "LEVEL");
 	canvas_put(c, 19, y + 1, 6, ROLE_MUTED, "FROM");

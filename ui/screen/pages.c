@@ -70,15 +70,17 @@ void draw_first_run(struct view *v, struct canvas *c, int y, int h)
 		canvas_heading(c, 0, y, c->w - 1, "WELCOME TO SYNCLINE");
 	y += h >= 16 ? 2 : 1;
 	y = put_step(c, y, end, 1, true, "The engine is running.", "closing this window leaves it running");
-	snprintf(text, sizeof text, "This device is called %.60s.", m->device_name && *m->device_name ? m->device_name : "(no name yet)");
+	snprintf(text, sizeof text, "This device is called %.60s.",
+	         m->device_name && *m->device_name ? m->device_name : "(no name yet)");
 	y = put_step(c, y, end, 2, m->device_name && *m->device_name, text, "syncline join --name NAME renames it");
 	y = put_step(c, y, end, 3, false, "No hub yet.", "syncline join takes an invite");
 	if (m->category_count)
-		snprintf(text, sizeof text, "%zu categor%s here.", m->category_count, m->category_count == 1 ? "y is" : "ies are");
+		snprintf(text, sizeof text, "%zu categor%s here.", m->category_count,
+		         m->category_count == 1 ? "y is" : "ies are");
 	else
 		strcpy(text, "No category yet.");
 	y = put_step(c, y, end, 4, m->category_count > 0, text,
-		     m->category_count ? "nothing is sent until step 3" : "syncline add notes ~/notes adds one");
+	             m->category_count ? "nothing is sent until step 3" : "syncline add notes ~/notes adds one");
 	y++;
 	if (m->category_count && y + 1 < end) {
 		canvas_heading(c, 0, y++, c->w - 1, "FOUND ON THIS DEVICE");
@@ -89,14 +91,18 @@ void draw_first_run(struct view *v, struct canvas *c, int y, int h)
 			char count[FORMAT_LEN];
 			if (at >= end)
 				continue;
-			canvas_text(c, x, at, wide - 9, ROLE_TEXT, short_category(m->categories[i].name ? m->categories[i].name : "", wide - 9));
-			canvas_right(c, x + wide - 4, at, ROLE_MUTED, "%s", format_count(count, m->categories[i].items));
+			canvas_text(c, x, at, wide - 9, ROLE_TEXT,
+			            short_category(m->categories[i].name ? m->categories[i].name : "", wide - 9));
+			canvas_right(c, x + wide - 4, at, ROLE_MUTED, "%s",
+			             format_count(count, m->categories[i].items));
 		}
 		y += (int)rows + 1;
 	}
-	y = row_put(c, y, end, ROLE_TEXT, 1, "Joining devices that already have data?  Nothing is overwritten: what differs");
+	y = row_put(c, y, end, ROLE_TEXT, 1,
+	            "Joining devices that already have data?  Nothing is overwritten: what differs");
 	y = row_put(c, y, end, ROLE_TEXT, 1, "becomes a conflict, you choose, and both versions stay in History.") + 1;
-	y = row_put(c, y, end, ROLE_TEXT, 1, "Already have syncline on another device?  Run 'syncline invite' there and");
+	y = row_put(c, y, end, ROLE_TEXT, 1,
+	            "Already have syncline on another device?  Run 'syncline invite' there and");
 	y = row_put(c, y, end, ROLE_TEXT, 1, "'syncline join' here: it asks for what the other one prints.") + 1;
 	row_put(c, y, end, ROLE_MUTED, 1, "Nothing leaves this device until it has joined a hub.");
 }
@@ -110,12 +116,12 @@ struct help_line {
 };
 
 /* One line for each command bound in `where` (or nowhere in `not`), with all its keys. */
-static size_t gather(struct help_line *lines, size_t n, size_t cap, unsigned where, unsigned not)
+static size_t gather(struct help_line *lines, size_t n, size_t cap, unsigned where, unsigned not )
 {
 	for (const struct binding *b = bindings; b->key && n < cap; b++) {
 		bool again = false;
 		char name[16];
-		if (!(b->where & where) || (not && (b->where & not) == not))
+		if (!(b->where & where) || (not &&(b->where & not ) == not ))
 			continue;
 		if (b->command > CMD_HOME && b->command <= CMD_LOG)
 			continue; /* the first of them stands for all eight */
@@ -132,18 +138,28 @@ static size_t gather(struct help_line *lines, size_t n, size_t cap, unsigned whe
 		for (const struct binding *k = b; k->key; k++)
 			if (k->command == b->command && (k->where & where)) {
 				size_t len = strlen(l->keys);
-				snprintf(l->keys + len, sizeof l->keys - len, "%s%s", len ? " " : "", keys_name(k->key, name));
+				snprintf(l->keys + len, sizeof l->keys - len, "%s%s", len ? " " : "",
+				         keys_name(k->key, name));
 			}
 	}
 	return n;
 }
 
 static const struct help_line marks[] = {
-	{ "", "WHAT THE MARKS MEAN", true }, { "✓", "in step", false },     { "!", "needs you", false },
-	{ "⇡", "going out", false },         { "⇣", "coming in", false },   { "⇄", "both", false },
-	{ "∙", "waiting", false },           { "▪", "paused", false },      { "✗", "error", false },
-	{ "▸", "cursor, or chosen", false }, { "⋯", "cut short", false },   { "\\x1b", "control character, safe", false },
-	{ "", "", false },                   { "", "CHOOSE, THEN ENTER", true },
+	{ "", "WHAT THE MARKS MEAN", true },
+	{ "✓", "in step", false },
+	{ "!", "needs you", false },
+	{ "⇡", "going out", false },
+	{ "⇣", "coming in", false },
+	{ "⇄", "both", false },
+	{ "∙", "waiting", false },
+	{ "▪", "paused", false },
+	{ "✗", "error", false },
+	{ "▸", "cursor, or chosen", false },
+	{ "⋯", "cut short", false },
+	{ "\\x1b", "control character, safe", false },
+	{ "", "", false },
+	{ "", "CHOOSE, THEN ENTER", true },
 	{ "", "A letter only chooses.  Nothing leaves", false },
 	{ "", "this device before Enter.", false },
 };

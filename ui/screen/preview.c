@@ -55,7 +55,8 @@ static void find_stretches(struct stretch *sides, int n)
 	for (size_t back = 1; back <= shortest - same; back++) {
 		bool equal = true;
 		for (int i = 1; i < n && equal; i++)
-			equal = sides[i].text->text.data[sides[i].text->text.len - back] == first->data[first->len - back];
+			equal = sides[i].text->text.data[sides[i].text->text.len - back] ==
+			        first->data[first->len - back];
 		if (!equal)
 			break;
 		if (back < shortest - same ? first->data[first->len - back - 1] == '\n' : true) {
@@ -88,15 +89,16 @@ static void draw_number(struct canvas *c, int x, int y, int width, size_t number
 		canvas_putf(c, x + 12, y, 4, ROLE_MUTED, "%4zu", number);
 }
 
-static int draw_side(struct canvas *c, int x, int y, int width, int h, const char *key, const char *label, enum role role,
-		     const struct stretch *s, const char *instead, bool chosen)
+static int draw_side(struct canvas *c, int x, int y, int width, int h, const char *key, const char *label,
+                     enum role role, const struct stretch *s, const char *instead, bool chosen)
 {
 	canvas_put(c, x + 1, y, 1, ROLE_KEY, key);
 	canvas_put(c, x + 3, y, 9, role, label);
 	if (chosen)
 		canvas_put(c, x, y, 1, ROLE_MARKED, "▸");
 	if (instead || !s->count) {
-		canvas_put(c, x + indent(width), y, width - indent(width), ROLE_MUTED, instead ? instead : "(nothing here)");
+		canvas_put(c, x + indent(width), y, width - indent(width), ROLE_MUTED,
+		           instead ? instead : "(nothing here)");
 		return 1;
 	}
 	const uint8_t *at = s->at, *end = s->text->text.data + s->text->text.len;
@@ -104,7 +106,8 @@ static int draw_side(struct canvas *c, int x, int y, int width, int h, const cha
 	for (size_t i = 0; i < s->count && used < h; i++, used++) {
 		size_t len = line_len(at, end), shown = len && at[len - 1] == '\n' ? len - 1 : len;
 		if (used == h - 1 && i + 1 < s->count) {
-			canvas_putf(c, x + indent(width), y + used, width - indent(width), ROLE_MUTED, "⋯ %zu more lines", s->count - i);
+			canvas_putf(c, x + indent(width), y + used, width - indent(width), ROLE_MUTED,
+			            "⋯ %zu more lines", s->count - i);
 			return h;
 		}
 		draw_number(c, x, y + used, width, s->first + i + 1);
@@ -142,7 +145,8 @@ static int draw_after(struct canvas *c, int x, int y, int width, int n, const st
 	for (; shown < n && at && at < end; shown++) {
 		size_t len = line_len(at, end);
 		draw_number(c, x, y + shown, width, s->first + s->count + (size_t)shown + 1);
-		canvas_line(c, x + indent(width), y + shown, width - indent(width), ROLE_MUTED, at, at[len - 1] == '\n' ? len - 1 : len, 0);
+		canvas_line(c, x + indent(width), y + shown, width - indent(width), ROLE_MUTED, at,
+		            at[len - 1] == '\n' ? len - 1 : len, 0);
 		at += len;
 	}
 	return shown;
@@ -187,7 +191,8 @@ void draw_preview(struct view *v, struct canvas *c, int x, int y, int width, int
 	used += canvas_put(c, x + used, y, 3, ROLE_HEADING, " / ");
 	used += canvas_text(c, x + used, y, width - used - 1, ROLE_HEADING, path);
 	if (k->base.at_ms && used + 28 < width)
-		canvas_right(c, x + width - 1, y, ROLE_HEADING, "both agreed %s", format_time(at, k->base.at_ms, v->now_ms, false));
+		canvas_right(c, x + width - 1, y, ROLE_HEADING, "both agreed %s",
+		             format_time(at, k->base.at_ms, v->now_ms, false));
 	else if (!k->base.version[0] && used + 24 < width)
 		canvas_right(c, x + width - 1, y, ROLE_HEADING, "made on both sides");
 	struct stretch compared[3];
@@ -203,7 +208,8 @@ void draw_preview(struct view *v, struct canvas *c, int x, int y, int width, int
 	}
 	if (n)
 		find_stretches(compared, n);
-	int sides_shown = 3 - first, row = y + 1, end = width >= 60 ? y + h - 1 : y + h, spaced = h >= sides_shown * 2 + 4;
+	int sides_shown = 3 - first, row = y + 1, end = width >= 60 ? y + h - 1 : y + h,
+	    spaced = h >= sides_shown * 2 + 4;
 	int around = n && h >= 13 ? 2 : 0;
 	if (around) {
 		row += draw_before(c, x, row + 1, width, around, &compared[0]);
@@ -216,8 +222,8 @@ void draw_preview(struct view *v, struct canvas *c, int x, int y, int width, int
 		if (end - row < 1)
 			break;
 		row += spaced;
-		row += draw_side(c, x, row, width, room > 0 ? room : 1, keys[i], labels[i], roles[i], &sides[i], instead[i],
-				 d && d->side == keys[i][0]);
+		row += draw_side(c, x, row, width, room > 0 ? room : 1, keys[i], labels[i], roles[i], &sides[i],
+		                 instead[i], d && d->side == keys[i][0]);
 	}
 	if (around)
 		row += 1 + draw_after(c, x, row + 1, width, around, &compared[n > 1 ? n - 2 : 0]);
@@ -225,10 +231,11 @@ void draw_preview(struct view *v, struct canvas *c, int x, int y, int width, int
 		row++;
 	if (row < y + h && width >= 60) {
 		int w = canvas_put(c, x + 1, row, width - 1, ROLE_KEY, "m");
-		w += 1 + canvas_putf(c, x + 1 + w + 1, row, width - w - 2, ROLE_MUTED, "%s", k->mine.deleted ? "deletes it everywhere,"
-												       : "keeps yours on every device,");
+		w += 1 + canvas_putf(c, x + 1 + w + 1, row, width - w - 2, ROLE_MUTED, "%s",
+		                     k->mine.deleted ? "deletes it everywhere," : "keeps yours on every device,");
 		w += 1 + canvas_put(c, x + 1 + w + 1, row, width - w - 2, ROLE_KEY, "t");
-		canvas_putf(c, x + 1 + w + 1, row, width - w - 2, ROLE_MUTED, "%s%s", k->theirs.deleted ? "deletes it here." : "takes theirs here.",
-			    width - w > 42 ? "  Both stay in History." : "");
+		canvas_putf(c, x + 1 + w + 1, row, width - w - 2, ROLE_MUTED, "%s%s",
+		            k->theirs.deleted ? "deletes it here." : "takes theirs here.",
+		            width - w > 42 ? "  Both stay in History." : "");
 	}
 }

@@ -10,13 +10,19 @@ static void draw_facts(struct view *v, struct canvas *c, int y, const struct row
 	const struct model *m = &v->model;
 	const char *filter = v->filters[SCREEN_QUEUE];
 	size_t fresh = model_queue_fresh(m);
-	int x = 1 + canvas_putf(c, 1, y, c->w - 2, ROLE_MUTED, "OUT %lld   IN %lld", (long long)m->outgoing, (long long)m->incoming) + 3;
+	int x = 1 +
+	        canvas_putf(c, 1, y, c->w - 2, ROLE_MUTED, "OUT %lld   IN %lld", (long long)m->outgoing,
+	                    (long long)m->incoming) +
+	        3;
 	if (filter[0])
-		x += canvas_putf(c, x, y, c->w - 1 - x, ROLE_MATCH, "filter %s   %zu of %zu", filter, rows->n, m->queue_count) + 3;
+		x += canvas_putf(c, x, y, c->w - 1 - x, ROLE_MATCH, "filter %s   %zu of %zu", filter, rows->n,
+		                 m->queue_count) +
+		     3;
 	if (fresh)
 		x += canvas_putf(c, x, y, c->w - 1 - x, ROLE_MATCH, "%zu new, g sorts them in", fresh) + 3;
 	if (m->queue_total > (int64_t)m->queue_count)
-		canvas_putf(c, x, y, c->w - 1 - x, ROLE_MUTED, "the first %zu of %lld", m->queue_count, (long long)m->queue_total);
+		canvas_putf(c, x, y, c->w - 1 - x, ROLE_MUTED, "the first %zu of %lld", m->queue_count,
+		            (long long)m->queue_total);
 	double plain = 0, wire = 0;
 	char a[FORMAT_LEN], b[FORMAT_LEN];
 	for (size_t i = 0; i < m->queue_count; i++)
@@ -26,7 +32,7 @@ static void draw_facts(struct view *v, struct canvas *c, int y, const struct row
 		}
 	if (wire > 0 && wire < plain && c->w - x > 28)
 		canvas_right(c, c->w - 2, y, ROLE_SAVED, "%s as %s, -%d%%", format_size(a, plain), format_size(b, wire),
-			     format_saved(plain, wire));
+		             format_saved(plain, wire));
 }
 
 static void draw(struct view *v, struct canvas *c, int y, int h)
@@ -46,7 +52,7 @@ static void draw(struct view *v, struct canvas *c, int y, int h)
 	}
 	if (!rows.n)
 		canvas_put(c, 1, y + 2, c->w - 2, ROLE_MUTED,
-			   v->filters[SCREEN_QUEUE][0] ? "Nothing matches.  Esc shows all." : "Nothing is on its way.");
+		           v->filters[SCREEN_QUEUE][0] ? "Nothing matches.  Esc shows all." : "Nothing is on its way.");
 	if (rows.n) {
 		const struct model_queue *q = &v->model.queue[rows.at[at]];
 		char since[FORMAT_LEN];
@@ -54,12 +60,14 @@ static void draw(struct view *v, struct canvas *c, int y, int h)
 			canvas_putf(c, 1, y + h - 1, c->w - 2, ROLE_MUTED, "%.300s: done.", q->item);
 		else
 			canvas_putf(c, 1, y + h - 1, c->w - 2, ROLE_MUTED, "%.300s: %s, %s, since %s", q->item,
-				    q->kind[0] ? q->kind : "change", q->reason && *q->reason ? q->reason : "next in line",
-				    format_time(since, q->since_ms, v->now_ms, true));
+			            q->kind[0] ? q->kind : "change",
+			            q->reason && *q->reason ? q->reason : "next in line",
+			            format_time(since, q->since_ms, v->now_ms, true));
 	}
 	rows_finish(&rows);
 }
 
-static const enum command hints[] = { CMD_ITEM_HISTORY, CMD_FILTER, CMD_SETTLE, CMD_PAUSE, CMD_RETRY, CMD_PALETTE, CMD_NONE };
+static const enum command hints[] = { CMD_ITEM_HISTORY, CMD_FILTER,  CMD_SETTLE, CMD_PAUSE,
+	                              CMD_RETRY,        CMD_PALETTE, CMD_NONE };
 
 const struct screen screen_queue = { .title = "Queue", .lister = &lister_queue, .draw = draw, .hints = hints };

@@ -46,7 +46,9 @@ static void conflict_brief(const struct view *v, size_t i, struct brief *b)
 	const struct model_conflict *k = &v->model.conflicts[i];
 	const struct decision *d = view_decision((struct view *)v, k);
 	char hunks[24];
-	*b = (struct brief){ .mark = d ? d->side == 'm' ? "m" : "t" : "!", .role = d ? ROLE_MARKED : ROLE_CONFLICT, .text = k->item };
+	*b = (struct brief){ .mark = d ? d->side == 'm' ? "m" : "t" : "!",
+		             .role = d ? ROLE_MARKED : ROLE_CONFLICT,
+		             .text = k->item };
 	snprintf(b->fact, sizeof b->fact, "%s", d && d->sent ? "settling" : hunks_text(k, hunks));
 }
 
@@ -61,12 +63,9 @@ static void side_text(const struct view *v, const struct model_side *s, char out
 static void conflict_columns(struct column out[7], int x, int width)
 {
 	const struct column columns[7] = {
-		{ "", 1, 0, false, 0, 0, 0, 0 },
-		{ "CATEGORY", 14, 1, false, 0, 0, 0, 0 },
-		{ "ITEM", 12, 3, false, 0, 0, 0, 0 },
-		{ "MINE", 14, 1, false, 1, 0, 0, 0 },
-		{ "THEIRS", 14, 1, false, 1, 0, 0, 0 },
-		{ "HUNKS", 5, 0, true, 3, 0, 0, 0 },
+		{ "", 1, 0, false, 0, 0, 0, 0 },        { "CATEGORY", 14, 1, false, 0, 0, 0, 0 },
+		{ "ITEM", 12, 3, false, 0, 0, 0, 0 },   { "MINE", 14, 1, false, 1, 0, 0, 0 },
+		{ "THEIRS", 14, 1, false, 1, 0, 0, 0 }, { "HUNKS", 5, 0, true, 3, 0, 0, 0 },
 		{ "KIND", 11, 0, false, 4, 0, 0, 0 },
 	};
 	memcpy(out, columns, sizeof columns);
@@ -97,14 +96,14 @@ void draw_conflict_row(struct view *v, struct canvas *c, int x, int y, int width
 		table_text(c, y, &k[2], ROLE_TEXT, path);
 		table_text(c, y, &k[3], ROLE_MINE, mine);
 		table_text(c, y, &k[4], ROLE_THEIRS, theirs);
-		snprintf(text, sizeof text, "%d", conflict->hunks);
+		snprintf(text, sizeof text, conflict->hunks > 0 ? "%d" : "-", conflict->hunks);
 		table_put(c, y, &k[5], ROLE_TEXT, text);
 		table_text(c, y, &k[6], ROLE_TEXT, conflict->kind);
 		return;
 	}
 	struct column k[6] = {
-		{ "", 1, 0, false, 0, 0, 0, 0 },     { "", 14, 1, false, 0, 0, 0, 0 }, { "", 18, 2, false, 0, 0, 0, 0 },
-		{ "", 14, 1, false, 2, 0, 0, 0 },    { "", 17, 1, false, 3, 0, 0, 0 }, { "", 8, 0, true, 0, 0, 0, 0 },
+		{ "", 1, 0, false, 0, 0, 0, 0 },  { "", 14, 1, false, 0, 0, 0, 0 }, { "", 15, 2, false, 0, 0, 0, 0 },
+		{ "", 14, 1, false, 2, 0, 0, 0 }, { "", 17, 1, false, 3, 0, 0, 0 }, { "", 11, 0, true, 0, 0, 0, 0 },
 	};
 	char versus[112];
 	snprintf(versus, sizeof versus, "vs %s", theirs);
@@ -183,8 +182,10 @@ static const char *priority_word(const struct model_queue *q, enum role *role)
 	static const struct {
 		const char *name, *word;
 		enum role role;
-	} words[] = { { "critical", "crit", ROLE_PRI_CRITICAL }, { "high", "high", ROLE_PRI_HIGH },
-		      { "normal", "norm", ROLE_PRI_NORMAL },     { "low", "low", ROLE_PRI_LOW } };
+	} words[] = { { "critical", "crit", ROLE_PRI_CRITICAL },
+		      { "high", "high", ROLE_PRI_HIGH },
+		      { "normal", "norm", ROLE_PRI_NORMAL },
+		      { "low", "low", ROLE_PRI_LOW } };
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (!strcmp(q->priority, words[i].name)) {
 			*role = q->done ? ROLE_MUTED : words[i].role;
@@ -289,7 +290,8 @@ static void category_brief(const struct view *v, size_t i, struct brief *b)
 	else if (!strcmp(k->state, "paused"))
 		b->mark = "▪", b->role = ROLE_PAUSED, state = "paused";
 	else if (k->pending || !strcmp(k->state, "syncing"))
-		b->mark = here ? "⇄" : "∙", b->role = here ? ROLE_BUSY : ROLE_WAITING, state = here ? "moving" : "waiting";
+		b->mark = here ? "⇄" : "∙", b->role = here ? ROLE_BUSY : ROLE_WAITING,
+		state = here ? "moving" : "waiting";
 	snprintf(b->fact, sizeof b->fact, "%s  %s", format_count(count, k->items), state);
 }
 
@@ -356,7 +358,7 @@ static void history_brief(const struct view *v, size_t i, struct brief *b)
 	char at[FORMAT_LEN];
 	*b = (struct brief){ .mark = " ", .role = ROLE_TEXT, .text = h->item ? h->item : h->version };
 	snprintf(b->fact, sizeof b->fact, "%s %.40s %s", h->how, h->device ? h->device : "",
-		 format_time(at, h->at_ms, v->now_ms, true));
+	         format_time(at, h->at_ms, v->now_ms, true));
 }
 
 const struct lister lister_history = { history_count, history_id, history_brief, NULL };

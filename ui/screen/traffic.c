@@ -34,7 +34,7 @@ static void draw_times(struct view *v, struct canvas *c, int y)
 	if (graph < 30 || rates_quiet(&v->rates, graph))
 		return;
 	canvas_putf(c, MARGIN, y, 10, ROLE_GRAPH_SCALE, "%s",
-		    format_time(text, (v->rates.last - columns + 1) * 1000, v->now_ms, true));
+	            format_time(text, (v->rates.last - columns + 1) * 1000, v->now_ms, true));
 	canvas_right(c, MARGIN + columns - 1, y, ROLE_GRAPH_SCALE, "now");
 }
 
@@ -61,8 +61,9 @@ static void draw(struct view *v, struct canvas *c, int y, int h)
 	char a[FORMAT_LEN], b[FORMAT_LEN];
 	v->graph_shown = true;
 	if (view_online(v) && m->link.rtt_ms >= 0)
-		canvas_putf(c, 1, y, width - 1, ROLE_MUTED, m->link.rtt_ms < 10 ? "LINK connected   %.1f ms" : "LINK connected   %.0f ms",
-			    m->link.rtt_ms);
+		canvas_putf(c, 1, y, width - 1, ROLE_MUTED,
+		            m->link.rtt_ms < 10 ? "LINK connected   %.1f ms" : "LINK connected   %.0f ms",
+		            m->link.rtt_ms);
 	canvas_right(c, width - 1, y, ROLE_MUTED, "one column is one second");
 	y++;
 	if (graph > 1) {
@@ -76,14 +77,15 @@ static void draw(struct view *v, struct canvas *c, int y, int h)
 	y = end - tail + (tail == 6);
 	canvas_heading(c, 0, y, width, "SAVED");
 	if (m->bytes_plain > wire)
-		canvas_right(c, width - 1, y, ROLE_HEADING, "%s changed, %s on the wire: %d%% saved", format_size(a, m->bytes_plain),
-			     format_size(b, wire), format_saved(m->bytes_plain, wire));
+		canvas_right(c, width - 1, y, ROLE_HEADING, "%s changed, %s on the wire: %d%% saved",
+		             format_size(a, m->bytes_plain), format_size(b, wire), format_saved(m->bytes_plain, wire));
 	if (most > 0) {
 		draw_bar(c, y + 1, "changed", m->bytes_plain, most, 0);
 		draw_bar(c, y + 2, "on the wire", wire, most, format_saved(m->bytes_plain, wire));
 	}
-	canvas_putf(c, 1, y + 3, width - 1, ROLE_MUTED, "⇡ %s sent   ⇣ %s received   every byte of the connection counted",
-		    format_size(a, m->bytes_sent), format_size(b, m->bytes_received));
+	canvas_putf(c, 1, y + 3, width - 1, ROLE_MUTED,
+	            "⇡ %s sent   ⇣ %s received   every byte of the connection counted", format_size(a, m->bytes_sent),
+	            format_size(b, m->bytes_received));
 }
 
 static const enum command hints[] = { CMD_SETTLE, CMD_PAUSE, CMD_RETRY, CMD_PALETTE, CMD_NONE };

@@ -87,7 +87,7 @@ void graph_draw(struct canvas *c, int x, int y, int width, int height, struct ra
 			int part = level > 8 ? 8 : level;
 			char one[2] = { ascii[part], 0 };
 			canvas_put(c, x + i, y + height - 1 - row, 1, up ? ROLE_UP : ROLE_DOWN,
-				   c->ascii || c->ascii_graph ? one : blocks[part]);
+			           c->ascii || c->ascii_graph ? one : blocks[part]);
 		}
 	}
 }

@@ -1,8 +1,8 @@
-/* graph: the console's own memory of the last seconds of traffic, and pictures of it. The engine reports rates only when
- * they change, so a second without a report is like the one before it.
+/* graph: the console's own memory of the last seconds of traffic, and pictures of it. The engine reports rates only
+ * when they change, so a second without a report is like the one before it.
  *
- * Pictures jump: the newest second is written one column further right each second, and at the right edge the whole picture
- * moves left by a quarter. That costs a few bytes a second, where a picture that flows costs the whole row. */
+ * Pictures jump: the newest second is written one column further right each second, and at the right edge the whole
+ * picture moves left by a quarter. That costs a few bytes a second, where a picture that flows costs the whole row. */
 #ifndef UI_WIDGET_GRAPH_H
 #define UI_WIDGET_GRAPH_H
 #include "ui/canvas.h"
@@ -13,7 +13,7 @@ struct rates {
 	double up[RATES_SECONDS], down[RATES_SECONDS]; /* by second modulo RATES_SECONDS */
 	int64_t last;                                  /* the second filled last, 0: none */
 	double up_now, down_now;
-	double scale_up, scale_down;                   /* of the pictures, kept while it fits */
+	double scale_up, scale_down; /* of the pictures, kept while it fits */
 };
 
 void rates_set(struct rates *r, int64_t second, double up, double down);

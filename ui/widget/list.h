@@ -6,10 +6,10 @@
 #include <stdint.h>
 
 struct list {
-	uint64_t id;  /* of the row under the cursor, 0: none yet */
-	size_t row;   /* where it was last: when its row is gone, the one that took the place gets the cursor */
-	size_t top;   /* first row shown */
-	bool at_end;  /* stays on the last row while rows are added (a log that is followed) */
+	uint64_t id; /* of the row under the cursor, 0: none yet */
+	size_t row;  /* where it was last: when its row is gone, the one that took the place gets the cursor */
+	size_t top;  /* first row shown */
+	bool at_end; /* stays on the last row while rows are added (a log that is followed) */
 };
 
 /* Where the cursor is among n rows, n when there are none; moves the window so that it is within `height` rows. */

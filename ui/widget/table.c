@@ -60,7 +60,7 @@ void table_put(struct canvas *c, int y, const struct column *k, enum role role, 
 	if (k->right) {
 		struct cell cells[CANVAS_MAX_W];
 		int n = (int)ui_text(cells, CANVAS_MAX_W, words, strnlen(words, TEXT_NAME_MAX), role,
-				     TEXT_CHROME | (c->ascii ? TEXT_ASCII : 0));
+		                     TEXT_CHROME | (c->ascii ? TEXT_ASCII : 0));
 		canvas_put(c, n < k->w ? k->x + k->w - n : k->x, y, k->w, role, words);
 	} else {
 		canvas_put(c, k->x, y, k->w, role, words);

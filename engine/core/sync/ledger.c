@@ -149,11 +149,18 @@ void ledger_passed(struct item *it, const struct id *head)
 	it->passed[it->passed_count++] = *head;
 }
 
-void ledger_verify(struct item *it, const struct id *holds)
+bool ledger_has_passed(const struct item *it, const struct id *version)
 {
 	for (size_t i = 0; i < it->passed_count; i++)
-		if (id_equal(&it->passed[i], holds))
-			it->row.agreed = *holds;
+		if (id_equal(&it->passed[i], version))
+			return true;
+	return false;
+}
+
+void ledger_verify(struct item *it, const struct id *holds)
+{
+	if (ledger_has_passed(it, holds))
+		it->row.agreed = *holds;
 	free(it->passed);
 	it->passed = NULL;
 	it->passed_count = 0;

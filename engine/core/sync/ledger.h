@@ -19,6 +19,7 @@ struct item {
 	uint64_t await_seq;           /* stale was answered: nothing is sent before the log brought this number */
 	uint64_t retry_ms;            /* monotonic: not before */
 	uint32_t failures;            /* of applying, in a row */
+	int64_t read_ms;              /* wall: when local_stat was last found to be of local's bytes; 0: not to be trusted */
 	uint64_t captured_ms;         /* monotonic: last capture, for the debounce window */
 	uint64_t queued_ms;           /* monotonic: since when it wants to go out */
 	uint64_t wanted_ms;           /* monotonic: when a keyframe was asked for, 0 = not */
@@ -68,4 +69,5 @@ bool ledger_side_open(const struct item *side);
 #define LEDGER_PASSED_MAX 64
 void ledger_passed(struct item *it, const struct id *head);
 void ledger_verify(struct item *it, const struct id *holds);
+bool ledger_has_passed(const struct item *it, const struct id *version);
 #endif

@@ -1,0 +1,300 @@
+/* The categories' folders: what is watched, what is scanned and for whom, what is looked at by the clock. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "engine/engine.h"
+
+bool areas_wanted(void *ctx, const char *category, const char *path, bool folder)
+{
+	struct engine *g = ctx;
+	const struct config_category *c = config_find(&g->config, category);
+	return c && config_wanted(c, path, folder);
+}
+
+/* ---- scans: one at a time for a category; whoever asks while it runs makes it begin again, so that every answer is
+ * about a scan that began after its question ---- */
+
+static struct area *areas_find(struct engine *g, const char *category)
+{
+	for (size_t i = 0; i < g->area_count; i++)
+		if (!strcmp(g->areas[i].name, category))
+			return &g->areas[i];
+	return NULL;
+}
+
+static bool covers(const char *outer, const char *inner)
+{
+	size_t len = strlen(outer);
+	return !len || (!strncmp(outer, inner, len) && (!inner[len] || inner[len] == '/'));
+}
+
+/* Changes `have` (new memory or NULL) to cover both. */
+static void widen(char **have, const char *under)
+{
+	if (*have && covers(*have, under))
+		return;
+	const char *whole = *have && !covers(under, *have) ? "" : under;
+	char *wider = mem_text(whole);
+	free(*have);
+	*have = wider;
+}
+
+void areas_scan(void *ctx, const char *category, const char *under)
+{
+	struct engine *g = ctx;
+	struct area *a = areas_find(g, category);
+	if (!a)
+		return;
+	MEM_ROOM(a->asked, a->asked_count, a->asked_cap);
+	a->asked[a->asked_count++] = mem_text(under);
+	if (a->running)
+		scan_drop(g->scan, category);
+	widen(&a->running, under);
+	if (a->rescan && covers(a->running, a->rescan)) {
+		free(a->rescan);
+		a->rescan = NULL;
+	}
+	scan_add(g->scan, category, a->running);
+}
+
+static void hook_rescan(void *ctx, const char *category, const char *under)
+{
+	struct area *a = areas_find(ctx, category);
+	if (a)
+		widen(&a->rescan, under);
+}
+
+void areas_start_rescans(struct engine *g)
+{
+	for (size_t i = 0; i < g->area_count; i++) {
+		struct area *a = &g->areas[i];
+		if (!a->rescan || a->running)
+			continue;
+		engine_gather(g, &(struct event){ .type = EVENT_RESCAN, .category = a->name, .path = a->rescan });
+		free(a->rescan);
+		a->rescan = NULL;
+	}
+}
+
+static void area_answered(struct area *a)
+{
+	for (size_t i = 0; i < a->asked_count; i++)
+		free(a->asked[i]);
+	a->asked_count = 0;
+	free(a->running);
+	a->running = NULL;
+}
+
+static void hook_scanned(void *ctx, const char *category, const char *under, bool complete)
+{
+	struct engine *g = ctx;
+	struct area *a = areas_find(g, category);
+	(void)under;
+	for (size_t i = 0; a && i < a->asked_count; i++)
+		engine_gather(g, &(struct event){ .type = EVENT_SCANNED, .category = category, .path = a->asked[i], .complete = complete });
+	if (a)
+		area_answered(a);
+}
+
+static void hook_seen(void *ctx, const char *category, const char *path, enum look look, const struct file_stat *stat)
+{
+	struct event e = { .type = EVENT_SEEN, .category = category, .path = path, .look = look };
+	if (stat)
+		e.stat = *stat;
+	engine_gather(ctx, &e);
+}
+
+static void hook_enter(void *ctx, const char *category, const char *folder, int folder_fd)
+{
+	struct engine *g = ctx;
+	watcher_enter(g->watcher, category, folder, folder_fd);
+}
+
+void areas_reset(struct engine *g)
+{
+	for (size_t i = 0; i < g->area_count; i++) {
+		scan_drop(g->scan, g->areas[i].name);
+		area_answered(&g->areas[i]);
+	}
+}
+
+/* ---- the watcher ---- */
+
+static void hook_hint(void *ctx, const char *category, const char *path, enum hint hint)
+{
+	engine_gather(ctx, &(struct event){ .type = EVENT_HINT, .category = category, .path = path, .hint = hint });
+}
+
+/* The pin is kept beside the path it belongs to: another path is another root. */
+static char *pin_name(const char *category)
+{
+	return mem_printf("root %s", category);
+}
+
+static void keep_pin(struct engine *g, const struct config_category *c)
+{
+	char pin[64];
+	if (!files_root_pin(g->files, c->name, pin))
+		return;
+	char *name = pin_name(c->name), *value = mem_printf("%s %s", pin, c->path), *had = ledger_get(g->ledger, name);
+	if (!had || strcmp(had, value))
+		g->turn_failed |= !ledger_set(g->ledger, name, value);
+	free(had);
+	free(value);
+	free(name);
+}
+
+static void hook_root(void *ctx, const char *category, bool there, const char *why)
+{
+	struct engine *g = ctx;
+	const struct config_category *c = config_find(&g->config, category);
+	if (c && there)
+		keep_pin(g, c);
+	engine_gather(g, &(struct event){ .type = EVENT_ROOT, .category = category, .ok = there, .text = why });
+}
+
+static void hook_polling(void *ctx, const char *category, const char *why)
+{
+	struct engine *g = ctx;
+	struct area *a = areas_find(g, category);
+	const struct config_category *c = config_find(&g->config, category);
+	if (!a || !c)
+		return;
+	a->polling = why != NULL;
+	a->poll_ms = g->now_ms + c->profile->interval_ms;
+	if (why)
+		engine_notice(g, NOTICE_WARN, "watch", NULL, "%s is looked at every %u s instead of watched: %s", category,
+			      c->profile->interval_ms / 1000, why);
+	else
+		engine_notice(g, NOTICE_INFO, "watch", NULL, "%s is watched again", category);
+}
+
+uint64_t areas_poll_deadline(const struct engine *g)
+{
+	uint64_t due = UINT64_MAX;
+	for (size_t i = 0; i < g->area_count; i++)
+		if (g->areas[i].polling && g->areas[i].poll_ms < due)
+			due = g->areas[i].poll_ms;
+	return due;
+}
+
+void areas_look_at_all(struct engine *g)
+{
+	for (size_t i = 0; i < g->area_count; i++)
+		widen(&g->areas[i].rescan, "");
+}
+
+void areas_poll(struct engine *g, bool now)
+{
+	for (size_t i = 0; i < g->area_count; i++) {
+		struct area *a = &g->areas[i];
+		const struct config_category *c = config_find(&g->config, a->name);
+		if (!a->polling || !c || (!now && a->poll_ms > g->now_ms))
+			continue;
+		a->poll_ms = g->now_ms + c->profile->interval_ms;
+		widen(&a->rescan, "");
+	}
+}
+
+bool areas_open(struct engine *g, struct err *e)
+{
+	const struct watcher_hooks watcher = { g, hook_hint, hook_rescan, hook_root, hook_polling, areas_wanted };
+	g->watcher = watcher_create(g->files, &watcher, e);
+	if (!g->watcher)
+		return false;
+	const struct scan_hooks scan = {
+		.ctx = g, .seen = hook_seen, .done = hook_scanned, .enter = hook_enter, .wanted = areas_wanted,
+	};
+	g->scan = scan_create(g->files, &scan);
+	return true;
+}
+
+void areas_close(struct engine *g)
+{
+	scan_destroy(g->scan);
+	watcher_destroy(g->watcher);
+	for (size_t i = 0; i < g->area_count; i++) {
+		area_answered(&g->areas[i]);
+		free(g->areas[i].asked);
+		free(g->areas[i].rescan);
+	}
+	free(g->areas);
+}
+
+/* ---- configuration ---- */
+
+static bool same_lines(char *const *a, size_t a_count, char *const *b, size_t b_count)
+{
+	if (a_count != b_count)
+		return false;
+	for (size_t i = 0; i < a_count; i++)
+		if (strcmp(a[i], b[i]))
+			return false;
+	return true;
+}
+
+static bool same_place(const struct config_category *a, const struct config_category *b)
+{
+	return !strcmp(a->path, b->path) && same_lines(a->include, a->include_count, b->include, b->include_count) &&
+	       same_lines(a->ignore, a->ignore_count, b->ignore, b->ignore_count);
+}
+
+static void area_drop(struct engine *g, const char *category)
+{
+	struct area *a = areas_find(g, category);
+	scan_drop(g->scan, category);
+	watcher_remove(g->watcher, category);
+	files_remove_root(g->files, category);
+	if (!a)
+		return;
+	/* The core waits for no scan of a category that left; what it asked before is answered as incomplete. */
+	hook_scanned(g, category, "", false);
+	free(a->asked);
+	free(a->rescan);
+	*a = g->areas[--g->area_count];
+}
+
+static void area_add(struct engine *g, const struct config_category *c)
+{
+	struct err e = { 0 };
+	char *name = pin_name(c->name), *had = ledger_get(g->ledger, name);
+	char *path = had ? strchr(had, ' ') : NULL;
+	bool pinned = path && !strcmp(path + 1, c->path);
+	if (pinned)
+		*path = 0;
+	MEM_ROOM(g->areas, g->area_count, g->area_cap);
+	struct area *a = &g->areas[g->area_count++];
+	*a = (struct area){ 0 };
+	snprintf(a->name, sizeof a->name, "%s", c->name);
+	if (files_add_root(g->files, c->name, c->path, pinned ? had : NULL, &e)) {
+		keep_pin(g, c);
+		watcher_add(g->watcher, c->name);
+	} else {
+		engine_gather(g, &(struct event){ .type = EVENT_ROOT, .category = c->name, .ok = false, .text = e.why });
+	}
+	free(had);
+	free(name);
+}
+
+static void forget_pin(struct engine *g, const char *category)
+{
+	char *name = pin_name(category);
+	g->turn_failed |= !ledger_set(g->ledger, name, NULL);
+	free(name);
+}
+
+void areas_configure(struct engine *g, const struct config *before)
+{
+	for (size_t i = 0; before && i < before->category_count; i++) {
+		const struct config_category *old = &before->categories[i], *now = config_find(&g->config, old->name);
+		if (!now || !same_place(old, now))
+			area_drop(g, old->name);
+		if (!now)
+			forget_pin(g, old->name);
+	}
+	for (size_t i = 0; i < g->config.category_count; i++)
+		if (!areas_find(g, g->config.categories[i].name))
+			area_add(g, &g->config.categories[i]);
+}

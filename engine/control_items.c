@@ -1,0 +1,301 @@
+/* What can be asked about one item: its versions, why it waits, going back, settling. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/relpath.h"
+#include "engine/control_verbs.h"
+#include "sys/clock.h"
+
+#define HISTORY_ROWS 1000
+#define HISTORY_ITEM_ROWS 10000
+
+struct item_name {
+	char category[CATEGORY_MAX + 1];
+	char path[RELPATH_MAX + 1];
+	char item[CATEGORY_MAX + RELPATH_MAX + 2]; /* as it was asked for */
+};
+
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Names that are not UTF-8 travel with \xHH for each odd byte (base/json.h). Turns that back. */
+static void unescape(char *text)
+{
+	char *to = text;
+	for (const char *at = text; *at;) {
+		int high, low;
+		if (at[0] == '\\' && at[1] == 'x' && (high = hex_digit(at[2])) >= 8 && (low = hex_digit(at[3])) >= 0) {
+			*to++ = (char)(high << 4 | low);
+			at += 4;
+		} else {
+			*to++ = *at++;
+		}
+	}
+	*to = 0;
+}
+
+/* The request's item. False: it was answered. */
+static bool item_of(const struct question *q, struct item_name *n)
+{
+	const char *item = json_get_text(q->request, "item"), *path;
+	if (!item || strlen(item) >= sizeof n->item || !relpath_split_item(item, n->category, &path) || strlen(path) > RELPATH_MAX) {
+		control_fail_with(q, CONTROL_USAGE, "item", "name it CATEGORY/RELATIVE/PATH", item ? "that names no item" : "none was named");
+		return false;
+	}
+	snprintf(n->item, sizeof n->item, "%s", item);
+	snprintf(n->path, sizeof n->path, "%s", path);
+	if (core_find_item(q->engine->core, n->category, n->path) || !strstr(n->path, "\\x"))
+		return true;
+	char *raw = mem_text(n->path);
+	unescape(raw);
+	if (!relpath_bad(raw, strlen(raw)) && core_find_item(q->engine->core, n->category, raw))
+		snprintf(n->path, sizeof n->path, "%s", raw);
+	free(raw);
+	return true;
+}
+
+static bool known_item(const struct question *q, struct item_name *n, const struct item_row **row)
+{
+	if (!item_of(q, n))
+		return false;
+	*row = core_find_item(q->engine->core, n->category, n->path);
+	if (!*row)
+		control_fail_with(q, CONTROL_FAILED, n->item, "'syncline history' lists the items", "no such item");
+	return *row != NULL;
+}
+
+struct history {
+	struct engine *engine;
+	json_t *rows;
+	bool named; /* each row says which item it is of */
+};
+
+static void history_row(void *ctx, const struct history_row *row, const char *category, const char *path)
+{
+	static const char *const kinds[] = { "create", "update", "delete", "move", "rename" };
+	static const char *const hows[] = { "edit", "remote", "merge", "settle", "restore", "undo" };
+	struct history *h = ctx;
+	char hex[ID_HEX], name[ID_HEX], at[32];
+	const char *device = report_device_name(h->engine, &row->device, name);
+	json_t *o = json_object();
+	json_object_set_new(o, "version", id_zero(&row->version) ? json_null() : json_string(id_hex(&row->version, hex)));
+	json_object_set_new(o, "at", json_string(clock_iso(row->at_ms, at)));
+	json_object_set_new(o, "device", json_bytes(device, strlen(device)));
+	json_object_set_new(o, "kind", json_string(row->kind < 5 ? kinds[row->kind] : "update"));
+	json_object_set_new(o, "size", json_integer((json_int_t)row->size));
+	json_object_set_new(o, "how", json_string(row->how < 6 ? hows[row->how] : "edit"));
+	json_object_set_new(o, "seq", row->seq ? json_integer((json_int_t)row->seq) : json_null());
+	if (h->named && *category) {
+		char *item = mem_printf("%s/%s", category, path);
+		json_object_set_new(o, "item", json_bytes(item, strlen(item)));
+		free(item);
+	} else if (h->named) {
+		json_object_set_new(o, "item", json_null());
+	}
+	json_array_append_new(h->rows, o);
+}
+
+void verb_history(const struct question *q)
+{
+	struct item_name n;
+	const struct item_row *row = NULL;
+	struct err e = { 0 };
+	if (json_object_get(q->request, "item") && !known_item(q, &n, &row))
+		return;
+	struct history h = { q->engine, json_array(), !row };
+	if (ledger_history(q->engine->ledger, row ? &row->item : NULL, row ? HISTORY_ITEM_ROWS : HISTORY_ROWS, history_row, &h, &e)) {
+		control_answer(q, h.rows);
+		return;
+	}
+	json_decref(h.rows);
+	control_fail(q, CONTROL_FAILED, &e);
+}
+
+/* ---- versions ---- */
+
+struct version_search {
+	const char *prefix;
+	struct id found[2];   /* the newest, and another one that fits too */
+	size_t count;
+	bool newest;          /* no prefix: the first that is there */
+};
+
+static void consider(struct version_search *s, const struct id *version)
+{
+	if (id_zero(version) || (s->newest ? s->count > 0 : !id_has_prefix(version, s->prefix)))
+		return;
+	if (s->count && id_equal(version, &s->found[0]))
+		return;
+	if (s->count < 2)
+		s->found[s->count] = *version;
+	s->count++;
+}
+
+static void consider_row(void *ctx, const struct history_row *row, const char *category, const char *path)
+{
+	(void)category, (void)path;
+	consider(ctx, &row->version);
+}
+
+/* The one version of an item that a prefix of its hex id names (or, without one, the newest). False: it was answered. */
+static bool version_of_item(const struct question *q, const struct item_name *n, const struct item_row *row, struct id *out)
+{
+	const char *prefix = json_get_text(q->request, "version");
+	struct version_search s = { .prefix = prefix ? prefix : "", .newest = !prefix };
+	struct conflict_view v;
+	struct err e = { 0 };
+	consider(&s, &row->local);
+	consider(&s, &row->head_version);
+	consider(&s, &row->agreed);
+	for (size_t i = 0; core_view_conflict(q->engine->core, i, &v); i++) {
+		if (strcmp(v.category, n->category) || strcmp(v.path, n->path))
+			continue;
+		consider(&s, &v.mine.version);
+		consider(&s, &v.theirs.version);
+		if (v.has_base)
+			consider(&s, &v.base.version);
+	}
+	if (!ledger_history(q->engine->ledger, &row->item, HISTORY_ITEM_ROWS, consider_row, &s, &e)) {
+		control_fail(q, CONTROL_FAILED, &e);
+		return false;
+	}
+	*out = s.found[0];
+	if (s.count == 1)
+		return true;
+	control_fail_with(q, CONTROL_FAILED, n->item, s.count ? "give more digits" : "'syncline history ITEM' lists them",
+			  s.count ? "several versions begin with %.40s" : prefix ? "it has no version %.40s" : "it has no version yet%s",
+			  prefix ? prefix : "");
+	return false;
+}
+
+void verb_show(const struct question *q)
+{
+	struct item_name n;
+	const struct item_row *row;
+	struct id version;
+	struct blob content;
+	uint8_t meta;
+	char hex[ID_HEX];
+	if (!known_item(q, &n, &row) || !version_of_item(q, &n, row, &version))
+		return;
+	if (!versions_get(q->engine->versions, &version, &content, &meta)) {
+		control_fail_with(q, CONTROL_FAILED, n.item, "another device may have it: run 'syncline history' there",
+				  "the content of version %.10s is not on this device", id_hex(&version, hex));
+		return;
+	}
+	int64_t asked = json_get_int(q->request, "offset", 0);
+	size_t offset = asked < 0 ? 0 : (size_t)asked < content.len ? (size_t)asked : content.len;
+	size_t len = content.len - offset < CONTROL_CONTENT_MAX ? content.len - offset : CONTROL_CONTENT_MAX;
+	json_t *data = json_pack("{s:o, s:s, s:I, s:I, s:{s:b, s:b, s:b}}", "content", json_b64(len ? content.data + offset : NULL, len), "version",
+				 id_hex(&version, hex), "size", (json_int_t)content.len, "offset", (json_int_t)offset, "meta", "exec",
+				 (meta & META_EXEC) != 0, "private", (meta & META_PRIVATE) != 0, "link", (meta & META_LINK) != 0);
+	blob_finish(&content);
+	control_answer(q, data);
+}
+
+void verb_restore(const struct question *q)
+{
+	struct item_name n;
+	const struct item_row *row;
+	struct id version;
+	struct err e = { 0 };
+	if (!json_get_text(q->request, "version")) {
+		control_fail_with(q, CONTROL_USAGE, "restore", "'syncline history ITEM' lists them", "no version was named");
+		return;
+	}
+	if (!known_item(q, &n, &row) || !version_of_item(q, &n, row, &version))
+		return;
+	if (core_restore(q->engine->core, n.category, n.path, &version, &e))
+		control_answer(q, json_object());
+	else
+		control_fail(q, CONTROL_FAILED, &e);
+}
+
+void verb_why(const struct question *q)
+{
+	struct item_name n;
+	struct why_view v = { 0 };
+	struct peer_view p;
+	struct counts_view counts;
+	char at[32];
+	if (!item_of(q, &n))
+		return;
+	core_view_counts(q->engine->core, &counts);
+	core_view_why(q->engine->core, n.category, n.path, &v);
+	if (!strcmp(v.state, "unknown")) {
+		control_fail_with(q, CONTROL_FAILED, n.item, v.next[0] ? v.next : "'syncline history' lists the items", "%s",
+				  v.reason[0] ? v.reason : "no such item");
+		return;
+	}
+	json_t *devices = json_array();
+	for (size_t i = 0; core_view_peer(q->engine->core, i, &p); i++)
+		if (!p.row->revoked)
+			json_array_append_new(devices, json_pack("{s:o, s:b}", "name", json_bytes(p.row->name, strlen(p.row->name)), "has_it",
+								 (int)(v.seq && (p.self ? counts.cursor : p.row->cursor) >= v.seq)));
+	control_answer(q, json_pack("{s:o, s:s, s:o, s:o, s:o, s:o}", "item", json_bytes(n.item, strlen(n.item)), "state", v.state, "since",
+				    v.since_ms ? json_string(clock_iso(v.since_ms, at)) : json_null(), "reason",
+				    json_bytes(v.reason, strlen(v.reason)), "next", json_bytes(v.next, strlen(v.next)), "devices", devices));
+}
+
+/* ---- deciding ---- */
+
+static bool resolve_one(const struct question *q, const char *category, const char *path, bool mine, struct err *e)
+{
+	return core_resolve(q->engine->core, category, path, mine, e);
+}
+
+/* Every conflict that is open now; those that cannot be settled stay, and the first reason is told. */
+static void resolve_all(const struct question *q, bool mine)
+{
+	struct conflict_view v;
+	struct err first = { 0 };
+	size_t count = 0, settled = 0, failed = 0;
+	while (core_view_conflict(q->engine->core, count, &v))
+		count++;
+	char **names = mem_alloc((count + 1) * 2 * sizeof *names);
+	for (size_t i = 0; i < count && core_view_conflict(q->engine->core, i, &v); i++) {
+		names[2 * i] = mem_text(v.category);
+		names[2 * i + 1] = mem_text(v.path);
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct err e = { 0 };
+		bool again = i && !strcmp(names[2 * i], names[2 * i - 2]) && !strcmp(names[2 * i + 1], names[2 * i - 1]);
+		if (resolve_one(q, names[2 * i], names[2 * i + 1], mine, &e) || again)
+			settled++;
+		else if (!failed++)
+			first = e;
+	}
+	for (size_t i = 0; i < 2 * count; i++)
+		free(names[i]);
+	free(names);
+	if (failed)
+		control_fail(q, CONTROL_FAILED, &first);
+	else
+		control_answer(q, json_pack("{s:I}", "settled", (json_int_t)settled));
+}
+
+void verb_resolve(const struct question *q)
+{
+	const char *keep = json_get_text(q->request, "keep");
+	bool mine = keep && !strcmp(keep, "mine");
+	struct item_name n;
+	struct err e = { 0 };
+	if (!keep || (!mine && strcmp(keep, "theirs"))) {
+		bool later = keep && (!strcmp(keep, "both") || !strcmp(keep, "original") || !strcmp(keep, "auto"));
+		control_fail_with(q, later ? CONTROL_FAILED : CONTROL_USAGE, "resolve", "keep mine or theirs", later ? "not yet" : "which side is to be kept?");
+		return;
+	}
+	if (json_get_bool(q->request, "all")) {
+		resolve_all(q, mine);
+		return;
+	}
+	if (!item_of(q, &n))
+		return;
+	if (resolve_one(q, n.category, n.path, mine, &e))
+		control_answer(q, json_pack("{s:i}", "settled", 1));
+	else
+		control_fail(q, CONTROL_FAILED, &e);
+}

@@ -1,0 +1,168 @@
+/* Questions that are answered when something has come about: in step, looked at, invited. */
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/control_verbs.h"
+#include "engine/enroll.h"
+#include "sys/clock.h"
+#include "sys/entropy.h"
+#include "wire/message.h"
+
+#define WAIT_SHARE 10           /* a waiter uses at most one part in so many of the engine's time */
+#define EXPIRES_MIN_MS 1000
+#define EXPIRES_MAX_MS (30 * 86400000LL)
+
+static uint64_t until(const struct question *q)
+{
+	int64_t ms = json_get_int(q->request, "timeout_ms", -1);
+	return ms < 0 ? UINT64_MAX : q->engine->now_ms + (uint64_t)ms;
+}
+
+/* All that the kernel and the debounce hold back comes out now: an edit made before the question counts. */
+static void look_now(const struct question *q)
+{
+	struct engine *g = q->engine;
+	engine_drain(g);
+	areas_poll(g, true);
+	areas_start_rescans(g);
+}
+
+void verb_wait(const struct question *q)
+{
+	struct engine *g = q->engine;
+	if (!json_get_bool(q->request, "synced")) {
+		control_answer(q, json_pack("{s:i}", "conflicts", 0)); /* it answers: so it is ready */
+		return;
+	}
+	if (!g->keyring.joined) {
+		control_fail_with(q, CONTROL_FAILED, "wait", "join a hub: 'syncline join'", "this device has not joined a hub");
+		return;
+	}
+	look_now(q);
+	const struct control_wait w = { .kind = WAIT_SYNCED, .due_ms = until(q) };
+	control_wait(q, &w);
+}
+
+void verb_sync(const struct question *q)
+{
+	look_now(q);
+	const struct control_wait w = { .kind = WAIT_FOUND, .due_ms = UINT64_MAX };
+	if (control_wait(q, &w))
+		core_sync(q->engine->core);
+}
+
+static void count_for(struct engine *g, struct control_wait *w, struct counts_view *n)
+{
+	uint64_t before = clock_us();
+	core_view_counts(g->core, n);
+	w->look_ms = g->now_ms + (clock_us() - before) * WAIT_SHARE / 1000;
+}
+
+static bool timed_out(const struct question *q, const struct control_wait *w, const char *what)
+{
+	struct engine *g = q->engine;
+	struct counts_view n;
+	struct link_view v;
+	if (g->now_ms < w->due_ms)
+		return false;
+	core_view_counts(g->core, &n);
+	core_view_link(g->core, &v);
+	if (v.state != LINK_CONNECTED)
+		control_fail_with(q, CONTROL_TIMED_OUT, what, "'syncline status' says more", "the hub is not connected%s%s", v.error ? ": " : "",
+				  v.error ? v.error : "");
+	else
+		control_fail_with(q, CONTROL_TIMED_OUT, what, "'syncline queue' lists them", "%zu changes out and %zu in are still on their way",
+				  n.outgoing + n.debouncing, n.incoming);
+	return true;
+}
+
+/* In step: first everything that was there is looked at, then the hub is asked how far it is, then all of that is here. */
+static bool look_synced(const struct question *q, struct control_wait *w)
+{
+	struct engine *g = q->engine;
+	struct counts_view n;
+	struct link_view v;
+	if (g->stumbled || !engine_settled(g))
+		return timed_out(q, w, "wait");
+	count_for(g, w, &n);
+	if (n.debouncing)
+		core_look(g->core); /* ends what waits for its window */
+	if (!n.quiet)
+		return timed_out(q, w, "wait");
+	core_view_link(g->core, &v);
+	if (v.state != LINK_CONNECTED || !v.caught_up)
+		return timed_out(q, w, "wait");
+	if (!w->ticket)
+		w->ticket = core_probe(g->core);
+	if (core_probed(g->core) < w->ticket)
+		return timed_out(q, w, "wait");
+	control_answer(q, json_pack("{s:I}", "conflicts", (json_int_t)n.conflicts));
+	return true;
+}
+
+static bool look_found(const struct question *q, struct control_wait *w)
+{
+	struct engine *g = q->engine;
+	struct counts_view n;
+	count_for(g, w, &n);
+	if (g->stumbled) {
+		control_fail_with(q, CONTROL_FAILED, "sync", "free some space; it goes on by itself", "the state cannot be written: %s", g->stumble);
+		return true;
+	}
+	if (!engine_settled(g) || n.scanning || n.debouncing)
+		return timed_out(q, w, "sync");
+	control_answer(q, json_pack("{s:I}", "queued", (json_int_t)n.outgoing));
+	return true;
+}
+
+void verb_invite(const struct question *q)
+{
+	struct engine *g = q->engine;
+	struct control_wait w = { .kind = WAIT_INVITED, .due_ms = g->now_ms + 30000 };
+	struct err e = { 0 };
+	uint8_t hash[MESSAGE_TOKEN];
+	int64_t expires = json_get_int(q->request, "expires_ms", 600000);
+	if (!g->keyring.joined) {
+		control_fail_with(q, CONTROL_FAILED, "invite", "join a hub: 'syncline join'", "this device has not joined a hub");
+		return;
+	}
+	if (expires < EXPIRES_MIN_MS || expires > EXPIRES_MAX_MS) {
+		control_fail_with(q, CONTROL_USAGE, "invite", "ten minutes are usual", "it can be good for one second to thirty days");
+		return;
+	}
+	entropy_fill(w.token, sizeof w.token);
+	message_token_hash(hash, w.token);
+	w.ticket = entropy_u64() | 1;
+	if (!core_invite(g->core, w.ticket, hash, g->wall_ms + expires, &e))
+		control_fail(q, CONTROL_FAILED, &e);
+	else
+		control_wait(q, &w);
+	sodium_memzero(&w, sizeof w);
+}
+
+static bool look_invited(const struct question *q, struct control_wait *w)
+{
+	const char *why;
+	if (core_invited(q->engine->core, w->ticket, &why) && !*why) {
+		char *invite = enroll_invite(q->engine, w->token);
+		control_answer(q, json_pack("{s:s}", "invite", invite));
+		sodium_memzero(invite, strlen(invite));
+		free(invite);
+	} else if (core_invited(q->engine->core, w->ticket, &why)) {
+		control_fail_with(q, CONTROL_FAILED, "invite", "try again", "%s", why);
+	} else if (!timed_out(q, w, "invite")) {
+		return false;
+	}
+	sodium_memzero(w->token, sizeof w->token);
+	return true;
+}
+
+bool control_wait_look(const struct question *q, struct control_wait *w)
+{
+	switch (w->kind) {
+	case WAIT_SYNCED: return look_synced(q, w);
+	case WAIT_FOUND: return look_found(q, w);
+	default: return look_invited(q, w);
+	}
+}
