@@ -93,7 +93,10 @@ static void hook_scanned(void *ctx, const char *category, const char *under, boo
 	struct area *a = areas_find(g, category);
 	(void)under;
 	for (size_t i = 0; a && i < a->asked_count; i++)
-		engine_gather(g, &(struct event){ .type = EVENT_SCANNED, .category = category, .path = a->asked[i], .complete = complete });
+		engine_gather(g, &(struct event){ .type = EVENT_SCANNED,
+		                                  .category = category,
+		                                  .path = a->asked[i],
+		                                  .complete = complete });
 	if (a)
 		area_answered(a);
 }
@@ -165,8 +168,8 @@ static void hook_polling(void *ctx, const char *category, const char *why)
 	a->polling = why != NULL;
 	a->poll_ms = g->now_ms + c->profile->interval_ms;
 	if (why)
-		engine_notice(g, NOTICE_WARN, "watch", NULL, "%s is looked at every %u s instead of watched: %s", category,
-			      c->profile->interval_ms / 1000, why);
+		engine_notice(g, NOTICE_WARN, "watch", NULL, "%s is looked at every %u s instead of watched: %s",
+		              category, c->profile->interval_ms / 1000, why);
 	else
 		engine_notice(g, NOTICE_INFO, "watch", NULL, "%s is watched again", category);
 }
@@ -205,7 +208,11 @@ bool areas_open(struct engine *g, struct err *e)
 	if (!g->watcher)
 		return false;
 	const struct scan_hooks scan = {
-		.ctx = g, .seen = hook_seen, .done = hook_scanned, .enter = hook_enter, .wanted = areas_wanted,
+		.ctx = g,
+		.seen = hook_seen,
+		.done = hook_scanned,
+		.enter = hook_enter,
+		.wanted = areas_wanted,
 	};
 	g->scan = scan_create(g->files, &scan);
 	return true;
@@ -272,7 +279,8 @@ static void area_add(struct engine *g, const struct config_category *c)
 		keep_pin(g, c);
 		watcher_add(g->watcher, c->name);
 	} else {
-		engine_gather(g, &(struct event){ .type = EVENT_ROOT, .category = c->name, .ok = false, .text = e.why });
+		engine_gather(g,
+		              &(struct event){ .type = EVENT_ROOT, .category = c->name, .ok = false, .text = e.why });
 	}
 	free(had);
 	free(name);

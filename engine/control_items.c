@@ -7,7 +7,7 @@
 #include "engine/control_verbs.h"
 #include "sys/clock.h"
 
-#define HISTORY_ROWS 1000
+#define HISTORY_ROWS      1000
 #define HISTORY_ITEM_ROWS 10000
 
 struct item_name {
@@ -41,8 +41,10 @@ static void unescape(char *text)
 static bool item_of(const struct question *q, struct item_name *n)
 {
 	const char *item = json_get_text(q->request, "item"), *path;
-	if (!item || strlen(item) >= sizeof n->item || !relpath_split_item(item, n->category, &path) || strlen(path) > RELPATH_MAX) {
-		control_fail_with(q, CONTROL_USAGE, "item", "name it CATEGORY/RELATIVE/PATH", item ? "that names no item" : "none was named");
+	if (!item || strlen(item) >= sizeof n->item || !relpath_split_item(item, n->category, &path) ||
+	    strlen(path) > RELPATH_MAX) {
+		control_fail_with(q, CONTROL_USAGE, "item", "name it CATEGORY/RELATIVE/PATH",
+		                  item ? "that names no item" : "none was named");
 		return false;
 	}
 	snprintf(n->item, sizeof n->item, "%s", item);
@@ -81,7 +83,8 @@ static void history_row(void *ctx, const struct history_row *row, const char *ca
 	char hex[ID_HEX], name[ID_HEX], at[32];
 	const char *device = report_device_name(h->engine, &row->device, name);
 	json_t *o = json_object();
-	json_object_set_new(o, "version", id_zero(&row->version) ? json_null() : json_string(id_hex(&row->version, hex)));
+	json_object_set_new(o, "version",
+	                    id_zero(&row->version) ? json_null() : json_string(id_hex(&row->version, hex)));
 	json_object_set_new(o, "at", json_string(clock_iso(row->at_ms, at)));
 	json_object_set_new(o, "device", json_bytes(device, strlen(device)));
 	json_object_set_new(o, "kind", json_string(row->kind < 5 ? kinds[row->kind] : "update"));
@@ -106,7 +109,8 @@ void verb_history(const struct question *q)
 	if (json_object_get(q->request, "item") && !known_item(q, &n, &row))
 		return;
 	struct history h = { q->engine, json_array(), !row };
-	if (ledger_history(q->engine->ledger, row ? &row->item : NULL, row ? HISTORY_ITEM_ROWS : HISTORY_ROWS, history_row, &h, &e)) {
+	if (ledger_history(q->engine->ledger, row ? &row->item : NULL, row ? HISTORY_ITEM_ROWS : HISTORY_ROWS,
+	                   history_row, &h, &e)) {
 		control_answer(q, h.rows);
 		return;
 	}
@@ -118,9 +122,9 @@ void verb_history(const struct question *q)
 
 struct version_search {
 	const char *prefix;
-	struct id found[2];   /* the newest, and another one that fits too */
+	struct id found[2]; /* the newest, and another one that fits too */
 	size_t count;
-	bool newest;          /* no prefix: the first that is there */
+	bool newest; /* no prefix: the first that is there */
 };
 
 static void consider(struct version_search *s, const struct id *version)
@@ -140,8 +144,10 @@ static void consider_row(void *ctx, const struct history_row *row, const char *c
 	consider(ctx, &row->version);
 }
 
-/* The one version of an item that a prefix of its hex id names (or, without one, the newest). False: it was answered. */
-static bool version_of_item(const struct question *q, const struct item_name *n, const struct item_row *row, struct id *out)
+/* The one version of an item that a prefix of its hex id names (or, without one, the newest). False: it was answered.
+ */
+static bool version_of_item(const struct question *q, const struct item_name *n, const struct item_row *row,
+                            struct id *out)
 {
 	const char *prefix = json_get_text(q->request, "version");
 	struct version_search s = { .prefix = prefix ? prefix : "", .newest = !prefix };
@@ -165,9 +171,12 @@ static bool version_of_item(const struct question *q, const struct item_name *n,
 	*out = s.found[0];
 	if (s.count == 1)
 		return true;
-	control_fail_with(q, CONTROL_FAILED, n->item, s.count ? "give more digits" : "'syncline history ITEM' lists them",
-			  s.count ? "several versions begin with %.40s" : prefix ? "it has no version %.40s" : "it has no version yet%s",
-			  prefix ? prefix : "");
+	control_fail_with(q, CONTROL_FAILED, n->item,
+	                  s.count ? "give more digits" : "'syncline history ITEM' lists them",
+	                  s.count  ? "several versions begin with %.40s"
+	                  : prefix ? "it has no version %.40s"
+	                           : "it has no version yet%s",
+	                  prefix ? prefix : "");
 	return false;
 }
 
@@ -183,15 +192,17 @@ void verb_show(const struct question *q)
 		return;
 	if (!versions_get(q->engine->versions, &version, &content, &meta)) {
 		control_fail_with(q, CONTROL_FAILED, n.item, "another device may have it: run 'syncline history' there",
-				  "the content of version %.10s is not on this device", id_hex(&version, hex));
+		                  "the content of version %.10s is not on this device", id_hex(&version, hex));
 		return;
 	}
 	int64_t asked = json_get_int(q->request, "offset", 0);
 	size_t offset = asked < 0 ? 0 : (size_t)asked < content.len ? (size_t)asked : content.len;
 	size_t len = content.len - offset < CONTROL_CONTENT_MAX ? content.len - offset : CONTROL_CONTENT_MAX;
-	json_t *data = json_pack("{s:o, s:s, s:I, s:I, s:{s:b, s:b, s:b}}", "content", json_b64(len ? content.data + offset : NULL, len), "version",
-				 id_hex(&version, hex), "size", (json_int_t)content.len, "offset", (json_int_t)offset, "meta", "exec",
-				 (meta & META_EXEC) != 0, "private", (meta & META_PRIVATE) != 0, "link", (meta & META_LINK) != 0);
+	json_t *data = json_pack("{s:o, s:s, s:I, s:I, s:{s:b, s:b, s:b}}", "content",
+	                         json_b64(len ? content.data + offset : NULL, len), "version", id_hex(&version, hex),
+	                         "size", (json_int_t)content.len, "offset", (json_int_t)offset, "meta", "exec",
+	                         (meta & META_EXEC) != 0, "private", (meta & META_PRIVATE) != 0, "link",
+	                         (meta & META_LINK) != 0);
 	blob_finish(&content);
 	control_answer(q, data);
 }
@@ -203,7 +214,8 @@ void verb_restore(const struct question *q)
 	struct id version;
 	struct err e = { 0 };
 	if (!json_get_text(q->request, "version")) {
-		control_fail_with(q, CONTROL_USAGE, "restore", "'syncline history ITEM' lists them", "no version was named");
+		control_fail_with(q, CONTROL_USAGE, "restore", "'syncline history ITEM' lists them",
+		                  "no version was named");
 		return;
 	}
 	if (!known_item(q, &n, &row) || !version_of_item(q, &n, row, &version))
@@ -226,18 +238,22 @@ void verb_why(const struct question *q)
 	core_view_counts(q->engine->core, &counts);
 	core_view_why(q->engine->core, n.category, n.path, &v);
 	if (!strcmp(v.state, "unknown")) {
-		control_fail_with(q, CONTROL_FAILED, n.item, v.next[0] ? v.next : "'syncline history' lists the items", "%s",
-				  v.reason[0] ? v.reason : "no such item");
+		control_fail_with(q, CONTROL_FAILED, n.item, v.next[0] ? v.next : "'syncline history' lists the items",
+		                  "%s", v.reason[0] ? v.reason : "no such item");
 		return;
 	}
 	json_t *devices = json_array();
 	for (size_t i = 0; core_view_peer(q->engine->core, i, &p); i++)
 		if (!p.row->revoked)
-			json_array_append_new(devices, json_pack("{s:o, s:b}", "name", json_bytes(p.row->name, strlen(p.row->name)), "has_it",
-								 (int)(v.seq && (p.self ? counts.cursor : p.row->cursor) >= v.seq)));
-	control_answer(q, json_pack("{s:o, s:s, s:o, s:o, s:o, s:o}", "item", json_bytes(n.item, strlen(n.item)), "state", v.state, "since",
-				    v.since_ms ? json_string(clock_iso(v.since_ms, at)) : json_null(), "reason",
-				    json_bytes(v.reason, strlen(v.reason)), "next", json_bytes(v.next, strlen(v.next)), "devices", devices));
+			json_array_append_new(
+			        devices,
+			        json_pack("{s:o, s:b}", "name", json_bytes(p.row->name, strlen(p.row->name)), "has_it",
+			                  (int)(v.seq && (p.self ? counts.cursor : p.row->cursor) >= v.seq)));
+	control_answer(q,
+	               json_pack("{s:o, s:s, s:o, s:o, s:o, s:o}", "item", json_bytes(n.item, strlen(n.item)), "state",
+	                         v.state, "since", v.since_ms ? json_string(clock_iso(v.since_ms, at)) : json_null(),
+	                         "reason", json_bytes(v.reason, strlen(v.reason)), "next",
+	                         json_bytes(v.next, strlen(v.next)), "devices", devices));
 }
 
 /* ---- deciding ---- */
@@ -262,7 +278,8 @@ static void resolve_all(const struct question *q, bool mine)
 	}
 	for (size_t i = 0; i < count; i++) {
 		struct err e = { 0 };
-		bool again = i && !strcmp(names[2 * i], names[2 * i - 2]) && !strcmp(names[2 * i + 1], names[2 * i - 1]);
+		bool again =
+		        i && !strcmp(names[2 * i], names[2 * i - 2]) && !strcmp(names[2 * i + 1], names[2 * i - 1]);
 		if (resolve_one(q, names[2 * i], names[2 * i + 1], mine, &e) || again)
 			settled++;
 		else if (!failed++)
@@ -285,7 +302,8 @@ void verb_resolve(const struct question *q)
 	struct err e = { 0 };
 	if (!keep || (!mine && strcmp(keep, "theirs"))) {
 		bool later = keep && (!strcmp(keep, "both") || !strcmp(keep, "original") || !strcmp(keep, "auto"));
-		control_fail_with(q, later ? CONTROL_FAILED : CONTROL_USAGE, "resolve", "keep mine or theirs", later ? "not yet" : "which side is to be kept?");
+		control_fail_with(q, later ? CONTROL_FAILED : CONTROL_USAGE, "resolve", "keep mine or theirs",
+		                  later ? "not yet" : "which side is to be kept?");
 		return;
 	}
 	if (json_get_bool(q->request, "all")) {

@@ -12,14 +12,14 @@
 #include "sys/clock.h"
 #include "sys/unixsock.h"
 
-#define READ_BYTES 65536
-#define UNREAD_MAX (256 * 1024)   /* answers not taken yet: no further request is looked at until they are */
-#define WAITS_MAX 16              /* of one client */
-#define INTERVAL_MIN_MS 20
-#define INTERVAL_MAX_MS 60000
+#define READ_BYTES        65536
+#define UNREAD_MAX        (256 * 1024) /* answers not taken yet: no further request is looked at until they are */
+#define WAITS_MAX         16           /* of one client */
+#define INTERVAL_MIN_MS   20
+#define INTERVAL_MAX_MS   60000
 #define REPORT_QUEUE_ROWS 200
-#define REPORT_PARTS 6
-#define FOLLOW_AT_ONCE 200        /* log lines put in one turn */
+#define REPORT_PARTS      6
+#define FOLLOW_AT_ONCE    200          /* log lines put in one turn */
 #define REPORT_PART_BYTES (128 * 1024) /* of one list in a report: all of them fit a line, whatever the names */
 
 struct waiting {
@@ -34,8 +34,8 @@ struct subscription {
 	uint64_t interval_ms, due_ms, seq;
 	uint64_t told[REPORT_PARTS];
 	uint64_t log_at;
-	double up, down;          /* the rates told last */
-	uint64_t rates_ms;        /* while they are not zero: when they are looked at again */
+	double up, down;   /* the rates told last */
+	uint64_t rates_ms; /* while they are not zero: when they are looked at again */
 };
 
 struct control_client {
@@ -46,14 +46,14 @@ struct control_client {
 	struct control_lines in;
 	struct buf out;
 	size_t out_at, out_durable; /* written; behind this: said in a turn that is not committed yet */
-	uint64_t stalled_ms;      /* since when the other end takes nothing; 0: it does */
+	uint64_t stalled_ms;        /* since when the other end takes nothing; 0: it does */
 	struct waiting waits[WAITS_MAX];
 	size_t wait_count;
 	struct subscription sub;
 	bool following;
 	int64_t follow_id;
 	uint64_t follow_at;
-	bool gone, ended;         /* gone: to be freed; ended: it sends no more, but may still read */
+	bool gone, ended; /* gone: to be freed; ended: it sends no more, but may still read */
 };
 
 struct control_server {
@@ -95,7 +95,8 @@ void control_fail(const struct question *q, int exit_code, const struct err *e)
 		control_put_failure(&c->out, q->id, exit_code, e);
 }
 
-void control_fail_with(const struct question *q, int exit_code, const char *what, const char *fix, const char *why_format, ...)
+void control_fail_with(const struct question *q, int exit_code, const char *what, const char *fix,
+                       const char *why_format, ...)
 {
 	struct err e;
 	char why[sizeof e.why];
@@ -113,7 +114,8 @@ bool control_wait(const struct question *q, const struct control_wait *w)
 	if (!c)
 		return false;
 	if (c->wait_count == WAITS_MAX) {
-		control_fail_with(q, CONTROL_FAILED, "wait", "let some of them end", "this connection waits for too much already");
+		control_fail_with(q, CONTROL_FAILED, "wait", "let some of them end",
+		                  "this connection waits for too much already");
 		return false;
 	}
 	c->waits[c->wait_count++] = (struct waiting){ *w, q->id };
@@ -129,7 +131,9 @@ void control_subscribe(const struct question *q, uint64_t interval_ms)
 		interval_ms = INTERVAL_MIN_MS;
 	if (interval_ms > INTERVAL_MAX_MS)
 		interval_ms = INTERVAL_MAX_MS;
-	c->sub = (struct subscription){ .on = true, .first = true, .id = q->id, .interval_ms = interval_ms, .rates_ms = UINT64_MAX };
+	c->sub = (struct subscription){
+		.on = true, .first = true, .id = q->id, .interval_ms = interval_ms, .rates_ms = UINT64_MAX
+	};
 	c->sub.log_at = journal_first(&q->engine->journal);
 }
 
@@ -148,13 +152,15 @@ void control_follow(const struct question *q, uint64_t from)
 static void ask(struct control_client *c, struct span line)
 {
 	json_t *request = json_from(line.data, line.len, CONTROL_LINE_MAX);
-	struct question q = { .engine = c->server->engine, .server = c->server, .client = c->number, .request = request };
+	struct question q = {
+		.engine = c->server->engine, .server = c->server, .client = c->number, .request = request
+	};
 	if (request && json_get_text(request, "do")) {
 		q.id = json_get_int(request, "id", 0);
 		control_verb(&q);
 	} else {
 		control_fail_with(&q, CONTROL_USAGE, "request", "send one JSON object a line, with \"id\" and \"do\"",
-				  request ? "it does not say what to do" : "it is not a JSON object");
+		                  request ? "it does not say what to do" : "it is not a JSON object");
 	}
 	json_decref(request);
 }
@@ -176,7 +182,8 @@ static void take_lines(struct control_client *c)
 			continue;
 		}
 		struct question q = { .engine = c->server->engine, .server = c->server, .client = c->number };
-		control_fail_with(&q, CONTROL_USAGE, "request", "send shorter ones", "a line is longer than %d bytes", CONTROL_LINE_MAX);
+		control_fail_with(&q, CONTROL_USAGE, "request", "send shorter ones", "a line is longer than %d bytes",
+		                  CONTROL_LINE_MAX);
 	}
 }
 
@@ -203,7 +210,8 @@ static void read_some(struct control_client *c)
 static void write_some(struct control_client *c)
 {
 	while (c->out_at < c->out_durable) {
-		ssize_t n = send(c->fd, c->out.data + c->out_at, c->out_durable - c->out_at, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n =
+		        send(c->fd, c->out.data + c->out_at, c->out_durable - c->out_at, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
@@ -285,7 +293,9 @@ static void listener_ready(void *ctx, int events)
 static void look_at_waits(struct control_client *c)
 {
 	for (size_t i = 0; i < c->wait_count;) {
-		struct question q = { .engine = c->server->engine, .server = c->server, .client = c->number, .id = c->waits[i].id };
+		struct question q = {
+			.engine = c->server->engine, .server = c->server, .client = c->number, .id = c->waits[i].id
+		};
 		const struct control_wait *w = &c->waits[i].wait;
 		bool time = w->look_ms <= q.engine->now_ms || w->due_ms <= q.engine->now_ms;
 		if (time && control_wait_look(&q, &c->waits[i].wait))
@@ -334,7 +344,8 @@ static json_t *fit(json_t *rows)
 	return rows;
 }
 
-/* The steady form of each part, hashed: a part is told again when that changed. Made once a turn for all subscribers. */
+/* The steady form of each part, hashed: a part is told again when that changed. Made once a turn for all subscribers.
+ */
 struct parts {
 	bool made;
 	uint64_t hash[REPORT_PARTS];
@@ -343,11 +354,16 @@ struct parts {
 static json_t *part(struct engine *g, int which, bool steady, size_t *total)
 {
 	switch (which) {
-	case 0: return report_status(g, steady);
-	case 1: return report_queue(g, REPORT_QUEUE_ROWS, total, steady);
-	case 2: return report_conflicts(g);
-	case 3: return report_devices(g, steady);
-	default: return report_categories(g);
+	case 0:
+		return report_status(g, steady);
+	case 1:
+		return report_queue(g, REPORT_QUEUE_ROWS, total, steady);
+	case 2:
+		return report_conflicts(g);
+	case 3:
+		return report_devices(g, steady);
+	default:
+		return report_categories(g);
 	}
 }
 

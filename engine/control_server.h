@@ -19,23 +19,23 @@ void control_server_stumbled(struct control_server *s); /* the turn was lost: so
 struct question {
 	struct engine *engine;
 	struct control_server *server;
-	uint64_t client;        /* a number never used twice */
+	uint64_t client; /* a number never used twice */
 	int64_t id;
 	const json_t *request;
 };
 
-void control_answer(const struct question *q, json_t *data);  /* steals data */
+void control_answer(const struct question *q, json_t *data); /* steals data */
 void control_fail(const struct question *q, int exit_code, const struct err *e);
-void control_fail_with(const struct question *q, int exit_code, const char *what, const char *fix, const char *why_format, ...)
-	__attribute__((format(printf, 5, 6)));
+void control_fail_with(const struct question *q, int exit_code, const char *what, const char *fix,
+                       const char *why_format, ...) __attribute__((format(printf, 5, 6)));
 
-/* Answers later: `look` is called at the end of turns until it has answered and says true. A client that goes away takes
- * its waits along. `due_ms`: monotonic, when look is called at the latest; UINT64_MAX for never. */
+/* Answers later: `look` is called at the end of turns until it has answered and says true. A client that goes away
+ * takes its waits along. `due_ms`: monotonic, when look is called at the latest; UINT64_MAX for never. */
 enum wait_kind { WAIT_SYNCED, WAIT_FOUND, WAIT_INVITED };
 struct control_wait {
 	enum wait_kind kind;
 	uint64_t due_ms, ticket;
-	uint64_t look_ms;       /* not to be looked at before: looking costs, with many items */
+	uint64_t look_ms; /* not to be looked at before: looking costs, with many items */
 	uint8_t token[32];
 };
 bool control_wait(const struct question *q, const struct control_wait *w); /* false: answered, too many waits */

@@ -95,7 +95,8 @@ static void verb_revoke(const struct question *q)
 	const char *name = json_get_text(q->request, "name");
 	struct err e = { 0 };
 	if (!name)
-		control_fail_with(q, CONTROL_USAGE, "devices revoke", "'syncline devices' lists them", "no device was named");
+		control_fail_with(q, CONTROL_USAGE, "devices revoke", "'syncline devices' lists them",
+		                  "no device was named");
 	else if (core_revoke(q->engine->core, name, &e))
 		done(q);
 	else
@@ -151,15 +152,17 @@ static void verb_doctor(const struct question *q)
 		const struct config_category *c = &g->config.categories[i];
 		char why[160] = "";
 		bool there = files_root_there(g->files, c->name, why);
-		json_array_append_new(roots, json_pack("{s:s, s:o, s:b, s:o, s:b}", "name", c->name, "path", json_bytes(c->path, strlen(c->path)), "there",
-						       (int)there, "why", there ? json_null() : json_bytes(why, strlen(why)), "polling",
-						       (int)watcher_is_polling(g->watcher, c->name)));
+		json_array_append_new(roots, json_pack("{s:s, s:o, s:b, s:o, s:b}", "name", c->name, "path",
+		                                       json_bytes(c->path, strlen(c->path)), "there", (int)there, "why",
+		                                       there ? json_null() : json_bytes(why, strlen(why)), "polling",
+		                                       (int)watcher_is_polling(g->watcher, c->name)));
 	}
-	control_answer(q, json_pack("{s:I, s:o, s:b, s:o, s:I, s:I, s:o}", "watched_folders", (json_int_t)watcher_count(g->watcher), "roots", roots,
-				    "state_writable", (int)!g->stumbled, "state_error",
-				    g->stumbled ? json_bytes(g->stumble, strlen(g->stumble)) : json_null(), "versions_waiting",
-				    (json_int_t)versions_waiting(g->versions), "commits", (json_int_t)ledger_commits(g->ledger), "status",
-				    report_status(g, false)));
+	control_answer(q, json_pack("{s:I, s:o, s:b, s:o, s:I, s:I, s:o}", "watched_folders",
+	                            (json_int_t)watcher_count(g->watcher), "roots", roots, "state_writable",
+	                            (int)!g->stumbled, "state_error",
+	                            g->stumbled ? json_bytes(g->stumble, strlen(g->stumble)) : json_null(),
+	                            "versions_waiting", (json_int_t)versions_waiting(g->versions), "commits",
+	                            (json_int_t)ledger_commits(g->ledger), "status", report_status(g, false)));
 }
 
 static const struct verb_row {
@@ -202,10 +205,11 @@ void control_verb(const struct question *q)
 			continue;
 		if (rows[i].writes && q->engine->stumbled)
 			control_fail_with(q, CONTROL_FAILED, "engine", "free some space; it goes on by itself",
-					  "the state cannot be written: %s", q->engine->stumble);
+			                  "the state cannot be written: %s", q->engine->stumble);
 		else
 			rows[i].run(q);
 		return;
 	}
-	control_fail_with(q, CONTROL_USAGE, "request", "this engine may be older than the command", "there is no verb '%.40s'", verb);
+	control_fail_with(q, CONTROL_USAGE, "request", "this engine may be older than the command",
+	                  "there is no verb '%.40s'", verb);
 }

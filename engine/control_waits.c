@@ -9,7 +9,7 @@
 #include "sys/entropy.h"
 #include "wire/message.h"
 
-#define WAIT_SHARE 10           /* a waiter uses at most one part in so many of the engine's time */
+#define WAIT_SHARE     10 /* a waiter uses at most one part in so many of the engine's time */
 #define EXPIRES_MIN_MS 1000
 #define EXPIRES_MAX_MS (30 * 86400000LL)
 
@@ -36,7 +36,8 @@ void verb_wait(const struct question *q)
 		return;
 	}
 	if (!g->keyring.joined) {
-		control_fail_with(q, CONTROL_FAILED, "wait", "join a hub: 'syncline join'", "this device has not joined a hub");
+		control_fail_with(q, CONTROL_FAILED, "wait", "join a hub: 'syncline join'",
+		                  "this device has not joined a hub");
 		return;
 	}
 	look_now(q);
@@ -69,15 +70,17 @@ static bool timed_out(const struct question *q, const struct control_wait *w, co
 	core_view_counts(g->core, &n);
 	core_view_link(g->core, &v);
 	if (v.state != LINK_CONNECTED)
-		control_fail_with(q, CONTROL_TIMED_OUT, what, "'syncline status' says more", "the hub is not connected%s%s", v.error ? ": " : "",
-				  v.error ? v.error : "");
+		control_fail_with(q, CONTROL_TIMED_OUT, what, "'syncline status' says more",
+		                  "the hub is not connected%s%s", v.error ? ": " : "", v.error ? v.error : "");
 	else
-		control_fail_with(q, CONTROL_TIMED_OUT, what, "'syncline queue' lists them", "%zu changes out and %zu in are still on their way",
-				  n.outgoing + n.debouncing, n.incoming);
+		control_fail_with(q, CONTROL_TIMED_OUT, what, "'syncline queue' lists them",
+		                  "%zu changes out and %zu in are still on their way", n.outgoing + n.debouncing,
+		                  n.incoming);
 	return true;
 }
 
-/* In step: first everything that was there is looked at, then the hub is asked how far it is, then all of that is here. */
+/* In step: first everything that was there is looked at, then the hub is asked how far it is, then all of that is here.
+ */
 static bool look_synced(const struct question *q, struct control_wait *w)
 {
 	struct engine *g = q->engine;
@@ -107,7 +110,8 @@ static bool look_found(const struct question *q, struct control_wait *w)
 	struct counts_view n;
 	count_for(g, w, &n);
 	if (g->stumbled) {
-		control_fail_with(q, CONTROL_FAILED, "sync", "free some space; it goes on by itself", "the state cannot be written: %s", g->stumble);
+		control_fail_with(q, CONTROL_FAILED, "sync", "free some space; it goes on by itself",
+		                  "the state cannot be written: %s", g->stumble);
 		return true;
 	}
 	if (!engine_settled(g) || n.scanning || n.debouncing)
@@ -124,11 +128,13 @@ void verb_invite(const struct question *q)
 	uint8_t hash[MESSAGE_TOKEN];
 	int64_t expires = json_get_int(q->request, "expires_ms", 600000);
 	if (!g->keyring.joined) {
-		control_fail_with(q, CONTROL_FAILED, "invite", "join a hub: 'syncline join'", "this device has not joined a hub");
+		control_fail_with(q, CONTROL_FAILED, "invite", "join a hub: 'syncline join'",
+		                  "this device has not joined a hub");
 		return;
 	}
 	if (expires < EXPIRES_MIN_MS || expires > EXPIRES_MAX_MS) {
-		control_fail_with(q, CONTROL_USAGE, "invite", "ten minutes are usual", "it can be good for one second to thirty days");
+		control_fail_with(q, CONTROL_USAGE, "invite", "ten minutes are usual",
+		                  "it can be good for one second to thirty days");
 		return;
 	}
 	entropy_fill(w.token, sizeof w.token);
@@ -161,8 +167,11 @@ static bool look_invited(const struct question *q, struct control_wait *w)
 bool control_wait_look(const struct question *q, struct control_wait *w)
 {
 	switch (w->kind) {
-	case WAIT_SYNCED: return look_synced(q, w);
-	case WAIT_FOUND: return look_found(q, w);
-	default: return look_invited(q, w);
+	case WAIT_SYNCED:
+		return look_synced(q, w);
+	case WAIT_FOUND:
+		return look_found(q, w);
+	default:
+		return look_invited(q, w);
 	}
 }

@@ -21,13 +21,13 @@
 #include "sys/log.h"
 #include "sys/sdnotify.h"
 
-#define STEP_US 8000            /* of a turn spent in the core */
-#define SCAN_US 4000            /* … walking folders */
-#define TIDY_US 4000            /* … filing versions */
-#define GATHERED_MAX 2048       /* more than this and scans wait until the core has caught up */
-#define ROOTS_MS 2000           /* between looks for folders that are gone */
+#define STEP_US       8000 /* of a turn spent in the core */
+#define SCAN_US       4000 /* … walking folders */
+#define TIDY_US       4000 /* … filing versions */
+#define GATHERED_MAX  2048 /* more than this and scans wait until the core has caught up */
+#define ROOTS_MS      2000 /* between looks for folders that are gone */
 #define FILES_TIDY_MS 500
-#define FULL_SCAN_MS 3600000    /* writes through mmap or foreign hard links cause no event */
+#define FULL_SCAN_MS  3600000 /* writes through mmap or foreign hard links cause no event */
 
 /* ---- gathering ---- */
 
@@ -44,7 +44,8 @@ void engine_clock(struct engine *g)
 		core_clock(g->core, g->now_ms, g->wall_ms);
 }
 
-void engine_notice(struct engine *g, enum notice_level level, const char *from, const char *item, const char *format, ...)
+void engine_notice(struct engine *g, enum notice_level level, const char *from, const char *item, const char *format,
+                   ...)
 {
 	char text[1024];
 	va_list args;
@@ -128,7 +129,8 @@ bool engine_reload(struct engine *g, struct err *e)
 		bool live = g->link_live;
 		outside_disconnect(g);
 		if (live)
-			engine_gather(g, &(struct event){ .type = EVENT_LINK_CLOSED, .text = "the hub's address was changed" });
+			engine_gather(g, &(struct event){ .type = EVENT_LINK_CLOSED,
+			                                  .text = "the hub's address was changed" });
 	}
 	config_finish(&old);
 	return true;
@@ -286,8 +288,9 @@ static bool take_lock(struct engine *g, struct err *e)
 	g->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	bool ok = g->lock_fd >= 0 && flock(g->lock_fd, LOCK_EX | LOCK_NB) == 0;
 	if (!ok && g->lock_fd >= 0 && errno == EWOULDBLOCK)
-		err_set(e, "engine", "use it, or end it first; another device on this machine needs a --home of its own",
-			"one is running on this home already");
+		err_set(e, "engine",
+		        "use it, or end it first; another device on this machine needs a --home of its own",
+		        "one is running on this home already");
 	else if (!ok)
 		err_set(e, path, NULL, "%s", strerror(errno));
 	free(path);

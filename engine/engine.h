@@ -1,14 +1,12 @@
 /* engine: the process of a device (`syncline run`): one loop, one core, and the world around it.
  *
  *   engine.c          life: lock, start, the turn (gather, step, commit, send), end
- *   state.c           the state on disk and the core made of it: opening, joining, standing still while the disk refuses
- *   system.c          signals, networks, the wall clock and sleep
- *   outside.c         the core's world: files, ledger, versions, link, people
- *   areas.c           the categories' folders: watching, scanning
- *   control_server.c  the control socket: connections, lines, what waits for an answer, reports
- *   control_verbs.c   what can be asked (control_items.c: about one item; control_waits.c: what is answered later)
- *   report.c          the engine's state as the JSON that people and scripts see
- *   enroll.c          joining a hub
+ *   state.c           the state on disk and the core made of it: opening, joining, standing still while the disk
+ * refuses system.c          signals, networks, the wall clock and sleep outside.c         the core's world: files,
+ * ledger, versions, link, people areas.c           the categories' folders: watching, scanning control_server.c  the
+ * control socket: connections, lines, what waits for an answer, reports control_verbs.c   what can be asked
+ * (control_items.c: about one item; control_waits.c: what is answered later) report.c          the engine's state as
+ * the JSON that people and scripts see enroll.c          joining a hub
  *
  * This header is theirs; nobody else includes it. */
 #ifndef ENGINE_ENGINE_H
@@ -33,12 +31,12 @@ struct enroll;
 /* What is owed to one category's folder. */
 struct area {
 	char name[CATEGORY_MAX + 1];
-	char **asked;          /* scans the core waits for: their `under` */
+	char **asked; /* scans the core waits for: their `under` */
 	size_t asked_count, asked_cap;
-	char *running;         /* what the one scan that answers them all covers; NULL: none */
-	char *rescan;          /* events were lost below this; told to the core once no scan runs. NULL: nothing owed */
-	bool polling;          /* events cannot be trusted */
-	uint64_t poll_ms;      /* monotonic: when it is looked at next */
+	char *running;    /* what the one scan that answers them all covers; NULL: none */
+	char *rescan;     /* events were lost below this; told to the core once no scan runs. NULL: nothing owed */
+	bool polling;     /* events cannot be trusted */
+	uint64_t poll_ms; /* monotonic: when it is looked at next */
 };
 
 /* Something for the link, kept until the turn is durable. */
@@ -49,7 +47,7 @@ struct act {
 };
 
 /* Bytes over the last seconds, for the rates shown. */
-#define METER_SLOTS 8
+#define METER_SLOTS   8
 #define METER_SLOT_MS 250
 struct meter {
 	uint64_t slot[METER_SLOTS][2], at; /* at: number of the newest slot */
@@ -67,7 +65,7 @@ struct engine {
 
 	struct config config;
 	struct keyring keyring;
-	struct id former;        /* this device's id before it joined: its own history is signed so */
+	struct id former; /* this device's id before it joined: its own history is signed so */
 	struct ledger *ledger;
 	struct versions *versions;
 	struct files *files;
@@ -79,31 +77,31 @@ struct engine {
 	size_t area_count, area_cap;
 
 	struct core *core;
-	struct intray trays[2];  /* one is filled while the other is worked off */
-	size_t filling, taken;   /* taken: rows of the other one that are done */
-	bool stepped;            /* the core was stepped since the last report */
+	struct intray trays[2]; /* one is filled while the other is worked off */
+	size_t filling, taken;  /* taken: rows of the other one that are done */
+	bool stepped;           /* the core was stepped since the last report */
 
 	struct websocket *socket;
-	uint64_t link;           /* the connection whose events count */
-	bool link_live;          /* it was opened and nobody hung up */
+	uint64_t link;  /* the connection whose events count */
+	bool link_live; /* it was opened and nobody hung up */
 	struct act *acts;
 	size_t act_count, act_cap;
-	size_t act_bytes;        /* frames in acts: backlog too */
-	uint64_t talk;           /* frames either way that were no mere heartbeats */
+	size_t act_bytes;                      /* frames in acts: backlog too */
+	uint64_t talk;                         /* frames either way that were no mere heartbeats */
 	uint64_t sent_before, received_before; /* bytes of earlier runs and sockets */
 	struct meter meter;
 
-	bool turn_failed;        /* a write of this turn was refused */
-	bool stumbled;           /* the state cannot be written: the core stands still */
-	bool stumble_told;       /* a person knows; not told again while it comes and goes */
-	char stumble[400];       /* why */
-	uint64_t stumble_ms;     /* when to try again, or when it is sure to be over */
+	bool turn_failed;    /* a write of this turn was refused */
+	bool stumbled;       /* the state cannot be written: the core stands still */
+	bool stumble_told;   /* a person knows; not told again while it comes and goes */
+	char stumble[400];   /* why */
+	uint64_t stumble_ms; /* when to try again, or when it is sure to be over */
 
 	uint64_t files_tidy_ms, versions_tidy_ms, roots_ms, full_scan_ms;
 
 	int netlink_fd, clock_fd, signal_fd;
 	struct loop_watch *netlink_watch, *clock_watch, *signal_watch;
-	int64_t asleep_ms;       /* boottime minus monotonic, as last seen */
+	int64_t asleep_ms; /* boottime minus monotonic, as last seen */
 
 	struct journal journal;
 	struct control_server *control;
@@ -112,20 +110,20 @@ struct engine {
 
 /* engine.c */
 void engine_gather(struct engine *g, const struct event *e);
-void engine_clock(struct engine *g);                /* what time it is; also for the core */
-void engine_notice(struct engine *g, enum notice_level level, const char *from, const char *item, const char *format, ...)
-	__attribute__((format(printf, 5, 6)));
-bool engine_settled(const struct engine *g);       /* nothing is gathered, drained, scanned or owed */
-void engine_drain(struct engine *g);               /* takes in every event that the kernel has for us */
+void engine_clock(struct engine *g); /* what time it is; also for the core */
+void engine_notice(struct engine *g, enum notice_level level, const char *from, const char *item, const char *format,
+                   ...) __attribute__((format(printf, 5, 6)));
+bool engine_settled(const struct engine *g);         /* nothing is gathered, drained, scanned or owed */
+void engine_drain(struct engine *g);                 /* takes in every event that the kernel has for us */
 bool engine_reload(struct engine *g, struct err *e); /* configuration; what was wrong leaves the old one */
-void engine_retry(struct engine *g);               /* dial now, if there is anything to dial */
+void engine_retry(struct engine *g);                 /* dial now, if there is anything to dial */
 void engine_forget_gathered(struct engine *g);
 struct category_setup *engine_setups(const struct config *c); /* new memory; names are borrowed */
 
 /* state.c */
-bool state_open(struct engine *g, struct err *e);   /* ledger, core, versions; EVENT_BOOT is gathered */
+bool state_open(struct engine *g, struct err *e); /* ledger, core, versions; EVENT_BOOT is gathered */
 void state_close(struct engine *g);
-void state_keep_traffic(struct engine *g);          /* at the end: bytes counted since the last commit */
+void state_keep_traffic(struct engine *g); /* at the end: bytes counted since the last commit */
 bool state_rejoin(struct engine *g, const struct keyring *k, const char *device_name, struct err *e);
 /* The disk refused the turn: nothing of it leaves, nothing is believed; it is tried again until it works. */
 void state_stumble(struct engine *g);
@@ -141,27 +139,28 @@ void system_close(struct engine *g);
 struct world outside_world(struct engine *g);
 bool outside_open(struct engine *g, struct err *e); /* files, watcher, scan */
 void outside_close(struct engine *g);
-bool outside_commit(struct engine *g);              /* false: the turn is lost, nothing of it was kept */
-void outside_release(struct engine *g);             /* what waited for the commit goes */
-void outside_drop(struct engine *g);                /* … or never happened; the link ends */
-bool outside_connect(struct engine *g);             /* makes the socket that the configuration names; false: not joined */
-void outside_disconnect(struct engine *g);          /* … and ends it; what was held for it is dropped */
+bool outside_commit(struct engine *g);     /* false: the turn is lost, nothing of it was kept */
+void outside_release(struct engine *g);    /* what waited for the commit goes */
+void outside_drop(struct engine *g);       /* … or never happened; the link ends */
+bool outside_connect(struct engine *g);    /* makes the socket that the configuration names; false: not joined */
+void outside_disconnect(struct engine *g); /* … and ends it; what was held for it is dropped */
 void outside_traffic(struct engine *g, struct websocket_traffic *t); /* bytes since ever */
 
 /* areas.c */
 bool areas_open(struct engine *g, struct err *e);
 void areas_close(struct engine *g);
 void areas_configure(struct engine *g, const struct config *before); /* roots and watches as g->config says */
-bool areas_wanted(void *ctx, const char *category, const char *path, bool folder); /* by the category's rules; ctx: the engine */
-void areas_scan(void *ctx, const char *category, const char *under);  /* for the core */
-void areas_reset(struct engine *g);                 /* a new core knows of no scan */
-void areas_start_rescans(struct engine *g);         /* tells the core what events were lost about */
-void areas_poll(struct engine *g, bool now);        /* scans of what cannot be watched: those due, or all of them now */
+bool areas_wanted(void *ctx, const char *category, const char *path,
+                  bool folder);                                      /* by the category's rules; ctx: the engine */
+void areas_scan(void *ctx, const char *category, const char *under); /* for the core */
+void areas_reset(struct engine *g);                                  /* a new core knows of no scan */
+void areas_start_rescans(struct engine *g);                          /* tells the core what events were lost about */
+void areas_poll(struct engine *g, bool now); /* scans of what cannot be watched: those due, or all of them now */
 uint64_t areas_poll_deadline(const struct engine *g);
-void areas_look_at_all(struct engine *g);           /* the slow full scan */
+void areas_look_at_all(struct engine *g); /* the slow full scan */
 
 /* report.c */
-json_t *report_status(struct engine *g, bool steady);  /* steady: without what changes while nothing happens */
+json_t *report_status(struct engine *g, bool steady); /* steady: without what changes while nothing happens */
 json_t *report_queue(struct engine *g, size_t cap, size_t *total, bool steady);
 json_t *report_conflicts(struct engine *g);
 json_t *report_devices(struct engine *g, bool steady);

@@ -12,8 +12,8 @@
 #include "sys/entropy.h"
 #include "wire/message.h"
 
-#define ENROLL_MS 20000 /* look-up, dial and the hub's answer together */
-#define LEAVE_MS 2000
+#define ENROLL_MS      20000 /* look-up, dial and the hub's answer together */
+#define LEAVE_MS       2000
 #define NAME_MAX_BYTES 64
 
 struct invite {
@@ -30,13 +30,13 @@ struct enroll {
 	struct question question; /* its request is gone by the time of the answer */
 	struct engine *engine;
 	struct invite invite;
-	struct keyring fresh;     /* what the keyring will be */
+	struct keyring fresh; /* what the keyring will be */
 	char name[NAME_MAX_BYTES + 1];
 	struct websocket *socket;
 	struct loop_timer *timer;
 	uint8_t nonce[MESSAGE_NONCE];
 	bool asked, decided, accepted;
-	bool leaving;             /* enrolled, but of no use: tells the hub so before it gives up */
+	bool leaving; /* enrolled, but of no use: tells the hub so before it gives up */
 	struct err e;
 };
 
@@ -46,7 +46,8 @@ char *enroll_invite(struct engine *g, const uint8_t token[INVITE_TOKEN])
 {
 	const struct keyring *k = &g->keyring;
 	json_t *o = json_pack("{s:s, s:s, s:o, s:o, s:i}", "url", engine_hub_url(g), "account", k->account, "token",
-			      json_b64(token, INVITE_TOKEN), "key", json_b64(k->account_key, KEY_LEN), "key_number", (int)k->key_number);
+	                      json_b64(token, INVITE_TOKEN), "key", json_b64(k->account_key, KEY_LEN), "key_number",
+	                      (int)k->key_number);
 	if (k->has_pin)
 		json_object_set_new(o, "pin", json_b64(k->pin, KEYRING_PIN));
 	char *text = json_dumps(o, JSON_COMPACT);
@@ -64,7 +65,8 @@ char *enroll_invite(struct engine *g, const uint8_t token[INVITE_TOKEN])
 
 static bool bad_invite(struct err *e, const char *why)
 {
-	return err_set(e, "invite", "make a new one with 'syncline invite', or 'syncline hub invite' for a first device", "%s", why);
+	return err_set(e, "invite",
+	               "make a new one with 'syncline invite', or 'syncline hub invite' for a first device", "%s", why);
 }
 
 static bool get_bytes(const json_t *o, const char *key, uint8_t *out, size_t len)
@@ -111,8 +113,8 @@ static bool invite_parse(struct invite *i, const char *text, struct err *e)
 		return bad_invite(e, "it is too long");
 	if (text[len + strspn(text + len, " \t\r\n")])
 		return bad_invite(e, "it is more than one line");
-	if (sodium_base642bin(raw, sizeof raw, text + sizeof prefix - 1, len - (sizeof prefix - 1), NULL, &raw_len, NULL,
-			      sodium_base64_VARIANT_URLSAFE_NO_PADDING))
+	if (sodium_base642bin(raw, sizeof raw, text + sizeof prefix - 1, len - (sizeof prefix - 1), NULL, &raw_len,
+	                      NULL, sodium_base64_VARIANT_URLSAFE_NO_PADDING))
 		return bad_invite(e, "it is damaged (a character is missing or was changed)");
 	json_t *o = json_from(raw, raw_len, sizeof raw);
 	bool ok = o ? invite_fields(i, o, e) : bad_invite(e, "it is damaged (cut off?)");
@@ -213,8 +215,9 @@ static void hear_answer(struct enroll *n, const struct message *m)
 	struct id self = message_device_id(n->fresh.sign_public);
 	if (!m->ok) {
 		bool spent = !strcmp(m->code, "spent-invite") || !strcmp(m->code, "expired-invite");
-		fail(n, spent ? "make a new one with 'syncline invite' on one of your devices" : "look at the hub's log", "%s",
-		     m->text[0] ? m->text : m->code);
+		fail(n,
+		     spent ? "make a new one with 'syncline invite' on one of your devices" : "look at the hub's log",
+		     "%s", m->text[0] ? m->text : m->code);
 		return;
 	}
 	for (size_t i = 0; i < m->device_count; i++)
@@ -241,8 +244,8 @@ static void on_frame(void *ctx, bool text, struct span bytes)
 	if (n->leaving && m.type != MESSAGE_AUTH_RESPONSE)
 		; /* whatever it says now, it closes soon */
 	else if (m.type == MESSAGE_AUTH_CHALLENGE && !n->asked && m.protocol != WIRE_PROTOCOL)
-		fail(n, "bring both to the same version of syncline", "it speaks protocol %lld, this device %d", (long long)m.protocol,
-		     WIRE_PROTOCOL);
+		fail(n, "bring both to the same version of syncline", "it speaks protocol %lld, this device %d",
+		     (long long)m.protocol, WIRE_PROTOCOL);
 	else if (m.type == MESSAGE_AUTH_CHALLENGE && !n->asked)
 		say_enroll(n, &m);
 	else if (m.type == MESSAGE_AUTH_RESPONSE && n->leaving)
@@ -301,8 +304,8 @@ static bool take_name(char out[NAME_MAX_BYTES + 1], const char *name, struct err
 	return true;
 }
 
-/* A device is new with each invite, since the hub takes a key in once; and the same again with the same invite, so that an
- * answer which was lost can be asked for again. */
+/* A device is new with each invite, since the hub takes a key in once; and the same again with the same invite, so that
+ * an answer which was lost can be asked for again. */
 static void join_identity(struct keyring *k, const uint8_t token[INVITE_TOKEN])
 {
 	uint8_t seed[KEY_LEN];
@@ -353,7 +356,7 @@ void enroll_start(const struct question *q, const char *invite, const char *name
 			control_fail_with(q, CONTROL_FAILED, "join", "wait for it", "another join is under way");
 		else
 			control_fail_with(q, CONTROL_FAILED, "join", "another account needs another --home",
-					  "this device has joined %.200s already", engine_hub_url(g));
+			                  "this device has joined %.200s already", engine_hub_url(g));
 		return;
 	}
 	struct enroll *n = mem_alloc(sizeof *n);
@@ -361,7 +364,8 @@ void enroll_start(const struct question *q, const char *invite, const char *name
 	n->engine = g;
 	n->question = *q;
 	n->question.request = NULL;
-	if (!invite_parse(&n->invite, invite, &n->e) || !take_name(n->name, name ? name : g->config.device_name, &n->e)) {
+	if (!invite_parse(&n->invite, invite, &n->e) ||
+	    !take_name(n->name, name ? name : g->config.device_name, &n->e)) {
 		control_fail(q, CONTROL_FAILED, &n->e);
 		enroll_free(g);
 		return;
@@ -386,8 +390,9 @@ void enroll_turn(struct engine *g)
 		struct id self = message_device_id(g->keyring.sign_public);
 		char hex[ID_HEX];
 		engine_notice(g, NOTICE_INFO, "engine", NULL, "joined %s as %s", engine_hub_url(g), n->name);
-		control_answer(&n->question, json_pack("{s:s, s:s, s:s, s:s}", "hub", engine_hub_url(g), "account", g->keyring.account, "device",
-						       id_hex(&self, hex), "name", n->name));
+		control_answer(&n->question,
+		               json_pack("{s:s, s:s, s:s, s:s}", "hub", engine_hub_url(g), "account",
+		                         g->keyring.account, "device", id_hex(&self, hex), "name", n->name));
 	} else {
 		control_fail(&n->question, CONTROL_FAILED, &n->e);
 	}

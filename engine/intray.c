@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 
-#define NONE SIZE_MAX
+#define NONE       SIZE_MAX
 #define KEEP_BYTES 65536 /* of memory, between turns */
 
 struct intray_row {

@@ -33,7 +33,7 @@ static char *on_disk(const char *item)
 }
 
 void journal_add(struct journal *j, int64_t wall_ms, enum notice_level level, const char *from, const char *item,
-		 const char *text)
+                 const char *text)
 {
 	struct journal_line *l = &j->lines[j->count++ % JOURNAL_KEPT];
 	line_finish(l);
@@ -63,6 +63,6 @@ json_t *journal_json(const struct journal *j, uint64_t number)
 {
 	const struct journal_line *l = &j->lines[number % JOURNAL_KEPT];
 	char at[32];
-	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "at", clock_iso(l->wall_ms, at), "level", level_names[l->level], "from",
-			 text_of(l->from), "item", text_of(l->item), "text", text_of(l->text));
+	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "at", clock_iso(l->wall_ms, at), "level", level_names[l->level],
+	                 "from", text_of(l->from), "item", text_of(l->item), "text", text_of(l->text));
 }

@@ -19,8 +19,8 @@ struct journal {
 };
 
 void journal_add(struct journal *j, int64_t wall_ms, enum notice_level level, const char *from, const char *item,
-		 const char *text);
+                 const char *text);
 void journal_finish(struct journal *j);
-uint64_t journal_first(const struct journal *j);              /* the oldest number still kept */
+uint64_t journal_first(const struct journal *j);                /* the oldest number still kept */
 json_t *journal_json(const struct journal *j, uint64_t number); /* as `log --json` shows it */
 #endif

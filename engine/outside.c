@@ -157,8 +157,14 @@ static void hook_found(void *ctx, const struct files_found *f)
 {
 	struct engine *g = ctx;
 	struct history_row row = {
-		.item = f->item, .version = f->version, .device = message_device_id(g->keyring.sign_public),
-		.at_ms = clock_wall_ms(), .size = f->content.len, .kind = KIND_UPDATE, .how = HOW_EDIT, .meta = f->meta,
+		.item = f->item,
+		.version = f->version,
+		.device = message_device_id(g->keyring.sign_public),
+		.at_ms = clock_wall_ms(),
+		.size = f->content.len,
+		.kind = KIND_UPDATE,
+		.how = HOW_EDIT,
+		.meta = f->meta,
 	};
 	if (!do_version_put(g, &f->version, f->meta, f->content))
 		return;
@@ -168,12 +174,17 @@ static void hook_found(void *ctx, const struct files_found *f)
 	hex[10] = 0;
 	if (f->path) {
 		char *item = mem_printf("%s/%s", f->category, f->path);
-		engine_notice(g, NOTICE_WARN, "files", item, "an edit made while the file was being replaced is kept as version %s", hex);
+		engine_notice(g, NOTICE_WARN, "files", item,
+		              "an edit made while the file was being replaced is kept as version %s", hex);
 		free(item);
-		engine_gather(g, &(struct event){ .type = EVENT_HINT, .category = f->category, .path = f->path, .hint = HINT_WRITTEN });
+		engine_gather(g, &(struct event){ .type = EVENT_HINT,
+		                                  .category = f->category,
+		                                  .path = f->path,
+		                                  .hint = HINT_WRITTEN });
 	} else {
-		engine_notice(g, NOTICE_WARN, "files", NULL, "bytes left over from a crash in %s/%s are kept as version %s", f->category,
-			      f->folder, hex);
+		engine_notice(g, NOTICE_WARN, "files", NULL,
+		              "bytes left over from a crash in %s/%s are kept as version %s", f->category, f->folder,
+		              hex);
 	}
 }
 
@@ -182,7 +193,8 @@ static void hook_found(void *ctx, const struct files_found *f)
 static void act(struct engine *g, enum act_kind kind, struct span frame)
 {
 	MEM_ROOM(g->acts, g->act_count, g->act_cap);
-	g->acts[g->act_count++] = (struct act){ kind, frame.len ? blob_copy(frame.data, frame.len) : (struct blob){ 0 } };
+	g->acts[g->act_count++] =
+	        (struct act){ kind, frame.len ? blob_copy(frame.data, frame.len) : (struct blob){ 0 } };
 	g->act_bytes += frame.len;
 }
 
@@ -357,12 +369,28 @@ struct world outside_world(struct engine *g)
 {
 	return (struct world){
 		.ctx = g,
-		.look = do_look, .take = do_take, .place = do_place, .stage = do_stage, .stage_sync = do_stage_sync,
-		.version_put = do_version_put, .version_get = do_version_get, .version_has = do_version_has,
-		.save_item = do_save_item, .drop_item = do_drop_item,
-		.save_outbox = do_save_outbox, .drop_outbox = do_drop_outbox,
-		.save_state = do_save_state, .save_peer = do_save_peer, .add_history = do_add_history,
-		.dial = do_dial, .hang_up = do_hang_up, .send = do_send, .backlog = do_backlog,
-		.scan = areas_scan, .notice = do_notice, .entropy = do_entropy, .commit = do_commit,
+		.look = do_look,
+		.take = do_take,
+		.place = do_place,
+		.stage = do_stage,
+		.stage_sync = do_stage_sync,
+		.version_put = do_version_put,
+		.version_get = do_version_get,
+		.version_has = do_version_has,
+		.save_item = do_save_item,
+		.drop_item = do_drop_item,
+		.save_outbox = do_save_outbox,
+		.drop_outbox = do_drop_outbox,
+		.save_state = do_save_state,
+		.save_peer = do_save_peer,
+		.add_history = do_add_history,
+		.dial = do_dial,
+		.hang_up = do_hang_up,
+		.send = do_send,
+		.backlog = do_backlog,
+		.scan = areas_scan,
+		.notice = do_notice,
+		.entropy = do_entropy,
+		.commit = do_commit,
 	};
 }

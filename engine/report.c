@@ -132,7 +132,8 @@ static json_t *connection(struct engine *g, const struct link_view *v, bool stea
 	json_object_set_new(o, "quality", v->state == LINK_CONNECTED ? quality(v->rtt_ms) : json_null());
 	json_object_set_new(o, "insecure", json_boolean(g->keyring.insecure && !strncmp(url, "ws://", 5)));
 	json_object_set_new(o, "pinned", json_boolean(g->keyring.has_pin));
-	json_object_set_new(o, "since", time_of(v->since_ms ? clock_wall_ms() - (int64_t)(clock_ms() - v->since_ms) : 0));
+	json_object_set_new(o, "since",
+	                    time_of(v->since_ms ? clock_wall_ms() - (int64_t)(clock_ms() - v->since_ms) : 0));
 	if (steady) /* computed from two clocks: it trembles */
 		json_object_set_new(o, "since", json_integer((json_int_t)v->since_ms));
 	return o;
@@ -144,8 +145,9 @@ static json_t *bandwidth(struct engine *g, const struct link_view *v, const stru
 	meter_rates(&g->meter, g->now_ms, &up, &down);
 	if (steady)
 		return json_null();
-	return json_pack("{s:f, s:f, s:f, s:o, s:f, s:b, s:b}", "up_bps", up, "down_bps", down, "up_mbps_estimate", t->up_mbps, "rtt_ms",
-			 real_or_null(v->rtt_ms), "loss_percent", t->loss_percent, "metered", 0, "limited", 0);
+	return json_pack("{s:f, s:f, s:f, s:o, s:f, s:b, s:b}", "up_bps", up, "down_bps", down, "up_mbps_estimate",
+	                 t->up_mbps, "rtt_ms", real_or_null(v->rtt_ms), "loss_percent", t->loss_percent, "metered", 0,
+	                 "limited", 0);
 }
 
 static json_t *traffic(struct engine *g, const struct counts_view *n, const struct websocket_traffic *t, bool steady)
@@ -154,8 +156,8 @@ static json_t *traffic(struct engine *g, const struct counts_view *n, const stru
 	double saved = plain > 0 && crossed < plain ? 100.0 * (1.0 - crossed / plain) : 0.0;
 	if (steady) /* heartbeats cross the socket too: they are no news */
 		return json_integer((json_int_t)g->talk);
-	return json_pack("{s:I, s:I, s:I, s:f}", "bytes_plain", (json_int_t)n->bytes_plain, "bytes_sent", (json_int_t)t->sent,
-			 "bytes_received", (json_int_t)t->received, "saved_percent", saved);
+	return json_pack("{s:I, s:I, s:I, s:f}", "bytes_plain", (json_int_t)n->bytes_plain, "bytes_sent",
+	                 (json_int_t)t->sent, "bytes_received", (json_int_t)t->received, "saved_percent", saved);
 }
 
 static json_t *category_rows(struct engine *g)
@@ -163,9 +165,11 @@ static json_t *category_rows(struct engine *g)
 	json_t *rows = json_array();
 	struct category_view v;
 	for (size_t i = 0; core_view_category(g->core, i, &v); i++)
-		json_array_append_new(rows, json_pack("{s:o, s:I, s:I, s:I, s:s, s:o, s:o}", "name", text_of(v.name), "items", (json_int_t)v.items,
-						      "pending", (json_int_t)v.pending, "conflicts", (json_int_t)v.conflicts, "state", v.state,
-						      "last_change_at", time_of(v.last_change_ms), "error", text_of(v.error)));
+		json_array_append_new(rows,
+		                      json_pack("{s:o, s:I, s:I, s:I, s:s, s:o, s:o}", "name", text_of(v.name), "items",
+		                                (json_int_t)v.items, "pending", (json_int_t)v.pending, "conflicts",
+		                                (json_int_t)v.conflicts, "state", v.state, "last_change_at",
+		                                time_of(v.last_change_ms), "error", text_of(v.error)));
 	return rows;
 }
 
@@ -200,11 +204,14 @@ json_t *report_status(struct engine *g, bool steady)
 	outside_traffic(g, &t);
 	bool synced = !g->stumbled && n.quiet && link.state == LINK_CONNECTED && link.caught_up && engine_settled(g);
 	json_t *o = json_object();
-	json_object_set_new(o, "device", json_pack("{s:o, s:o}", "id", id_text(&self), "name", text_of(g->config.device_name)));
+	json_object_set_new(o, "device",
+	                    json_pack("{s:o, s:o}", "id", id_text(&self), "name", text_of(g->config.device_name)));
 	json_object_set_new(o, "connection", connection(g, &link, steady));
 	json_object_set_new(o, "bandwidth", bandwidth(g, &link, &t, steady));
 	json_object_set_new(o, "traffic", traffic(g, &n, &t, steady));
-	json_object_set_new(o, "queue", json_pack("{s:I, s:I}", "outgoing", (json_int_t)n.outgoing, "incoming", (json_int_t)n.incoming));
+	json_object_set_new(
+	        o, "queue",
+	        json_pack("{s:I, s:I}", "outgoing", (json_int_t)n.outgoing, "incoming", (json_int_t)n.incoming));
 	json_object_set_new(o, "conflicts", json_integer((json_int_t)n.conflicts));
 	json_object_set_new(o, "last_synced_at", time_of(n.last_synced_ms));
 	json_object_set_new(o, "categories", category_rows(g));
@@ -229,18 +236,22 @@ static json_t *queue_row(const struct queue_view *q, bool steady)
 {
 	static const char *const kinds[] = { "create", "update", "delete", "move", "rename" };
 	static const char *const priorities[] = { "low", "normal", "high", "critical" };
-	return json_pack("{s:o, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:s, s:s, s:I}", "item", item_text(q->category, q->path), "direction",
-			 q->incoming ? "incoming" : "outgoing", "kind", kinds[q->kind], "priority", priorities[q->priority], "state", q->state,
-			 "reason", text_of(q->reason), "retry_count", (json_int_t)q->retry_count, "size_plain", (json_int_t)q->size_plain, "size_wire",
-			 (json_int_t)q->size_wire, "delta", q->delta, "compression", q->compression, "age_ms", (json_int_t)(steady ? 0 : q->age_ms));
+	return json_pack("{s:o, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:s, s:s, s:I}", "item",
+	                 item_text(q->category, q->path), "direction", q->incoming ? "incoming" : "outgoing", "kind",
+	                 kinds[q->kind], "priority", priorities[q->priority], "state", q->state, "reason",
+	                 text_of(q->reason), "retry_count", (json_int_t)q->retry_count, "size_plain",
+	                 (json_int_t)q->size_plain, "size_wire", (json_int_t)q->size_wire, "delta", q->delta,
+	                 "compression", q->compression, "age_ms", (json_int_t)(steady ? 0 : q->age_ms));
 }
 
 json_t *report_queue(struct engine *g, size_t cap, size_t *total, bool steady)
 {
-	struct queue_view *rows = mem_alloc((cap + 1) * sizeof *rows);
 	json_t *list = json_array();
-	*total = core_view_queue(g->core, rows, cap);
-	for (size_t i = 0; i < *total && i < cap; i++)
+	*total = core_view_queue(g->core, NULL, 0);
+	cap = cap < *total ? cap : *total;
+	struct queue_view *rows = mem_alloc((cap + 1) * sizeof *rows);
+	core_view_queue(g->core, rows, cap);
+	for (size_t i = 0; i < cap; i++)
 		json_array_append_new(list, queue_row(&rows[i], steady));
 	free(rows);
 	return list;
@@ -249,9 +260,10 @@ json_t *report_queue(struct engine *g, size_t cap, size_t *total, bool steady)
 static json_t *version_json(struct engine *g, const struct version_view *v)
 {
 	char hex[ID_HEX];
-	return json_pack("{s:o, s:o, s:o, s:I, s:b}", "version", id_zero(&v->version) ? json_null() : id_text(&v->version), "device",
-			 text_of(report_device_name(g, &v->device, hex)), "at", time_of(v->at_ms), "size", (json_int_t)v->size, "deleted",
-			 (int)id_zero(&v->version));
+	return json_pack("{s:o, s:o, s:o, s:I, s:b}", "version",
+	                 id_zero(&v->version) ? json_null() : id_text(&v->version), "device",
+	                 text_of(report_device_name(g, &v->device, hex)), "at", time_of(v->at_ms), "size",
+	                 (json_int_t)v->size, "deleted", (int)id_zero(&v->version));
 }
 
 json_t *report_conflicts(struct engine *g)
@@ -259,11 +271,13 @@ json_t *report_conflicts(struct engine *g)
 	json_t *list = json_array();
 	struct conflict_view v;
 	for (size_t i = 0; core_view_conflict(g->core, i, &v); i++)
-		json_array_append_new(list, json_pack("{s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:b}", "id", id_text(&v.id), "item",
-						      item_text(v.category, v.path), "strategy", config_strategy_name(v.strategy), "kind", v.kind,
-						      "detected_at", time_of(v.detected_ms), "mine", version_json(g, &v.mine), "theirs",
-						      version_json(g, &v.theirs), "base", v.has_base ? version_json(g, &v.base) : json_null(), "hunks", 0,
-						      "merged_clean", 0));
+		json_array_append_new(list, json_pack("{s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:b}", "id",
+		                                      id_text(&v.id), "item", item_text(v.category, v.path), "strategy",
+		                                      config_strategy_name(v.strategy), "kind", v.kind, "detected_at",
+		                                      time_of(v.detected_ms), "mine", version_json(g, &v.mine),
+		                                      "theirs", version_json(g, &v.theirs), "base",
+		                                      v.has_base ? version_json(g, &v.base) : json_null(), "hunks", 0,
+		                                      "merged_clean", 0));
 	return list;
 }
 
@@ -274,16 +288,18 @@ json_t *report_devices(struct engine *g, bool steady)
 	bool self_listed = false;
 	for (size_t i = 0; core_view_peer(g->core, i, &p); i++) {
 		self_listed = self_listed || p.self;
-		json_array_append_new(list, json_pack("{s:o, s:o, s:b, s:b, s:o, s:I, s:I, s:b}", "id", id_text(&p.row->device), "name",
-						      text_of(p.row->name), "online", (int)p.online, "this", (int)p.self, "last_seen_at",
-						      steady && p.online ? json_null() : time_of(p.row->last_seen_ms), "cursor", (json_int_t)p.row->cursor,
-						      "behind", (json_int_t)p.behind, "revoked", (int)p.row->revoked));
+		json_array_append_new(list, json_pack("{s:o, s:o, s:b, s:b, s:o, s:I, s:I, s:b}", "id",
+		                                      id_text(&p.row->device), "name", text_of(p.row->name), "online",
+		                                      (int)p.online, "this", (int)p.self, "last_seen_at",
+		                                      steady && p.online ? json_null() : time_of(p.row->last_seen_ms),
+		                                      "cursor", (json_int_t)p.row->cursor, "behind",
+		                                      (json_int_t)p.behind, "revoked", (int)p.row->revoked));
 	}
 	if (!self_listed) {
 		struct id self = message_device_id(g->keyring.sign_public);
-		json_array_append_new(list, json_pack("{s:o, s:o, s:b, s:b, s:n, s:i, s:i, s:b}", "id", id_text(&self), "name",
-						      text_of(g->config.device_name), "online", 0, "this", 1, "last_seen_at", "cursor", 0, "behind", 0,
-						      "revoked", 0));
+		json_array_append_new(list, json_pack("{s:o, s:o, s:b, s:b, s:n, s:i, s:i, s:b}", "id", id_text(&self),
+		                                      "name", text_of(g->config.device_name), "online", 0, "this", 1,
+		                                      "last_seen_at", "cursor", 0, "behind", 0, "revoked", 0));
 	}
 	return list;
 }
@@ -305,16 +321,18 @@ json_t *report_categories(struct engine *g)
 		if (!c)
 			continue;
 		const struct config_profile *p = c->profile;
-		json_t *o = json_pack("{s:o, s:o, s:o, s:o, s:s, s:s, s:s}", "name", text_of(v.name), "path", text_of(c->path), "include",
-				      lines_json(c->include, c->include_count), "ignore", lines_json(c->ignore, c->ignore_count), "profile", p->name,
-				      "strategy", config_strategy_name(c->strategy), "merge", config_merge_name(p->merge));
+		json_t *o = json_pack("{s:o, s:o, s:o, s:o, s:s, s:s, s:s}", "name", text_of(v.name), "path",
+		                      text_of(c->path), "include", lines_json(c->include, c->include_count), "ignore",
+		                      lines_json(c->ignore, c->ignore_count), "profile", p->name, "strategy",
+		                      config_strategy_name(c->strategy), "merge", config_merge_name(p->merge));
 		json_object_set_new(o, "delta", json_string("binary"));
 		json_object_set_new(o, "compression", json_string("zstd"));
 		json_object_set_new(o, "interval_ms", json_integer(p->interval_ms));
 		json_object_set_new(o, "debounce_ms", json_integer(p->debounce_ms));
 		json_object_set_new(o, "min_change_bytes", json_integer(p->min_change_bytes));
 		json_object_set_new(o, "max_changes_per_minute", json_integer(p->max_changes_per_minute));
-		json_object_set_new(o, "watch", json_string(watcher_is_polling(g->watcher, v.name) ? "polling" : "events"));
+		json_object_set_new(o, "watch",
+		                    json_string(watcher_is_polling(g->watcher, v.name) ? "polling" : "events"));
 		json_object_set_new(o, "items", json_integer((json_int_t)v.items));
 		json_object_set_new(o, "bytes", json_integer((json_int_t)v.bytes));
 		json_object_set_new(o, "pending", json_integer((json_int_t)v.pending));

@@ -13,7 +13,7 @@
 #include "wire/message.h"
 
 #define STUMBLE_MS 3000 /* between tries while the disk refuses */
-#define SURE_MS 5000    /* it has taken all for so long: it is told that it works again */
+#define SURE_MS    5000 /* it has taken all for so long: it is told that it works again */
 
 /* ---- the core's life ---- */
 
@@ -67,8 +67,9 @@ static bool boot_core(struct engine *g, struct err *e)
 	engine_forget_gathered(g);
 	if (g->scan)
 		areas_reset(g);
-	bool ok = ledger_load_items(g->ledger, load_item, g->core, e) && ledger_load_outbox(g->ledger, load_outbox, g->core, e) &&
-		  ledger_load_peers(g->ledger, load_peer, g->core, e);
+	bool ok = ledger_load_items(g->ledger, load_item, g->core, e) &&
+	          ledger_load_outbox(g->ledger, load_outbox, g->core, e) &&
+	          ledger_load_peers(g->ledger, load_peer, g->core, e);
 	if (ok)
 		engine_gather(g, &(struct event){ .type = EVENT_BOOT });
 	return ok;
@@ -77,7 +78,8 @@ static bool boot_core(struct engine *g, struct err *e)
 static void damaged(void *ctx, const struct id *version, const char *why)
 {
 	char hex[ID_HEX];
-	engine_notice(ctx, NOTICE_ERROR, "versions", NULL, "version %.10s cannot be read: %s", id_hex(version, hex), why);
+	engine_notice(ctx, NOTICE_ERROR, "versions", NULL, "version %.10s cannot be read: %s", id_hex(version, hex),
+	              why);
 }
 
 static struct id version_of(void *ctx, uint8_t meta, struct span content)
@@ -96,8 +98,11 @@ bool state_open(struct engine *g, struct err *e)
 		id_parse(&g->former, former);
 	free(former);
 	const struct versions_hooks hooks = {
-		.ctx = g, .device_name = g->config.device_name, .device = message_device_id(g->keyring.sign_public),
-		.damaged = damaged, .version_of = version_of,
+		.ctx = g,
+		.device_name = g->config.device_name,
+		.device = message_device_id(g->keyring.sign_public),
+		.damaged = damaged,
+		.version_of = version_of,
 	};
 	g->versions = versions_open(g->home->state, g->ledger, &hooks, e);
 	return g->versions != NULL;
@@ -109,7 +114,8 @@ void state_keep_traffic(struct engine *g)
 	struct state_row row;
 	struct websocket_traffic t;
 	outside_traffic(g, &t);
-	if (!ledger_load_state(g->ledger, &row, NULL) || !row.epoch || (row.bytes_sent == t.sent && row.bytes_received == t.received))
+	if (!ledger_load_state(g->ledger, &row, NULL) || !row.epoch ||
+	    (row.bytes_sent == t.sent && row.bytes_received == t.received))
 		return;
 	row.bytes_sent = t.sent;
 	row.bytes_received = t.received;
@@ -153,8 +159,9 @@ bool state_rejoin(struct engine *g, const struct keyring *k, const char *device_
 {
 	char *keys = home_state(g->home, "keys");
 	size_t items = 0;
-	bool other_key = g->keyring.has_account_key ? sodium_memcmp(g->keyring.account_key, k->account_key, KEY_LEN) != 0
-						    : ledger_load_items(g->ledger, count_one, &items, NULL) && items;
+	bool other_key = g->keyring.has_account_key
+	                         ? sodium_memcmp(g->keyring.account_key, k->account_key, KEY_LEN) != 0
+	                         : ledger_load_items(g->ledger, count_one, &items, NULL) && items;
 	outside_disconnect(g);
 	state_close(g);
 	bool ok = (!other_key || put_state_aside(g, e)) && keyring_save(k, keys, e);
@@ -164,7 +171,8 @@ bool state_rejoin(struct engine *g, const struct keyring *k, const char *device_
 		g->keyring = *k;
 	}
 	free(keys);
-	ok = ok && config_set(g->home->config, "hub.url", k->url, e) && config_set(g->home->config, "device.name", device_name, e);
+	ok = ok && config_set(g->home->config, "hub.url", k->url, e) &&
+	     config_set(g->home->config, "device.name", device_name, e);
 	struct err again = { 0 };
 	if (ok) {
 		snprintf(g->config.hub_url, sizeof g->config.hub_url, "%s", k->url);
@@ -189,7 +197,8 @@ bool state_rejoin(struct engine *g, const struct keyring *k, const char *device_
 void state_stumble(struct engine *g)
 {
 	if (!g->stumble_told)
-		engine_notice(g, NOTICE_ALERT, "engine", NULL, "the state cannot be written: %s: syncing stands still until it can", g->stumble);
+		engine_notice(g, NOTICE_ALERT, "engine", NULL,
+		              "the state cannot be written: %s: syncing stands still until it can", g->stumble);
 	g->stumble_told = true;
 	outside_drop(g);
 	control_server_stumbled(g->control);

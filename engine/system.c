@@ -1,4 +1,5 @@
-/* What the system says: signals, networks that come and go, the wall clock and sleep. Each costs nothing until it happens. */
+/* What the system says: signals, networks that come and go, the wall clock and sleep. Each costs nothing until it
+ * happens. */
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -22,7 +23,8 @@ static void signal_ready(void *ctx, int events)
 			g->ending = true;
 		} else if (number == SIGHUP) {
 			if (!engine_reload(g, &e))
-				engine_notice(g, NOTICE_ERROR, "config", NULL, "%s: %s: the old configuration stays", e.what, e.why);
+				engine_notice(g, NOTICE_ERROR, "config", NULL, "%s: %s: the old configuration stays",
+				              e.what, e.why);
 			engine_retry(g);
 		}
 	}
@@ -54,7 +56,8 @@ static void network_ready(void *ctx, int events)
 
 static void open_network(struct engine *g)
 {
-	struct sockaddr_nl a = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR };
+	struct sockaddr_nl a = { .nl_family = AF_NETLINK,
+		                 .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR };
 	g->netlink_fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 	if (g->netlink_fd >= 0 && bind(g->netlink_fd, (struct sockaddr *)&a, sizeof a) == 0)
 		g->netlink_watch = loop_watch_start(g->loop, g->netlink_fd, LOOP_READ, network_ready, g);

@@ -29,6 +29,7 @@
 #define FIRST_PAINT_MS 80   /* how long the first frame waits for the first report */
 #define DATA_MS        1000 /* numbers are painted once a second */
 #define URGENT_MS      100  /* a new verdict at once, ten times a second at most */
+#define URGENT_SSH_MS  250  /* four times over a line that may be slow */
 #define RESIZE_MS      50
 #define RETRY_FIRST_MS 10 /* a socket that is there and not listened on yet */
 #define RETRIES        7
@@ -52,7 +53,7 @@ struct console {
 	bool painted;         /* the first frame is out */
 	bool data, tick, key, resized;
 	uint64_t data_ms, frame_ms, resize_ms, started_ms;
-	uint64_t retry_at_ms;
+	uint64_t retry_at_ms, urgent_ms;
 	int retries;
 	uint64_t wakeups, key_us;
 	uint32_t latency_us[LATENCIES];
@@ -296,7 +297,7 @@ static uint64_t frame_due(const struct console *k)
 		return 0;
 	if (k->resized)
 		due = k->resize_ms + RESIZE_MS;
-	if (k->view.urgent && (at = k->frame_ms + URGENT_MS) < due)
+	if (k->view.urgent && (at = k->frame_ms + k->urgent_ms) < due)
 		due = at;
 	if (k->data && (at = k->data_ms + DATA_MS) < due)
 		due = at;
@@ -473,6 +474,7 @@ static int run_screen(struct console *k, const char *note)
 	struct err e = { 0 };
 	k->signals = signals_open(wanted);
 	k->started_ms = clock_ms();
+	k->urgent_ms = getenv("SSH_CONNECTION") || getenv("SSH_TTY") ? URGENT_SSH_MS : URGENT_MS;
 	term_size(&w, &h);
 	canvas_init(&k->canvas, w, h, false);
 	view_init(&k->view, socket_path(k), !k->options.socket);

@@ -137,7 +137,7 @@ struct view {
 	enum verdict_kind shown;
 
 	/* What the console, the owner of the outside, is asked to do; it clears them. */
-	bool quit, suspend, redraw, start_engine, bell;
+	bool quit, suspend, redraw, start_engine;
 	char theme[64];   /* set: change to it */
 	bool urgent;      /* the verdict changed: do not wait with painting */
 	bool graph_shown; /* the last picture drawn had one */

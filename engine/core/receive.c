@@ -9,13 +9,13 @@
 
 #define WRITERS_MAX 4096
 #define WANT_AGAIN_MS 10000
+#define KEYFRAME_AGAIN_MS 600000 /* one that could not be used is not made over and over */
 #define CURSOR_LAZY_MS 5000    /* for our own confirmations alone: nobody waits for that receipt */
 
 static void stop(struct core *c, const char *why)
 {
 	free(c->stopped);
 	c->stopped = mem_text(why);
-	core_notice(c, NOTICE_ALERT, "link", NULL, "%s", why);
 	link_fail(&c->link, why);
 	receive_down(c);
 }
@@ -233,6 +233,8 @@ static void set_head(struct core *c, struct item *it, uint64_t seq, const struct
 		row->chain_len = 0, row->chain_bytes = 0;
 	else
 		row->chain_len++, row->chain_bytes += change->body.len;
+	if (id_equal(&was, &change->version))
+		it->keyframe_ms = c->now_ms ? c->now_ms : 1;
 	it->keyframe_due_ms = 0;
 	it->unwanted = false;
 	c->missing -= it->missing;
@@ -537,7 +539,8 @@ static bool take_record(struct core *c, struct record *r)
 		return true;
 	case RECORD_WANTED: {
 		struct item *it = ledger_find(&c->ledger, &r->item);
-		if (it && !it->keyframe_due_ms && !it->missing && !id_zero(&it->row.head_version)) {
+		bool lately = it && it->keyframe_ms && c->now_ms - it->keyframe_ms < KEYFRAME_AGAIN_MS;
+		if (it && !lately && !it->keyframe_due_ms && !it->missing && !id_zero(&it->row.head_version)) {
 			bool own = id_equal(&it->row.head_device, &c->setup.device);
 			it->keyframe_due_ms = c->now_ms + 1 + (own ? 0 : 300 + rng_below(&c->rng, 2000));
 			if (it->keyframe_due_ms < c->retry_ms)

@@ -70,7 +70,10 @@ void core_view_counts(const struct core *c, struct counts_view *v)
 	}
 	if (c->up && c->head > c->state.cursor)
 		v->incoming += c->head - c->state.cursor;
-	v->quiet = !c->scans && !c->debounce.count && !c->flight_count && !v->incoming && !v->outgoing && !c->plans.count &&
+	bool held = false;
+	for (size_t i = 0; i < c->categories.count; i++)
+		held = held || (c->categories.all[i]->active && c->categories.all[i]->held);
+	v->quiet = !held && !c->scans && !c->debounce.count && !c->flight_count && !v->incoming && !v->outgoing && !c->plans.count &&
 		   !c->missing && c->state.cursor >= c->head;
 }
 
@@ -194,6 +197,7 @@ bool core_view_conflict(const struct core *c, size_t index, struct conflict_view
 	};
 	if (!own && id_equal(&main->row.local, &main->row.head_version))
 		v->mine = version_of(c, main, false);
+	v->mine.device = c->setup.device; /* whoever wrote it: it is what this device holds */
 	v->kind = (v->mine.meta ^ v->theirs.meta) & META_LINK ? "type" : own && id_zero(&main->row.agreed) ? "add/add" : "edit/edit";
 	if (own && !id_zero(&main->row.agreed) && !id_equal(&main->row.agreed, &main->row.head_version)) {
 		v->has_base = true;

@@ -12,7 +12,7 @@ struct huburl {
 	char path[512];
 	int port;
 	bool tls;
-	bool literal;          /* host is an IPv4 or IPv6 address */
+	bool literal; /* host is an IPv4 or IPv6 address */
 };
 
 bool huburl_parse(struct huburl *out, const char *text, struct err *e);

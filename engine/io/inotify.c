@@ -403,6 +403,15 @@ static void folder_event(struct watcher *w, struct folder *f, const char *path, 
 	note(w, r, path, mask & (IN_CREATE | IN_MOVED_TO) ? IN_CREATE : mask);
 }
 
+/* A file made without a name (O_TMPFILE: our own, for one) is reported as '#' and its inode's number. */
+static bool nameless(struct watcher *w, const struct root *r, const char *name, const char *path)
+{
+	const struct file_ref file = { r->category, path };
+	struct file_stat stat;
+	return name[0] == '#' && name[1] && name[1 + strspn(name + 1, "0123456789")] == 0 &&
+	       files_look(w->files, &file, &stat) == LOOK_ABSENT;
+}
+
 static void name_event(struct watcher *w, struct folder *f, const char *name, uint32_t mask)
 {
 	char path[RELPATH_MAX + RELPATH_COMPONENT + 2];
@@ -413,6 +422,8 @@ static void name_event(struct watcher *w, struct folder *f, const char *name, ui
 		return;
 	if (mask & IN_ISDIR)
 		folder_event(w, f, path, name, mask);
+	else if (nameless(w, f->root, name, path))
+		return;
 	else if (wanted(w, f->root, path, false))
 		note(w, f->root, path, mask);
 }

@@ -145,7 +145,7 @@ static bool ask_child(struct lookup *q, const char *host, int port)
 }
 
 struct lookup *lookup_start(struct loop *l, const char *host, int port,
-			    void (*answer)(void *ctx, const struct resolver_answer *a), void *ctx)
+                            void (*answer)(void *ctx, const struct resolver_answer *a), void *ctx)
 {
 	struct lookup *q = mem_alloc(sizeof *q);
 	*q = (struct lookup){ .loop = l, .answer = answer, .ctx = ctx };
@@ -165,7 +165,8 @@ struct lookup *lookup_start(struct loop *l, const char *host, int port,
 
 static void answer_line(const char *host, const char *port)
 {
-	struct addrinfo want = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV }, *found = NULL;
+	struct addrinfo want = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV },
+	                *found = NULL;
 	int code = getaddrinfo(host, port, &want, &found);
 	if (code) {
 		printf("! %s\n", gai_strerror(code));

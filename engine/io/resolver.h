@@ -10,21 +10,21 @@
 
 #include "sys/loop.h"
 
-#define RESOLVER_MS 10000
-#define RESOLVER_ADDRESSES 16
+#define RESOLVER_MS          10000
+#define RESOLVER_ADDRESSES   16
 #define RESOLVER_ADDRESS_LEN 64
 
 struct resolver_answer {
 	char addresses[RESOLVER_ADDRESSES][RESOLVER_ADDRESS_LEN]; /* as inet_ntop writes them */
 	size_t count;
-	char why[160];  /* when there are none */
+	char why[160]; /* when there are none */
 };
 
 struct lookup;
 
 /* Answers once, from the loop, never from within this call. */
 struct lookup *lookup_start(struct loop *l, const char *host, int port,
-			    void (*answer)(void *ctx, const struct resolver_answer *a), void *ctx);
+                            void (*answer)(void *ctx, const struct resolver_answer *a), void *ctx);
 void lookup_cancel(struct lookup *q); /* NULL-safe; no answer comes after it. Not needed after the answer */
 
 int helper_main(int argc, char **argv); /* the verb */

@@ -3,9 +3,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <libwebsockets.h>
-#include <poll.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <poll.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +18,8 @@
 #include "engine/io/tcpinfo.h"
 #include "wire/wire.h"
 
-#define ASK_AGAIN_MS 10         /* why a connection failed: not worth more */
-#define GOODBYE_SECONDS 5       /* what was sent before a hang-up has so long to leave */
+#define ASK_AGAIN_MS    10 /* why a connection failed: not worth more */
+#define GOODBYE_SECONDS 5  /* what was sent before a hang-up has so long to leave */
 
 struct out_frame {
 	struct out_frame *next;
@@ -28,16 +28,16 @@ struct out_frame {
 	uint8_t room[]; /* LWS_PRE bytes for the library, then the frame */
 };
 
-/* One dial and the connection that came of it. It outlives its websocket's interest in it (owner NULL) until the library
- * lets go of the socket. */
+/* One dial and the connection that came of it. It outlives its websocket's interest in it (owner NULL) until the
+ * library lets go of the socket. */
 struct dial {
 	struct websocket *owner;
 	struct lws *wsi;
 	struct lookup *lookup;
 	bool open, fatal;
-	bool connected;         /* TCP stands: what fails now is what the other end says */
-	char why[480];          /* what we found wrong ourselves; goes before the library's words */
-	struct buf in;          /* of the message that is arriving */
+	bool connected; /* TCP stands: what fails now is what the other end says */
+	char why[480];  /* what we found wrong ourselves; goes before the library's words */
+	struct buf in;  /* of the message that is arriving */
 	struct out_frame *first, **last;
 	size_t backlog;
 	struct resolver_answer found;
@@ -52,7 +52,7 @@ struct websocket {
 	struct lws_vhost *vhost;
 	struct dial *dial;
 	struct loop_timer *soon; /* the next address is tried from the loop */
-	size_t dials;            /* each begins with the next of several addresses: a silent one must not hide the rest */
+	size_t dials; /* each begins with the next of several addresses: a silent one must not hide the rest */
 	uint64_t sent, received; /* of connections that ended */
 };
 
@@ -134,7 +134,8 @@ static int connect_errno(const char *address, int port)
 	int fd = socket(is_six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return errno;
-	int failed = is_six ? connect(fd, (struct sockaddr *)&six, sizeof six) : connect(fd, (struct sockaddr *)&four, sizeof four);
+	int failed = is_six ? connect(fd, (struct sockaddr *)&six, sizeof six)
+	                    : connect(fd, (struct sockaddr *)&four, sizeof four);
 	int code = failed ? errno : 0;
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
 	socklen_t len = sizeof code;
@@ -226,8 +227,12 @@ static void failed(struct dial *d, struct lws *wsi, const char *library)
 	else if (http_words(wsi, words, sizeof words))
 		ended(d, words, false);
 	else if (d->connected || has_peer(wsi))
-		ended(d, d->owner->setup.url.tls ? "it does not answer as a hub with TLS does: is it the right port, and not one for ws://?"
-						 : "it does not answer as a hub does: is it the right port, and not one for wss://?", false);
+		ended(d,
+		      d->owner->setup.url.tls
+		              ? "it does not answer as a hub with TLS does: is it the right port, and not one for "
+		                "ws://?"
+		              : "it does not answer as a hub does: is it the right port, and not one for wss://?",
+		      false);
 	else if (d->at + 1 < d->found.count)
 		try_next(d, wsi);
 	else {
@@ -262,9 +267,10 @@ static bool certificate_fits(struct dial *d, struct lws *wsi)
 	X509_free(certificate);
 	if (!fits) {
 		d->fatal = true;
-		snprintf(d->why, sizeof d->why, "%s", s->pinned ? "its certificate is not the one that the invite named: another hub, or "
-									  "someone in between"
-								 : "its certificate is not for this address");
+		snprintf(d->why, sizeof d->why, "%s",
+		         s->pinned ? "its certificate is not the one that the invite named: another hub, or "
+		                     "someone in between"
+		                   : "its certificate is not for this address");
 	}
 	return fits;
 }
@@ -289,7 +295,7 @@ static int tls_flags(const struct websocket_setup *s)
 	int flags = LCCSCF_USE_SSL;
 	if (s->pinned) /* nothing but the pin decides: certificate_fits */
 		flags |= LCCSCF_ALLOW_SELFSIGNED | LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK | LCCSCF_ALLOW_EXPIRED |
-			 LCCSCF_ALLOW_INSECURE;
+		         LCCSCF_ALLOW_INSECURE;
 	else if (s->url.literal) /* the library compares names only */
 		flags |= LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK;
 	return flags;
@@ -324,7 +330,9 @@ static void connect_next(struct dial *d)
 	const struct huburl *url = &w->setup.url;
 	const char *address = address_of(d);
 	if (!url->tls && !w->setup.insecure && !is_loopback(address)) {
-		ended(d, "plain ws:// is for this machine only: give the hub a certificate and use wss://, or join with --insecure",
+		ended(d,
+		      "plain ws:// is for this machine only: give the hub a certificate and use wss://, or join with "
+		      "--insecure",
 		      true);
 		dial_free(d);
 		return;
@@ -461,7 +469,8 @@ static int read_piece(struct dial *d, struct lws *wsi, const void *bytes, size_t
 	if (lws_is_first_fragment(wsi))
 		buf_clear(&d->in);
 	if (d->in.len + len > WIRE_FRAME_MAX) {
-		/* Not by returning -1: the library would go on reading the frame into a buffer that it no longer empties. */
+		/* Not by returning -1: the library would go on reading the frame into a buffer that it no longer
+		 * empties. */
 		lws_set_timeout(wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
 		ended(d, "it sent a message over the limit of 256 KiB", false);
 		return 0;
@@ -501,7 +510,9 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
 		d->connected = true;
 		return d->owner && certificate_fits(d, wsi) ? 0 : -1;
 	case LWS_CALLBACK_CLIENT_FILTER_PRE_ESTABLISH:
-		return lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL) > 0 ? 0 : -1; /* the library takes silence for consent */
+		return lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL) > 0
+		               ? 0
+		               : -1; /* the library takes silence for consent */
 	case LWS_CALLBACK_CLIENT_ESTABLISHED:
 		if (!d->owner)
 			return -1;

@@ -14,7 +14,7 @@
 
 struct websocket_setup {
 	struct huburl url;
-	bool insecure;               /* plain ws:// may leave this machine */
+	bool insecure; /* plain ws:// may leave this machine */
 	bool pinned;
 	uint8_t pin[WEBSOCKET_PIN];
 };
@@ -31,15 +31,18 @@ struct websocket_handler {
 struct websocket *websocket_create(struct loop *l, const struct websocket_setup *s, const struct websocket_handler *h);
 void websocket_destroy(struct websocket *w); /* NULL-safe; no callback comes after it */
 
-void websocket_dial(struct websocket *w);    /* ends what there was */
-void websocket_hang_up(struct websocket *w); /* what was sent before still leaves; no callback of this connection any more */
-void websocket_send(struct websocket *w, bool text, struct span frame); /* copied; order kept; nothing without a connection */
+void websocket_dial(struct websocket *w); /* ends what there was */
+void websocket_hang_up(
+        struct websocket *w); /* what was sent before still leaves; no callback of this connection any more */
+void websocket_send(struct websocket *w, bool text,
+                    struct span frame); /* copied; order kept; nothing without a connection */
 size_t websocket_backlog(const struct websocket *w);
 
 struct websocket_traffic {
-	uint64_t sent, received; /* bytes on the sockets since create: everything above TCP (TLS, HTTP upgrade, framing) */
-	double loss_percent;     /* of this connection: retransmitted, in percent of what was sent */
-	double up_mbps;          /* what the kernel last saw this connection deliver, 0 unknown */
+	uint64_t sent,
+	        received;    /* bytes on the sockets since create: everything above TCP (TLS, HTTP upgrade, framing) */
+	double loss_percent; /* of this connection: retransmitted, in percent of what was sent */
+	double up_mbps;      /* what the kernel last saw this connection deliver, 0 unknown */
 };
 void websocket_traffic(const struct websocket *w, struct websocket_traffic *out);
 #endif

@@ -207,11 +207,11 @@ static json_t *await(struct client *c, int64_t id, uint64_t until, json_t *rows,
 		if (!message) {
 			if (c->closed)
 				return ask_failed(e, exit_code, CONTROL_NO_ENGINE, "it ended before it answered",
-						  "start it with 'syncline run'");
+				                  "start it with 'syncline run'");
 			int wait = time_left(until);
 			if (!wait)
 				return ask_failed(e, exit_code, CONTROL_TIMED_OUT, "it did not answer in time",
-						  "look at 'syncline status' and the log");
+				                  "look at 'syncline status' and the log");
 			struct pollfd p = { .fd = c->fd, .events = POLLIN };
 			poll(&p, 1, wait);
 			continue;
@@ -239,7 +239,7 @@ json_t *client_ask(struct client *c, json_t *request, int timeout_ms, struct err
 	int64_t id = client_send(c, request);
 	if (!id)
 		return ask_failed(e, exit_code, CONTROL_NO_ENGINE, "it closed the connection",
-				  "start it with 'syncline run'");
+		                  "start it with 'syncline run'");
 	json_t *rows = json_array(), *data = NULL;
 	json_t *answer = await(c, id, until, rows, e, exit_code);
 	if (answer && !json_is_true(json_object_get(answer, "ok"))) {
@@ -259,7 +259,7 @@ json_t *client_ask(struct client *c, json_t *request, int timeout_ms, struct err
 }
 
 bool client_content(struct client *c, const char *item, const char *version, struct blob *out, json_t **meta,
-		    struct err *e, int *exit_code)
+                    struct err *e, int *exit_code)
 {
 	struct buf whole = { 0 };
 	char pinned[64] = ""; /* the first answer names the version: later pieces are of that one */
@@ -279,9 +279,11 @@ bool client_content(struct client *c, const char *item, const char *version, str
 		bool good = json_get_b64(data, "content", &piece, 0, CONTROL_CONTENT_MAX);
 		if (good)
 			buf_put(&whole, piece.data, piece.len);
-		bool done = good && (int64_t)whole.len == size, stuck = !good || (!done && !piece.len) || (int64_t)whole.len > size;
+		bool done = good && (int64_t)whole.len == size,
+		     stuck = !good || (!done && !piece.len) || (int64_t)whole.len > size;
 		blob_finish(&piece);
-		snprintf(pinned, sizeof pinned, "%s", json_get_text(data, "version") ? json_get_text(data, "version") : "");
+		snprintf(pinned, sizeof pinned, "%s",
+		         json_get_text(data, "version") ? json_get_text(data, "version") : "");
 		if (done || stuck) {
 			json_object_del(data, "content");
 			if (done && meta)
@@ -292,7 +294,7 @@ bool client_content(struct client *c, const char *item, const char *version, str
 				return true;
 			}
 			ask_failed(e, exit_code, CONTROL_FAILED, "its answer about the content makes no sense",
-				   "restart it: it may be of another version");
+			           "restart it: it may be of another version");
 			break;
 		}
 		json_decref(data);

@@ -1,5 +1,5 @@
-/* client: the asking half of the control protocol, for commands and the console. Blocking where it waits for one answer,
- * non-blocking for streams. Single-threaded. */
+/* client: the asking half of the control protocol, for commands and the console. Blocking where it waits for one
+ * answer, non-blocking for streams. Single-threaded. */
 #ifndef CONTROL_CLIENT_H
 #define CONTROL_CLIENT_H
 #include "control/control.h"
@@ -20,11 +20,11 @@ json_t *client_ask(struct client *c, json_t *request, int timeout_ms, struct err
 /* The content of a version, fetched in as many pieces as it takes. version may be NULL: the newest. *meta gets the
  * {"version","meta","size"} object as a new reference when meta is not NULL. */
 bool client_content(struct client *c, const char *item, const char *version, struct blob *out, json_t **meta,
-		    struct err *e, int *exit_code);
+                    struct err *e, int *exit_code);
 
-/* Streams. client_send sends without waiting and returns the request's id (0: the engine is gone); its answer and events
- * come from client_next: the next whole message as a new reference, or NULL when there is none right now. Never blocks:
- * poll client_fd for reading. */
+/* Streams. client_send sends without waiting and returns the request's id (0: the engine is gone); its answer and
+ * events come from client_next: the next whole message as a new reference, or NULL when there is none right now. Never
+ * blocks: poll client_fd for reading. */
 int64_t client_send(struct client *c, json_t *request);
 json_t *client_next(struct client *c);
 int client_fd(const struct client *c);

@@ -85,8 +85,8 @@ static json_t *text_of(const char *text)
 
 bool control_put_failure(struct buf *out, int64_t id, int exit_code, const struct err *e)
 {
-	json_t *message = json_pack("{s:I, s:b, s:i, s:o, s:o, s:o}", "id", (json_int_t)id, "ok", 0, "exit", exit_code, "what",
-				    text_of(e->what), "why", text_of(e->why), "fix", text_of(e->fix));
+	json_t *message = json_pack("{s:I, s:b, s:i, s:o, s:o, s:o}", "id", (json_int_t)id, "ok", 0, "exit", exit_code,
+	                            "what", text_of(e->what), "why", text_of(e->why), "fix", text_of(e->fix));
 	bool done = control_put(out, message);
 	json_decref(message);
 	return done;

@@ -16,11 +16,11 @@
 #include "base/err.h"
 #include "base/json.h"
 
-#define CONTROL_LINE_MAX (1024 * 1024)         /* one line, newline included; what a peer must be ready to hold */
-#define CONTROL_CONTENT_MAX (512 * 1024)       /* bytes of content in one answer to "show": base64 and keys fit a line */
-#define CONTROL_ROWS_MAX 1000                  /* rows in one piece of a list */
-#define CONTROL_CLIENTS_MAX 64                 /* connections served at once */
-#define CONTROL_STALL_MS 5000                  /* a client that has not read for so long is dropped */
+#define CONTROL_LINE_MAX    (1024 * 1024) /* one line, newline included; what a peer must be ready to hold */
+#define CONTROL_CONTENT_MAX (512 * 1024)  /* bytes of content in one answer to "show": base64 and keys fit a line */
+#define CONTROL_ROWS_MAX    1000          /* rows in one piece of a list */
+#define CONTROL_CLIENTS_MAX 64            /* connections served at once */
+#define CONTROL_STALL_MS    5000          /* a client that has not read for so long is dropped */
 
 /* Exit codes of commands, as they travel in "exit". */
 enum control_exit {
@@ -32,14 +32,14 @@ enum control_exit {
 	CONTROL_CONFLICTS = 5,
 };
 
-/* Splits what arrives into lines. A line over CONTROL_LINE_MAX is thrown away as it comes and reported once, so a hostile
- * peer costs no more memory than a friendly one. */
+/* Splits what arrives into lines. A line over CONTROL_LINE_MAX is thrown away as it comes and reported once, so a
+ * hostile peer costs no more memory than a friendly one. */
 struct control_lines {
 	struct buf held;
-	size_t start;      /* of the first line not yet handed out */
-	size_t looked;     /* no newline between start and here */
-	bool skipping;     /* inside an oversize line */
-	bool oversize;     /* one was thrown away since control_lines_next said so */
+	size_t start;  /* of the first line not yet handed out */
+	size_t looked; /* no newline between start and here */
+	bool skipping; /* inside an oversize line */
+	bool oversize; /* one was thrown away since control_lines_next said so */
 };
 
 enum control_line { CONTROL_LINE_NONE, CONTROL_LINE_READY, CONTROL_LINE_OVERSIZE };

@@ -241,7 +241,7 @@ static void note_counter(struct simstore *s, const struct id *device, uint64_t e
 		map_put(&s->counters, &key, sizeof key, (void *)(uintptr_t)counter);
 }
 
-static struct verdict append_one(struct simstore *s, const struct op *o, const struct change *c, bool before_appended)
+static struct verdict append_one(struct simstore *s, const struct op *o, const struct change *c, uint64_t before)
 {
 	struct identity who = { o->device, o->epoch, c->counter };
 	struct buf record = { 0 };
@@ -253,7 +253,7 @@ static struct verdict append_one(struct simstore *s, const struct op *o, const s
 		.known_same = known && span_equal(span_blob(&known->record), buf_view(&record)),
 		.item_head = base ? base->e.seq : 0,
 		.account_head = s->count,
-		.before_appended = before_appended,
+		.before = before,
 	};
 	struct verdict v = sequencer_judge(&facts, c);
 	if (facts.known_same && (v.kind != VERDICT_DUPLICATE || v.seq != known->e.seq))
@@ -311,12 +311,13 @@ static void give_devices(struct result *r, const struct store_device *devices, s
 
 static void run_append(struct simstore *s, struct op *o, struct result *r)
 {
-	bool appended = false;
+	uint64_t before = 0;
 	r->verdicts = mem_alloc(o->count * sizeof *r->verdicts);
 	for (size_t i = 0; i < o->count; i++) {
-		r->verdicts[i] = append_one(s, o, &o->changes[i], appended);
+		r->verdicts[i] = append_one(s, o, &o->changes[i], before);
 		note_counter(s, &o->device, o->epoch, o->changes[i].counter);
-		appended = r->verdicts[i].kind == VERDICT_APPENDED || r->verdicts[i].kind == VERDICT_DUPLICATE;
+		bool in = r->verdicts[i].kind == VERDICT_APPENDED || r->verdicts[i].kind == VERDICT_DUPLICATE;
+		before = in ? o->changes[i].counter : 0;
 	}
 	r->a.verdicts = r->verdicts;
 	r->a.verdict_count = o->count;

@@ -159,7 +159,10 @@ Test(control, errors_of_any_bytes_become_valid_json)
 {
 	struct buf out = { 0 };
 	struct err e;
-	err_set(&e, "no\xff" "te", "fix \x01 it", "line\nbreak \"quoted\" \xc3\x28");
+	err_set(&e,
+	        "no\xff"
+	        "te",
+	        "fix \x01 it", "line\nbreak \"quoted\" \xc3\x28");
 	cr_assert(control_put_failure(&out, 3, CONTROL_FAILED, &e));
 	json_t *m = json_from(out.data, out.len - 1, CONTROL_LINE_MAX);
 	cr_assert(m);

@@ -65,7 +65,8 @@ Test(control_client, gets_the_data_of_its_answer)
 
 Test(control_client, tells_why_not)
 {
-	struct stage s = begin("{\"id\":1,\"ok\":false,\"exit\":4,\"what\":\"wait\",\"why\":\"too long\",\"fix\":\"try again\"}\n");
+	struct stage s = begin(
+	        "{\"id\":1,\"ok\":false,\"exit\":4,\"what\":\"wait\",\"why\":\"too long\",\"fix\":\"try again\"}\n");
 	struct err e;
 	int code = 0;
 	cr_assert_null(ask(&s, 2000, &e, &code));
@@ -78,7 +79,8 @@ Test(control_client, tells_why_not)
 
 Test(control_client, puts_a_list_in_pieces_together)
 {
-	struct stage s = begin("{\"id\":1,\"part\":[1,2]}\n{\"id\":1,\"part\":[3]}\n{\"id\":1,\"ok\":true,\"data\":[4]}\n");
+	struct stage s =
+	        begin("{\"id\":1,\"part\":[1,2]}\n{\"id\":1,\"part\":[3]}\n{\"id\":1,\"ok\":true,\"data\":[4]}\n");
 	struct err e;
 	json_t *data = ask(&s, 2000, &e, NULL);
 	cr_assert_eq(json_array_size(data), 4u);
@@ -90,8 +92,9 @@ Test(control_client, puts_a_list_in_pieces_together)
 
 Test(control_client, keeps_events_that_come_before_the_answer)
 {
-	struct stage s = begin("{\"id\":9,\"event\":\"log\",\"data\":{}}\nnonsense\n{\"id\":1,\"ok\":true,\"data\":null}\n"
-			       "{\"id\":9,\"event\":\"log\",\"data\":{\"n\":2}}\n");
+	struct stage s =
+	        begin("{\"id\":9,\"event\":\"log\",\"data\":{}}\nnonsense\n{\"id\":1,\"ok\":true,\"data\":null}\n"
+	              "{\"id\":9,\"event\":\"log\",\"data\":{\"n\":2}}\n");
 	struct err e;
 	json_t *data = ask(&s, 2000, &e, NULL);
 	cr_assert(json_is_null(data));

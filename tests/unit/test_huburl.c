@@ -38,9 +38,29 @@ Test(huburl, parts)
 Test(huburl, refused)
 {
 	static const char *const bad[] = {
-		"", "http://x", "ws:/x", "wss://", "wss:///realtime", "ws://host:0", "ws://host:65536", "ws://host:", "ws://host:1x",
-		"ws://user@host", "ws://user:pw@host", "ws://[::1", "ws://[::1]x", "ws://[host]", "ws://[fe80::1%eth0]", "ws://a b",
-		"ws://host/a b", "ws://host/a\r\nX: y", "ws://ho\nst", "ws://host#frag", "ws://host/#frag", "ws://host?q", "ws://h\xc3\xb6st",
+		"",
+		"http://x",
+		"ws:/x",
+		"wss://",
+		"wss:///realtime",
+		"ws://host:0",
+		"ws://host:65536",
+		"ws://host:",
+		"ws://host:1x",
+		"ws://user@host",
+		"ws://user:pw@host",
+		"ws://[::1",
+		"ws://[::1]x",
+		"ws://[host]",
+		"ws://[fe80::1%eth0]",
+		"ws://a b",
+		"ws://host/a b",
+		"ws://host/a\r\nX: y",
+		"ws://ho\nst",
+		"ws://host#frag",
+		"ws://host/#frag",
+		"ws://host?q",
+		"ws://h\xc3\xb6st",
 	};
 	struct err e;
 	struct huburl u;

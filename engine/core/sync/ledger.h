@@ -23,6 +23,7 @@ struct item {
 	uint64_t captured_ms;         /* monotonic: last capture, for the debounce window */
 	uint64_t queued_ms;           /* monotonic: since when it wants to go out */
 	uint64_t wanted_ms;           /* monotonic: when a keyframe was asked for, 0 = not */
+	uint64_t keyframe_ms;         /* monotonic: when one last came or went, 0 = never; more would not help at once */
 	uint64_t keyframe_due_ms;     /* monotonic: another device asked; 0 = not */
 	const char *trouble;          /* literal: why it is held */
 	struct id moved_from;         /* created by renaming this item; zero: not */

@@ -9,7 +9,7 @@ struct verdict sequencer_judge(const struct sequencer_facts *f, const struct cha
 	} else if (f->known_seq) {
 		v.kind = VERDICT_DUPLICATE;
 		v.seq = f->known_seq;
-	} else if (c->flags & CHANGE_LINKED && !f->before_appended) {
+	} else if (c->flags & CHANGE_LINKED && (!f->before || f->before + 1 != c->counter)) {
 		v.kind = VERDICT_REFUSED;
 		v.code = REFUSED_LINK;
 	} else if (c->base != f->item_head) {

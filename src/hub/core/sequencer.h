@@ -1,7 +1,7 @@
 /* sequencer: the hub's one rule of admission to the log. Pure: facts in, verdict out.
  *
  * 1. identity seen before: the same answer as the first time; with another record, refused.
- * 2. LINKED and the change before it in the frame was not appended: refused.
+ * 2. LINKED and the change with the counter before its own was not appended just ahead of it in the frame: refused.
  * 3. base is not the item's head: stale, with the head.
  * 4. else appended, with the next number. */
 #ifndef HUB_CORE_SEQUENCER_H
@@ -22,7 +22,7 @@ struct sequencer_facts {
 	bool known_same;         /* its record is byte-identical (body included) */
 	uint64_t item_head;      /* 0 = the item never existed */
 	uint64_t account_head;
-	bool before_appended;    /* the change before it in the frame was appended or a duplicate */
+	uint64_t before;         /* counter of the change ahead of it in the frame if that was appended or a duplicate, else 0 */
 };
 
 struct verdict sequencer_judge(const struct sequencer_facts *f, const struct change *c);

@@ -221,10 +221,10 @@ static bool run_append(struct sqlite_store *s, struct submission *u)
 	if (!load_writer(s, u, &writer, &counter))
 		return false;
 	highest = counter;
-	bool before = false;
+	uint64_t before = 0;
 	for (size_t i = 0; i < u->change_count; i++) {
 		const struct change *c = &u->changes[i];
-		struct sequencer_facts facts = { .account_head = s->tail.head, .before_appended = before };
+		struct sequencer_facts facts = { .account_head = s->tail.head, .before = before };
 		/* above the highest counter ever judged nothing can be known */
 		if (c->counter <= highest && !find_known(s, writer, c, u->records[i], &facts))
 			return false;
@@ -233,7 +233,7 @@ static bool run_append(struct sqlite_store *s, struct submission *u)
 		struct verdict v = u->verdicts[i] = sequencer_judge(&facts, c);
 		if (v.kind == VERDICT_APPENDED && !insert(s, writer, u, i))
 			return false;
-		before = v.kind == VERDICT_APPENDED || v.kind == VERDICT_DUPLICATE;
+		before = v.kind == VERDICT_APPENDED || v.kind == VERDICT_DUPLICATE ? c->counter : 0;
 		if (c->counter > highest)
 			highest = c->counter;
 	}
