@@ -37,6 +37,7 @@ struct control_wait {
 	uint64_t due_ms, ticket;
 	uint64_t look_ms; /* not to be looked at before: looking costs, with many items */
 	uint8_t token[32];
+	int64_t expires_ms;
 };
 bool control_wait(const struct question *q, const struct control_wait *w); /* false: answered, too many waits */
 void control_subscribe(const struct question *q, uint64_t interval_ms);

@@ -10,6 +10,8 @@
 #include "wire/message.h"
 
 #define WAIT_SHARE     10 /* a waiter uses at most one part in so many of the engine's time */
+#define INVITE_MS      30000
+#define INVITE_LINK_MS 10000 /* of that, for a link that is just being made */
 #define EXPIRES_MIN_MS 1000
 #define EXPIRES_MAX_MS (30 * 86400000LL)
 
@@ -123,9 +125,7 @@ static bool look_found(const struct question *q, struct control_wait *w)
 void verb_invite(const struct question *q)
 {
 	struct engine *g = q->engine;
-	struct control_wait w = { .kind = WAIT_INVITED, .due_ms = g->now_ms + 30000 };
-	struct err e = { 0 };
-	uint8_t hash[MESSAGE_TOKEN];
+	struct control_wait w = { .kind = WAIT_INVITED, .due_ms = g->now_ms + INVITE_MS };
 	int64_t expires = json_get_int(q->request, "expires_ms", 600000);
 	if (!g->keyring.joined) {
 		control_fail_with(q, CONTROL_FAILED, "invite", "join a hub: 'syncline join'",
@@ -138,19 +138,45 @@ void verb_invite(const struct question *q)
 		return;
 	}
 	entropy_fill(w.token, sizeof w.token);
-	message_token_hash(hash, w.token);
-	w.ticket = entropy_u64() | 1;
-	if (!core_invite(g->core, w.ticket, hash, g->wall_ms + expires, &e))
-		control_fail(q, CONTROL_FAILED, &e);
-	else
-		control_wait(q, &w);
+	w.expires_ms = expires;
+	control_wait(q, &w);
 	sodium_memzero(&w, sizeof w);
+	loop_again(g->loop); /* it is looked at when this turn ends */
+}
+
+/* Just joined or just started: the link is on its way. */
+static bool soon_connected(struct engine *g, const struct control_wait *w)
+{
+	struct link_view v;
+	core_view_link(g->core, &v);
+	bool coming = v.state == LINK_CONNECTING || (v.state == LINK_DISCONNECTED && !v.error);
+	return coming && g->now_ms + INVITE_MS - INVITE_LINK_MS < w->due_ms;
+}
+
+/* Asks the hub, once the link is there. False: that was answered. */
+static bool ask_for_invite(const struct question *q, struct control_wait *w)
+{
+	struct err e = { 0 };
+	uint8_t hash[MESSAGE_TOKEN];
+	message_token_hash(hash, w->token);
+	w->ticket = entropy_u64() | 1;
+	if (core_invite(q->engine->core, w->ticket, hash, q->engine->wall_ms + w->expires_ms, &e))
+		return true;
+	w->ticket = 0;
+	control_fail(q, CONTROL_FAILED, &e);
+	return false;
 }
 
 static bool look_invited(const struct question *q, struct control_wait *w)
 {
 	const char *why;
-	if (core_invited(q->engine->core, w->ticket, &why) && !*why) {
+	if (!w->ticket && soon_connected(q->engine, w))
+		return false;
+	if (!w->ticket && ask_for_invite(q, w))
+		return false;
+	if (!w->ticket) {
+		; /* it could not be asked, and that was told */
+	} else if (core_invited(q->engine->core, w->ticket, &why) && !*why) {
 		char *invite = enroll_invite(q->engine, w->token);
 		control_answer(q, json_pack("{s:s}", "invite", invite));
 		sodium_memzero(invite, strlen(invite));

@@ -27,6 +27,8 @@
 #define GATHERED_MAX  2048 /* more than this and scans wait until the core has caught up */
 #define ROOTS_MS      2000 /* between looks for folders that are gone */
 #define FILES_TIDY_MS 500
+#define COMMIT_MS     50
+#define TIDY_PATIENCE_MS 60000
 #define FULL_SCAN_MS  3600000 /* writes through mmap or foreign hard links cause no event */
 
 /* ---- gathering ---- */
@@ -187,6 +189,8 @@ static void tidy(struct engine *g)
 		g->files_tidy_ms = files_tidy(g->files) ? g->now_ms + FILES_TIDY_MS : UINT64_MAX;
 	if (g->versions_tidy_ms > g->now_ms || !idle(g))
 		return;
+	if (!core_calm(g->core) && g->now_ms - g->versions_tidy_ms < TIDY_PATIENCE_MS)
+		return; /* people wait for what is under way; nobody waits for the repository */
 	uint64_t again = versions_tidy(g->versions, g->now_ms, TIDY_US, false);
 	g->versions_tidy_ms = again == UINT64_MAX ? UINT64_MAX : g->now_ms + again;
 	if (!outside_commit(g))
@@ -217,6 +221,12 @@ static void earlier(uint64_t *due, uint64_t other)
 		*due = other;
 }
 
+/* While the log is read from far behind, several turns share a commit. */
+static bool commit_later(const struct engine *g)
+{
+	return core_catching_up(g->core) && !g->turn_failed && g->now_ms < g->commit_ms;
+}
+
 static void arm(struct engine *g)
 {
 	uint64_t due = control_server_deadline(g->control);
@@ -229,13 +239,15 @@ static void arm(struct engine *g)
 		earlier(&due, g->files_tidy_ms);
 		earlier(&due, g->full_scan_ms);
 		earlier(&due, areas_poll_deadline(g));
-		if (idle(g))
+		if (idle(g) && core_calm(g->core))
 			earlier(&due, g->versions_tidy_ms);
 		if (watcher_waiting(g->watcher))
 			earlier(&due, g->roots_ms);
 		/* What waits to be done, or was done since the commit. */
-		if (!engine_settled(g) || g->act_count || ledger_dirty(g->ledger))
+		if (!engine_settled(g) || g->act_count || (ledger_dirty(g->ledger) && !commit_later(g)))
 			due = 0;
+		if (commit_later(g))
+			earlier(&due, g->commit_ms);
 	}
 	if (due <= g->now_ms)
 		loop_again(g->loop);
@@ -258,7 +270,10 @@ static void turn(struct engine *g)
 			state_sure(g);
 		due_jobs(g);
 		step_gathered(g);
-		if (outside_commit(g)) {
+		if (commit_later(g)) {
+			/* what waits for the commit waits a little longer */
+		} else if (outside_commit(g)) {
+			g->commit_ms = g->now_ms + COMMIT_MS;
 			outside_release(g);
 			tidy(g);
 		} else {

@@ -91,6 +91,7 @@ struct engine {
 	uint64_t sent_before, received_before; /* bytes of earlier runs and sockets */
 	struct meter meter;
 
+	uint64_t commit_ms;              /* while catching up: not before */
 	bool turn_failed;    /* a write of this turn was refused */
 	bool stumbled;       /* the state cannot be written: the core stands still */
 	bool stumble_told;   /* a person knows; not told again while it comes and goes */

@@ -70,7 +70,8 @@ static bool written(struct engine *g, bool ok)
 static bool do_version_put(void *ctx, const struct id *version, uint8_t meta, struct span content)
 {
 	struct engine *g = ctx;
-	g->versions_tidy_ms = 0;
+	if (g->versions_tidy_ms == UINT64_MAX)
+		g->versions_tidy_ms = g->now_ms;
 	return written(g, versions_put(g->versions, version, meta, content));
 }
 

@@ -164,7 +164,7 @@ static void plan_one(struct core *c, struct work *w)
 
 bool apply_run(struct core *c)
 {
-	enum { BATCH = 64, STAGE = 8 };
+	enum { BATCH = 256, STAGE = 8 };
 	struct work work[BATCH];
 	uint64_t bytes = 0;
 	for (size_t done = 0; c->plans.count && !gated(c);) {

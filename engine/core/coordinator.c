@@ -305,6 +305,9 @@ static void boot(struct core *c)
 
 static void save_state(struct core *c)
 {
+	for (size_t i = 0; c->state_dirty && i < c->peer_count; i++)
+		if (c->peers[i].save && c->world.save_peer(c->world.ctx, &c->peers[i].row))
+			c->peers[i].save = false;
 	if (c->state_dirty && c->world.save_state(c->world.ctx, &c->state))
 		c->state_dirty = false;
 }

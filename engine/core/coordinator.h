@@ -42,6 +42,7 @@ struct writer { /* the hub's small number for a (device, epoch) */
 struct peer {
 	struct peer_row row;
 	bool online;
+	bool save;               /* with the next commit that something else asks for */
 };
 
 struct intake { /* a large entry arriving in parts */

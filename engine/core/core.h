@@ -108,6 +108,12 @@ bool core_revoke(struct core *c, const char *name, struct err *e);
 uint64_t core_probe(struct core *c);
 uint64_t core_probed(const struct core *c);
 
+/* The log is being read from far behind: nothing is sent, and nothing is applied, before all of it is here. Committing less
+ * often than every turn costs nobody anything then. */
+bool core_catching_up(const struct core *c);
+/* Nothing is under way or due at once: time for jobs that can wait. Cheap, unlike counts_view.quiet, and less exact. */
+bool core_calm(const struct core *c);
+
 /* Views. */
 enum link_state { LINK_DISCONNECTED, LINK_CONNECTING, LINK_CONNECTED, LINK_RECONNECTING, LINK_ERROR };
 struct link_view {

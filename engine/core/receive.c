@@ -513,7 +513,7 @@ static bool take_record(struct core *c, struct record *r)
 	case RECORD_RECEIPT:
 		if ((p = peer_of(c, r->writer)) && r->seq > p->row.cursor) {
 			p->row.cursor = r->seq;
-			c->world.save_peer(c->world.ctx, &p->row);
+			p->save = true;
 		}
 		return true;
 	case RECORD_PRESENCE:

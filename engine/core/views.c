@@ -4,6 +4,16 @@
 
 #include "engine/core/coordinator.h"
 
+bool core_catching_up(const struct core *c)
+{
+	return c->up && !c->caught_up;
+}
+
+bool core_calm(const struct core *c)
+{
+	return !c->flight_count && !c->plans.count && !c->scans && !core_catching_up(c) && core_deadline(c) > c->now_ms;
+}
+
 void core_view_link(const struct core *c, struct link_view *v)
 {
 	link_view(&c->link, v);

@@ -141,8 +141,8 @@ static bool set_up(struct ledger *l, struct err *e)
 		               ? ledger_err(l, e)
 		               : err_set(e, l->path, "use a local filesystem for the state",
 		                         "this filesystem cannot keep a write-ahead log");
-	if (!run(l, "PRAGMA synchronous=FULL; PRAGMA cache_size=-2048; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY;"
-	            "PRAGMA wal_autocheckpoint=1000; PRAGMA journal_size_limit=8388608; PRAGMA trusted_schema=OFF"))
+	if (!run(l, "PRAGMA synchronous=FULL; PRAGMA cache_size=-6144; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY;"
+	            "PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=16777216; PRAGMA trusted_schema=OFF"))
 		return ledger_err(l, e);
 	ask(l, "PRAGMA synchronous", synchronous);
 	if (strcmp(synchronous, "2") != 0)

@@ -3,7 +3,8 @@
 #include <sodium.h>
 #include <string.h>
 
-static void hash_all(uint8_t *out, size_t out_len, const uint8_t *key, const char *domain, const struct span *parts, size_t count)
+static void hash_all(uint8_t *out, size_t out_len, const uint8_t *key, const char *domain, const struct span *parts,
+		     size_t count)
 {
 	crypto_generichash_state state;
 	uint8_t len[8];
@@ -25,7 +26,8 @@ struct id hash_id(const uint8_t key[KEY_LEN], const char *domain, const struct s
 	return id;
 }
 
-void hash_key(uint8_t out[KEY_LEN], const uint8_t key[KEY_LEN], const char *domain, const struct span *parts, size_t count)
+void hash_key(uint8_t out[KEY_LEN], const uint8_t key[KEY_LEN], const char *domain, const struct span *parts,
+	      size_t count)
 {
 	hash_all(out, KEY_LEN, key, domain, parts, count);
 }

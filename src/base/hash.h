@@ -10,7 +10,8 @@
 /* 16 bytes over (domain, each part with its length). */
 struct id hash_id(const uint8_t key[KEY_LEN], const char *domain, const struct span *parts, size_t count);
 /* A 32-byte subkey of `key`. */
-void hash_key(uint8_t out[KEY_LEN], const uint8_t key[KEY_LEN], const char *domain, const struct span *parts, size_t count);
+void hash_key(uint8_t out[KEY_LEN], const uint8_t key[KEY_LEN], const char *domain, const struct span *parts,
+	size_t count);
 /* Without a key: for device ids, chain hashes and digests. */
 struct id hash_plain(const char *domain, const struct span *parts, size_t count);
 #endif

@@ -101,7 +101,8 @@ bool json_get_b64(const json_t *object, const char *key, struct blob *out, size_
 	if (!text || len / 4 * 3 > max + 3)
 		return false;
 	out->data = mem_alloc(len + 1);
-	if (sodium_base642bin(out->data, len + 1, text, len, NULL, &out->len, NULL, sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0 &&
+	if (sodium_base642bin(out->data, len + 1, text, len, NULL, &out->len, NULL,
+			      sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0 &&
 	    out->len >= min && out->len <= max)
 		return true;
 	blob_finish(out);

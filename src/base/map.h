@@ -23,9 +23,10 @@ void *map_find(const struct map *m, const void *key, size_t key_len);           
 void *map_put(struct map *m, const void *key, size_t key_len, void *value);       /* returns the value it replaced */
 void *map_remove(struct map *m, const void *key, size_t key_len);                 /* returns the value */
 size_t map_count(const struct map *m);
-/* Walk: for (size_t i = 0; map_next(&m, &i, &value);) — removing the current entry while walking is allowed, adding is not. */
+/* Walk: for (size_t i = 0; map_next(&m, &i, &value);) — the current entry may be removed while walking, none added. */
 int map_next(const struct map *m, size_t *at, void **value);
 /* For maps that are first filled from here on: keys that collide cannot be guessed. Without it, all is as if zero. */
 void map_use_secret(const uint8_t secret[16]);
-uint64_t map_hash(const void *bytes, size_t len);                 /* for digests: FNV-1a with a final mix, the same everywhere */
+/* For digests: FNV-1a with a final mix, the same everywhere. */
+uint64_t map_hash(const void *bytes, size_t len);
 #endif

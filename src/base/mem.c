@@ -9,7 +9,7 @@
 static void *must(void *p)
 {
 	if (!p) {
-		fputs("syncline: memory: none left (close other programs, then start again; nothing captured is lost)\n", stderr);
+		fputs("syncline: memory: none left (close other programs; nothing captured is lost)\n", stderr);
 		abort();
 	}
 	return p;

@@ -16,6 +16,6 @@
 const char *relpath_bad(const char *path, size_t len);
 /* A category's name: 1..64 of a-z 0-9 - _ ., not starting with . or -. */
 const char *relpath_bad_category(const char *name, size_t len);
-/* Splits "CATEGORY/RELATIVE/PATH". Returns false when there is no slash or either half is bad. `path` points into item. */
+/* Splits "CATEGORY/RELATIVE/PATH". False when there is no slash or either half is bad. `path` points into item. */
 bool relpath_split_item(const char *item, char category[CATEGORY_MAX + 1], const char **path);
 #endif

@@ -58,12 +58,20 @@ static char *behind_links(const char *path)
 	return mem_text(path);
 }
 
+static char *folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	if (!slash)
+		return mem_text(".");
+	return slash == path ? mem_text("/") : mem_printf("%.*s", (int)(slash - path), path);
+}
+
 bool atomicfile_write(const char *path, struct span content, int mode, struct err *e)
 {
 	char *target = behind_links(path);
 	char *slash = strrchr(target, '/');
 	const char *name = slash ? slash + 1 : target;
-	char *folder_path = !slash ? mem_text(".") : slash == target ? mem_text("/") : mem_printf("%.*s", (int)(slash - target), target);
+	char *folder_path = folder_of(target);
 	char temp[64];
 	snprintf(temp, sizeof temp, RELPATH_TEMP "new-%016llx", (unsigned long long)entropy_u64());
 	int folder = open(folder_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -124,7 +132,8 @@ bool atomicfile_read(const char *path, size_t max, bool must_be_private, struct 
 	else if (!S_ISREG(s.st_mode))
 		errno = EINVAL, err_set(e, path, NULL, "it is not a regular file");
 	else if (must_be_private && !is_private(&s))
-		errno = EPERM, err_set(e, path, "chown and chmod 600 it, if its content is still yours alone", "others may read or change it");
+		errno = EPERM, err_set(e, path, "chown and chmod 600 it, if its content is still yours alone",
+				       "others may read or change it");
 	else if (!(fine = read_all(fd, max, out)))
 		errno == EFBIG ? err_set(e, path, NULL, "it is larger than %zu bytes", max) : failed(e, path);
 	int saved = errno;

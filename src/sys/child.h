@@ -21,7 +21,7 @@ struct child {
 	int out;   /* we read, or -1 */
 };
 
-/* argv[0] is searched in PATH when it has no slash; argv ends with NULL. A program that cannot be executed is told here. */
+/* argv[0] is searched in PATH when it has no slash; argv ends with NULL. What cannot be executed is told here. */
 bool child_start(struct child *c, char *const argv[], unsigned flags, struct err *e);
 /* Closes `in`, waits at most timeout_ms (negative: for ever). The exit code, 128 + signal, or -1: it still runs. When it
  * has ended, `out` is closed and the struct is empty; what it wrote must be read before. */

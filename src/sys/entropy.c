@@ -13,7 +13,7 @@ void entropy_fill(void *out, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) {
-			fputs("syncline: entropy: the kernel gives no random bytes (nothing can be kept safe without)\n", stderr);
+			fputs("syncline: entropy: the kernel gives no random bytes (is this a sandbox?)\n", stderr);
 			abort();
 		}
 		at += n;

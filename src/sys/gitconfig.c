@@ -131,7 +131,8 @@ static bool acceptable(const char *name, struct span text, struct err *e)
 	if (text.len && memchr(text.data, 0, text.len))
 		return err_set(e, name, NULL, "it is not a text: it has a NUL byte");
 	if (includes(text))
-		return err_set(e, name, "write what you need into the file itself", "it has an include section, and those are not followed");
+		return err_set(e, name, "write what you need into the file itself",
+			       "it has an include section, and those are not followed");
 	return true;
 }
 
@@ -319,7 +320,8 @@ const struct gitconfig_entry *gitconfig_at(const struct gitconfig *c, size_t ind
 static bool is_named(const struct gitconfig_entry *one, const char *name)
 {
 	const char *first = strchr(name, '.'), *last = strrchr(name, '.');
-	if (!first || strlen(one->section) != (size_t)(first - name) || strncasecmp(one->section, name, (size_t)(first - name)))
+	if (!first || strlen(one->section) != (size_t)(first - name) ||
+	    strncasecmp(one->section, name, (size_t)(first - name)))
 		return false;
 	if (strcasecmp(one->key, last + 1) || (first != last) != (one->subsection != NULL))
 		return false;

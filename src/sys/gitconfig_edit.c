@@ -87,8 +87,8 @@ static bool change_file(const char *file, enum change change, const char *name, 
 	return fine || library_says(name, e);
 }
 
-static bool changed_text(struct gitconfig_edit *d, enum change change, const char *name, const char *value, struct blob *out,
-			 struct err *e)
+static bool changed_text(struct gitconfig_edit *d, enum change change, const char *name, const char *value,
+			 struct blob *out, struct err *e)
 {
 	const char *base = getenv("TMPDIR");
 	char *folder = mem_printf("%s/syncline-XXXXXX", base && base[0] == '/' ? base : "/tmp");
@@ -110,7 +110,8 @@ static bool changed_text(struct gitconfig_edit *d, enum change change, const cha
 }
 
 /* The new text must read back as what was asked for: names and values may hold anything. */
-static bool reads_back(const char *path, struct span text, enum change change, const char *name, const char *value, struct err *e)
+static bool reads_back(const char *path, struct span text, enum change change, const char *name, const char *value,
+		       struct err *e)
 {
 	struct gitconfig *c = gitconfig_parse(path, text, e);
 	if (!c)

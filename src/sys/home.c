@@ -46,7 +46,8 @@ static bool resolve_explicit(struct home *h, const char *dir, struct err *e)
 {
 	char *at = absolute(dir);
 	if (!at)
-		return err_set(e, dir, "give an absolute path", "the working directory has no name: %s", strerror(errno));
+		return err_set(e, dir, "give an absolute path", "the working directory has no name: %s",
+			       strerror(errno));
 	if (strlen(at) > PATH_MAX - 300) {
 		free(at);
 		return err_set(e, "home", NULL, "its path is too long");
@@ -144,7 +145,8 @@ static bool check_folder(const char *path, mode_t others, struct err *e)
 	if (s.st_uid != geteuid())
 		return err_set(e, path, "use --home with a folder of your own", "it belongs to another user");
 	if (s.st_mode & others)
-		return err_set(e, path, "chmod 700 it", others & 055 ? "others may look into it, and it holds keys" : "others may write to it");
+		return err_set(e, path, "chmod 700 it",
+			       others & 055 ? "others may look into it, and it holds keys" : "others may write to it");
 	return true;
 }
 

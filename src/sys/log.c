@@ -68,8 +68,8 @@ void log_line(const char *level, const char *from, const char *item, const char 
 		return;
 	utf8_show(item_shown, sizeof item_shown, item ? item : "", item ? strlen(item) : 0);
 	utf8_show(shown, sizeof shown, from, strlen(from));
-	int head = snprintf(line, sizeof line, "%s %-5.5s %s%s%s: ", clock_iso(clock_wall_ms(), now), level, shown, item ? " " : "",
-			    item_shown);
+	int head = snprintf(line, sizeof line, "%s %-5.5s %s%s%s: ", clock_iso(clock_wall_ms(), now), level, shown,
+			    item ? " " : "", item_shown);
 	utf8_show(line + head, sizeof line - (size_t)head - 1, text, strlen(text));
 	size_t len = strlen(line);
 	line[len++] = '\n';

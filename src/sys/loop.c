@@ -17,8 +17,8 @@
 #include "sys/log.h"
 
 /* Everything of ours is in one epoll set, and only that set is adopted by the library. So our descriptors keep their
- * flags, their callbacks run outside of the library, and both kinds of loop treat them alike. Our timers are a heap with
- * one timerfd in the same set.
+ * flags, their callbacks run outside of the library, and both kinds of loop treat them alike. Our timers are a heap
+ * with one timerfd in the same set.
  *
  * That timerfd also guards the library's own timers. It runs those before it sleeps, so what they tell the WebSocket
  * rooms would wait for the next event; as the timerfd is due at the same time, that sleep ends at once. */
@@ -201,7 +201,8 @@ struct loop *loop_create(enum loop_kind kind, struct err *e)
 		return NULL;
 	}
 	if (!create_context(l) || !adopt_set(l)) {
-		err_set(e, "loop", kind == LOOP_MANY ? "is its libuv plug-in installed?" : NULL, "libwebsockets could not be started");
+		err_set(e, "loop", kind == LOOP_MANY ? "is its libuv plug-in installed?" : NULL,
+			"libwebsockets could not be started");
 		loop_destroy(l);
 		return NULL;
 	}

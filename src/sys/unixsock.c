@@ -32,7 +32,9 @@ static bool place_open(struct place *p, const char *path, struct err *e)
 		return err_set(e, path, NULL, "a socket's name has 1 to %d bytes", NAME_MAX_HERE);
 	}
 	memcpy(p->name, name, len + 1);
-	char *folder = !slash ? mem_text(".") : slash == path ? mem_text("/") : mem_printf("%.*s", (int)(slash - path), path);
+	char *folder = !slash          ? mem_text(".")
+		       : slash == path ? mem_text("/")
+				       : mem_printf("%.*s", (int)(slash - path), path);
 	p->folder = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	free(folder);
 	if (p->folder < 0)
@@ -134,7 +136,8 @@ int unixsock_connect(const char *path, struct err *e)
 	int fd = connect_place(&p);
 	place_close(&p);
 	if (fd < 0) {
-		err_set(e, path, NULL, errno == ENOENT || errno == ECONNREFUSED ? "nobody listens there" : "%s", strerror(errno));
+		err_set(e, path, NULL, errno == ENOENT || errno == ECONNREFUSED ? "nobody listens there" : "%s",
+			strerror(errno));
 		return -1;
 	}
 	if (!unixsock_peer_is_me(fd)) {

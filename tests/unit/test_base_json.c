@@ -43,7 +43,8 @@ Test(base_json, refuses_what_is_out_of_bounds)
 	memset(deep + 5, '[', 150);
 	deep[155] = 0;
 	cr_assert(refused(deep));
-	cr_assert(!refused("{\"a\":\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"[[[[[[[\"}"), "brackets in a string are not depth");
+	cr_assert(!refused("{\"a\":\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"[[[[[[[\"}"),
+		  "brackets in a string are not depth");
 }
 
 Test(base_json, gets_only_the_right_type)

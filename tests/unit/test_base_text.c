@@ -89,7 +89,8 @@ Test(base_err, says_one_line)
 	struct err e;
 	char out[1200];
 	cr_assert(!err_set(&e, "config:3", "remove the line", "unknown key '%s'", "a\x1b[2J"));
-	cr_assert_str_eq(err_line(&e, out, sizeof out), "syncline: config:3: unknown key 'a\\x1b[2J' (remove the line)");
+	cr_assert_str_eq(err_line(&e, out, sizeof out),
+			 "syncline: config:3: unknown key 'a\\x1b[2J' (remove the line)");
 	err_in(&e, "home");
 	err_set(&e, e.what, NULL, "%s", e.why); /* its own parts may be used */
 	cr_assert_str_eq(err_line(&e, out, sizeof out), "syncline: home: config:3: unknown key 'a\\x1b[2J'");
@@ -132,7 +133,8 @@ Test(base_relpath, judges_names)
 		{ "a/.syncline-", false },
 	};
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-		cr_assert_eq(relpath_bad(table[i].path, strlen(table[i].path)) == NULL, table[i].fine, "%s", table[i].path);
+		cr_assert_eq(relpath_bad(table[i].path, strlen(table[i].path)) == NULL, table[i].fine, "%s",
+			     table[i].path);
 	cr_assert_not_null(relpath_bad("a\0b", 3));
 	memset(longest, 'a', sizeof longest);
 	cr_assert_null(relpath_bad(longest, 255));
@@ -179,7 +181,8 @@ Test(base_relpath, splits_items)
 	cr_assert(!relpath_split_item("Notes/a", category, &path));
 	cr_assert(!relpath_split_item("/a", category, &path));
 	cr_assert(!relpath_split_item("notes/../a", category, &path));
-	cr_assert(!relpath_split_item("0123456789012345678901234567890123456789012345678901234567890123x/a", category, &path));
+	cr_assert(!relpath_split_item("0123456789012345678901234567890123456789012345678901234567890123x/a", category,
+				      &path));
 	cr_assert_not_null(relpath_bad_category(".a", 2));
 	cr_assert_not_null(relpath_bad_category("a\0", 2));
 	cr_assert_null(relpath_bad_category("a-b_c.9", 7));

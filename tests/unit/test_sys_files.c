@@ -334,7 +334,8 @@ Test(sys_files, children_end)
 {
 	struct child c;
 	struct err e = { 0 };
-	char *fails[] = { "sh", "-c", "exit 7", NULL }, *sleeps[] = { "sleep", "100", NULL }, *none[] = { "./no-such-program", NULL };
+	char *fails[] = { "sh", "-c", "exit 7", NULL }, *sleeps[] = { "sleep", "100", NULL },
+	     *none[] = { "./no-such-program", NULL };
 	char *deaf[] = { "sh", "-c", "trap '' TERM; echo; while :; do sleep 0.05; done", NULL };
 	cr_assert(child_start(&c, fails, 0, &e));
 	cr_assert_eq(child_wait(&c, 10000), 7);

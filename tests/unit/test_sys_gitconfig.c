@@ -41,7 +41,8 @@ static void put(const char *text)
 	cr_assert(atomicfile_write("config", span_text(text), 0640, &e));
 }
 
-static void is(const struct gitconfig *c, size_t at, int line, const char *section, const char *sub, const char *key, const char *value)
+static void is(const struct gitconfig *c, size_t at, int line, const char *section, const char *sub, const char *key,
+	       const char *value)
 {
 	const struct gitconfig_entry *one = gitconfig_at(c, at);
 	cr_assert_str_eq(one->section, section);
@@ -165,12 +166,14 @@ Test(sys_gitconfig, edits_keep_the_rest)
 	cr_assert(gitconfig_edit_set(d, "hub.url", "wss://h", &e), "%s: %s", e.what, e.why);
 	cr_assert(gitconfig_edit_add(d, "category.notes.ignore", "*.a", &e), "%s: %s", e.what, e.why);
 	cr_assert(gitconfig_edit_add(d, "category.notes.ignore", "*.b", &e));
-	cr_assert(text_is(d, "# mine\n[hub]\n\turl = wss://h\n\n[category \"notes\"]\n\t# why\n\tpath = ~/n\n\tignore = *.a\n\tignore = *.b\n"));
+	cr_assert(text_is(d, "# mine\n[hub]\n\turl = wss://h\n\n[category \"notes\"]\n\t# why\n\tpath = ~/n\n\tignore "
+			     "= *.a\n\tignore = *.b\n"));
 	cr_assert(gitconfig_edit_set(d, "category.notes.ignore", "*.c", &e), "one instead of two");
 	cr_assert(gitconfig_edit_unset(d, "category.notes.path", &e));
 	cr_assert(gitconfig_edit_unset(d, "category.notes.nothing", &e));
 	cr_assert(gitconfig_edit_set(d, "device.name", "x y", &e), "a new section");
-	cr_assert(text_is(d, "# mine\n[hub]\n\turl = wss://h\n\n[category \"notes\"]\n\t# why\n\tignore = *.c\n[device]\n\tname = x y\n"));
+	cr_assert(text_is(d, "# mine\n[hub]\n\turl = wss://h\n\n[category \"notes\"]\n\t# why\n\tignore = "
+			     "*.c\n[device]\n\tname = x y\n"));
 	cr_assert(gitconfig_edit_commit(d, &e), "%s: %s", e.what, e.why);
 	gitconfig_edit_destroy(d);
 	struct stat s;
@@ -183,8 +186,9 @@ Test(sys_gitconfig, edits_keep_the_rest)
 
 Test(sys_gitconfig, values_survive_or_are_refused)
 {
-	static const char *const values[] = { "", " lead", "trail ", "a # b", "a ; b", "\"quoted\"", "back\\slash", "tab\there",
-					      "new\nline", "\\", "a\\", "ünï", "\xff", "= x", "[x]" };
+	static const char *const values[] = { "",           " lead",       "trail ",    "a # b",     "a ; b",
+					      "\"quoted\"", "back\\slash", "tab\there", "new\nline", "\\",
+					      "a\\",        "ünï",         "\xff",      "= x",       "[x]" };
 	struct err e;
 	struct gitconfig_edit *d = gitconfig_edit_start("config", &e);
 	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
@@ -211,7 +215,8 @@ Test(sys_gitconfig, values_survive_or_are_refused)
 Test(sys_gitconfig, removes_sections)
 {
 	struct err e;
-	put("[category \"a\"]\n\tx = 1\n\t# in a\n\ty = 2\n# about b\n[Category \"b\"]\n\tx = 3\n[category \"a\"] z = 1\n[category]\n\tq = 1\n");
+	put("[category \"a\"]\n\tx = 1\n\t# in a\n\ty = 2\n# about b\n[Category \"b\"]\n\tx = 3\n[category \"a\"] z = "
+	    "1\n[category]\n\tq = 1\n");
 	struct gitconfig_edit *d = gitconfig_edit_start("config", &e);
 	cr_assert(gitconfig_edit_remove(d, "category", "a"));
 	cr_assert(text_is(d, "# about b\n[Category \"b\"]\n\tx = 3\n[category]\n\tq = 1\n"));

@@ -116,7 +116,8 @@ Test(sys_loop, is_level_triggered_and_can_change, .timeout = 10)
 		loop_watch_set(s.watch, LOOP_WRITE);
 		turn_until(l, &s, 8);
 		cr_assert_null(loop_watch_start(l, ends[0], LOOP_READ, note, &s), "one watch a descriptor");
-		cr_assert_null(loop_watch_start(l, open("/proc/self/exe", O_RDONLY), LOOP_READ, note, &s), "not a regular file");
+		cr_assert_null(loop_watch_start(l, open("/proc/self/exe", O_RDONLY), LOOP_READ, note, &s),
+			       "not a regular file");
 		loop_watch_stop(s.watch);
 		turn_idly(l);
 		cr_assert_eq(s.calls, 8);
@@ -170,7 +171,8 @@ Test(sys_loop, timers_are_due_in_order, .timeout = 10)
 			loop_turn(l);
 			for (int i = 0; i < 40; i++)
 				if (seen[i].calls)
-					cr_assert_geq(clock_ms() + 1, start + (uint64_t)(i * 7 % 40) * 2, "not before its time");
+					cr_assert_geq(clock_ms() + 1, start + (uint64_t)(i * 7 % 40) * 2,
+						      "not before its time");
 		}
 		cr_assert(seen[0].calls == 1 && seen[23].calls == 1 && !seen[3].calls && !seen[9].calls);
 		cr_assert(!seen[17].calls, "the one at 78 ms waits yet");
