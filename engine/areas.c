@@ -168,10 +168,10 @@ static void hook_polling(void *ctx, const char *category, const char *why)
 	a->polling = why != NULL;
 	a->poll_ms = g->now_ms + c->profile->interval_ms;
 	if (why)
-		engine_notice(g, NOTICE_WARN, "watch", NULL, "%s is looked at every %u s instead of watched: %s",
-		              category, c->profile->interval_ms / 1000, why);
+		engine_notice(g, NOTICE_WARN, "watch", category, "looked at every %u s instead of watched: %s",
+		              c->profile->interval_ms / 1000, why);
 	else
-		engine_notice(g, NOTICE_INFO, "watch", NULL, "%s is watched again", category);
+		engine_notice(g, NOTICE_INFO, "watch", category, "watched again");
 }
 
 uint64_t areas_poll_deadline(const struct engine *g)

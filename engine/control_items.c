@@ -248,7 +248,8 @@ void verb_why(const struct question *q)
 			json_array_append_new(
 			        devices,
 			        json_pack("{s:o, s:b}", "name", json_bytes(p.row->name, strlen(p.row->name)), "has_it",
-			                  (int)(v.seq && (p.self ? counts.cursor : p.row->cursor) >= v.seq)));
+			                  (int)(v.seq && ((p.self ? counts.cursor : p.row->cursor) >= v.seq ||
+			                                  id_equal(&p.row->device, &v.author)))));
 	control_answer(q,
 	               json_pack("{s:o, s:s, s:o, s:o, s:o, s:o}", "item", json_bytes(n.item, strlen(n.item)), "state",
 	                         v.state, "since", v.since_ms ? json_string(clock_iso(v.since_ms, at)) : json_null(),

@@ -389,7 +389,7 @@ void enroll_turn(struct engine *g)
 	if (n->accepted && state_rejoin(g, &n->fresh, n->name, &n->e)) {
 		struct id self = message_device_id(g->keyring.sign_public);
 		char hex[ID_HEX];
-		engine_notice(g, NOTICE_INFO, "engine", NULL, "joined %s as %s", engine_hub_url(g), n->name);
+		engine_notice(g, NOTICE_INFO, "engine", NULL, "joined the account at %s", engine_hub_url(g));
 		control_answer(&n->question,
 		               json_pack("{s:s, s:s, s:s, s:s}", "hub", engine_hub_url(g), "account",
 		                         g->keyring.account, "device", id_hex(&self, hex), "name", n->name));

@@ -19,17 +19,16 @@ static void line_finish(struct journal_line *l)
 	*l = (struct journal_line){ 0 };
 }
 
-/* The file outlives the console and is read by others: an item's name is kept out of it. The same name always gives the
- * same eight digits, so that lines about one item can be told together. */
+/* The file outlives the console and is read by others: names of items and categories are kept out of it. The same name always
+ * gives the same eight digits, so that lines about one thing can be told together. */
 static char *on_disk(const char *item)
 {
-	const char *slash = item ? strchr(item, '/') : NULL;
 	char hex[ID_HEX];
-	if (!slash)
-		return mem_text(item);
+	if (!item)
+		return NULL;
 	struct span name = span_text(item);
 	struct id hash = hash_plain("syncline log", &name, 1);
-	return mem_printf("%.*s/~%.8s", (int)(slash - item), item, id_hex(&hash, hex));
+	return mem_printf("~%.8s", id_hex(&hash, hex));
 }
 
 void journal_add(struct journal *j, int64_t wall_ms, enum notice_level level, const char *from, const char *item,

@@ -1,4 +1,5 @@
 /* Hints and scans become looks; a look becomes a captured version, a deletion, or nothing. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,9 +130,11 @@ static bool guard(struct core *c, struct category *category, const char *under, 
 		return false;
 	category->held = true;
 	category_trouble(category, "more files are gone at once than syncline deletes unasked");
-	core_notice(c, NOTICE_ALERT, "change", NULL,
-		    "%s: %zu of %zu files are gone at once: nothing is deleted elsewhere (bring them back, or run 'syncline resume %s' to delete them on all devices)",
-		    category->name, gone, present, category->name);
+	char text[256];
+	snprintf(text, sizeof text,
+		 "%zu of %zu files are gone at once: nothing is deleted elsewhere (bring them back, or run 'syncline resume' with its name to delete them on all devices)",
+		 gone, present);
+	c->world.notice(c->world.ctx, NOTICE_ALERT, "change", category->name, text);
 	return true;
 }
 
@@ -199,7 +202,9 @@ void capture_root(struct core *c, const struct event *e)
 	} else if (!e->ok && category->root_ok) {
 		category->root_ok = false;
 		category_trouble(category, e->text ? e->text : "its folder is missing");
-		core_notice(c, NOTICE_ERROR, "change", NULL, "%s: %s: nothing is deleted for it", category->name, category->trouble);
+		char text[320];
+		snprintf(text, sizeof text, "%.240s: nothing is deleted for it", category->trouble);
+		c->world.notice(c->world.ctx, NOTICE_ERROR, "change", category->name, text);
 	}
 }
 

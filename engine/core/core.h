@@ -192,7 +192,8 @@ struct why_view {
 	const char *state;
 	char reason[256], next[256];
 	int64_t since_ms;            /* wall; 0 unknown */
-	uint64_t seq;                /* head: a peer whose cursor reached it has it */
+	uint64_t seq;                /* head: a peer whose cursor reached it has it, */
+	struct id author;            /* and so has the device that made it */
 };
 void core_view_why(const struct core *c, const char *category, const char *path, struct why_view *v);
 

@@ -258,6 +258,7 @@ void core_view_why(const struct core *c, const char *category, const char *path,
 		return;
 	}
 	v->seq = it->row.head_seq;
+	v->author = it->row.head_device;
 	v->since_ms = it->row.local_at_ms;
 	for (const struct item *side = it->sides; side; side = side->next_side) {
 		conflict = conflict || ledger_side_open(side);

@@ -168,7 +168,8 @@ struct world {
 	size_t (*backlog)(void *ctx);                     /* bytes given to send, not yet on the socket */
 	/* scanning: asks for EVENT_SEEN of every file below `under` ("" = all) of a category, then EVENT_SCANNED */
 	void (*scan)(void *ctx, const char *category, const char *under);
-	/* people. The text is one sentence; item may be NULL ("category/path"). */
+	/* people. The text is one sentence and names neither items, categories nor devices; item may be NULL, a category, or
+	 * "category/path". */
 	void (*notice)(void *ctx, enum notice_level level, const char *from, const char *item, const char *text);
 	void (*entropy)(void *ctx, void *out, size_t len); /* new epochs; seeded in the simulation */
 	/* Makes the turn durable now, in the middle of it; false when the disk refused. */
