@@ -8,6 +8,8 @@
 #include "engine/core/coordinator.h"
 
 #define WRITERS_MAX 4096
+#define PEERS_MAX 4096         /* a hub that names more devices is not believed */
+#define SEEN_MAX (1ull << 52)  /* ms; later than any clock */
 #define WANT_AGAIN_MS 10000
 #define KEYFRAME_AGAIN_MS 600000 /* one that could not be used is not made over and over */
 #define CURSOR_LAZY_MS 5000    /* for our own confirmations alone: nobody waits for that receipt */
@@ -29,6 +31,8 @@ static void take_devices(struct core *c, const struct message *m)
 		for (size_t k = 0; k < c->peer_count && !p; k++)
 			if (id_equal(&c->peers[k].row.device, &d->device))
 				p = &c->peers[k];
+		if (!p && c->peer_count == PEERS_MAX)
+			continue;
 		if (!p) {
 			MEM_ROOM(c->peers, c->peer_count, c->peer_cap);
 			p = &c->peers[c->peer_count++];
@@ -267,6 +271,24 @@ static void advance(struct core *c, uint64_t seq, const struct id *device, uint6
 		c->caught_up = true;
 }
 
+/* Did a device of the account make this change, here and now? The hub holds no key: what does not open is its word alone,
+ * and a change that builds on less than the head was in the log before. */
+static bool is_genuine(struct core *c, const struct writer *w, const struct change *change, const struct item *it,
+		       struct blob *plain, struct err *e)
+{
+	if (it && change->base < it->row.head_seq)
+		return err_set(e, "change", NULL, "the hub repeats an old one");
+	return seal_open(&c->sealer, &w->device, w->epoch, change, plain, e);
+}
+
+/* A head that nobody vouches for: neither a deletion nor a version that happens to be here follows from it. */
+static void make_unknown(const struct core *c, struct change *change)
+{
+	struct span part = span_of(c->state.chain.b, ID_LEN); /* new with every entry */
+	change->version = hash_plain("syncline unknown head 1", &part, 1);
+	change->flags = 0;
+}
+
 static void take_entry(struct core *c, uint64_t seq, const struct writer *w, const struct change *change)
 {
 	struct blob plain = { 0 };
@@ -277,11 +299,14 @@ static void take_entry(struct core *c, uint64_t seq, const struct writer *w, con
 	wire_put_change(&record, change);
 	advance(c, seq, &w->device, w->epoch, buf_view(&record));
 	buf_finish(&record);
-	core_hear_time(c, change->edited);
-	bool opened = seal_open(&c->sealer, &w->device, w->epoch, change, &plain, &e) &&
-		      body_get(&b, span_blob(&plain), change->edited, &e) &&
+	it = ledger_find(&c->ledger, &change->item);
+	bool sealed = is_genuine(c, w, change, it, &plain, &e);
+	bool opened = sealed && body_get(&b, span_blob(&plain), change->edited, &e) &&
 		      (b.kind == KIND_DELETE) == ((change->flags & CHANGE_DELETE) != 0);
-	it = opened ? item_of(c, change, &b) : ledger_find(&c->ledger, &change->item);
+	if (sealed)
+		core_hear_time(c, change->edited);
+	if (opened)
+		it = item_of(c, change, &b);
 	if (!opened || !it) {
 		core_notice(c, NOTICE_ALERT, "sync", it, "change %llu of another device cannot be used: %s: it is left out, all else goes on",
 			    (unsigned long long)seq, e.why[0] ? e.why : "it names an item that it is not");
@@ -289,10 +314,13 @@ static void take_entry(struct core *c, uint64_t seq, const struct writer *w, con
 		if (!it)
 			return;
 		struct flight *dead = it->in_flight ? send_find(c, it->in_flight) : NULL;
+		struct change unknown = *change;
 		if (dead)
 			send_abandon(c, dead);
-		set_head(c, it, seq, change, &w->device, NULL); /* its content stays missing until a keyframe brings it */
-		if (!id_zero(&change->version))
+		if (!sealed)
+			make_unknown(c, &unknown);
+		set_head(c, it, seq, &unknown, &w->device, NULL); /* its content stays missing until a keyframe brings it */
+		if (!id_zero(&unknown.version))
 			receive_content(c, it);
 		return;
 	}
@@ -517,6 +545,8 @@ static bool take_record(struct core *c, struct record *r)
 		}
 		return true;
 	case RECORD_PRESENCE:
+		if (r->sent_ms > SEEN_MAX)
+			return false;
 		if ((p = peer_of(c, r->writer))) {
 			p->online = r->online;
 			if ((int64_t)r->sent_ms + WIRE_EPOCH_MS > p->row.last_seen_ms)
