@@ -239,8 +239,8 @@ static void arm(struct engine *g)
 		earlier(&due, g->files_tidy_ms);
 		earlier(&due, g->full_scan_ms);
 		earlier(&due, areas_poll_deadline(g));
-		if (idle(g) && core_calm(g->core))
-			earlier(&due, g->versions_tidy_ms);
+		if (idle(g) && g->versions_tidy_ms != UINT64_MAX)
+			earlier(&due, core_calm(g->core) || g->versions_tidy_ms > g->now_ms ? g->versions_tidy_ms : g->now_ms + CALM_MS);
 		if (watcher_waiting(g->watcher))
 			earlier(&due, g->roots_ms);
 		/* What waits to be done, or was done since the commit. */

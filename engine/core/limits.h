@@ -4,6 +4,7 @@
 
 #define LIMIT_ITEM_BYTES (64u * 1024 * 1024)   /* held in memory once while it is packed or applied */
 #define LIMIT_EXPANSION LIMIT_ITEM_BYTES       /* no body may claim to expand beyond an item */
+#define LIMIT_CATEGORIES 1024                  /* that changes may name: looked up one by one */
 #define LIMIT_CHAIN_LEN 32                     /* deltas before a keyframe: a newcomer reads at most so many */
 #define LIMIT_IN_FLIGHT_CHANGES 512            /* unanswered changes; a reconnect resends them all */
 #define LIMIT_IN_FLIGHT_BYTES (4u * 1024 * 1024)
@@ -15,6 +16,8 @@
 #define DICTIONARY_BYTES (56u * 1024)          /* one part, so that it arrives before what is packed with it */
 #define DICTIONARY_SAMPLES (4u * 1024 * 1024)
 #define DICTIONARY_CONTENT (64u * 1024)        /* larger files compress well alone */
+
+#define CALM_MS 500                            /* so long after the last news of the log, more is not expected at once */
 
 #define LINK_DIAL_MS 10000                     /* dial, and the same again for authentication */
 #define LINK_AUTH_MS 10000

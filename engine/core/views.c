@@ -11,7 +11,8 @@ bool core_catching_up(const struct core *c)
 
 bool core_calm(const struct core *c)
 {
-	return !c->flight_count && !c->plans.count && !c->scans && !core_catching_up(c) && core_deadline(c) > c->now_ms;
+	bool lately = c->up && c->wall_ms >= c->state.last_synced_ms && c->wall_ms - c->state.last_synced_ms < CALM_MS;
+	return !lately && !c->flight_count && !c->plans.count && !c->scans && !core_catching_up(c) && core_deadline(c) > c->now_ms;
 }
 
 void core_view_link(const struct core *c, struct link_view *v)

@@ -78,8 +78,13 @@ settle a b
 row "start of A's engine to all on B" "$(awk -v ms="$took" 'BEGIN { printf "%.2f s", ms / 1000 }')"
 row "bytes, both legs" "$(awk -v n=$(($(taps) - bytes)) -v s="$size" 'BEGIN { printf "%.2f MB, of files of %.2f MB", n / 1e6, s / 1e6 }')"
 
+row "the same, one gzip -9 stream a leg" "$(find "$S/a/notes" -name '*.md' | sort | xargs cat | gzip -9 | wc -c | awk '{ printf "%.2f MB", 2 * $1 / 1e6 }')"
+
+# What was imported is filed in the repository when nobody waits for anything: idleness begins behind that. Heartbeats wake.
+switches() { for name in a b; do awk '/^voluntary_ctxt_switches/ { print $2 }' "/proc/$(pid_of $name)/status"; done | awk '{ n += $1 } END { print n }'; }
+calm() { was=$(switches) && sleep 20 && [ $(($(switches) - was)) -lt 20 ]; }
 echo "idle with $((FILES + EDITS)) items, $IDLE s (goal: 40 MiB, no CPU)"
-sleep 3
+wait_for 300 calm || die "they do not come to rest"
 for name in hub a b; do
 	pid=$(pid_of $name)
 	cut -d' ' -f14,15 "/proc/$pid/stat" >"$S/$name.cpu"
