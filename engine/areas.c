@@ -130,6 +130,8 @@ static void hook_hint(void *ctx, const char *category, const char *path, enum hi
 	engine_gather(ctx, &(struct event){ .type = EVENT_HINT, .category = category, .path = path, .hint = hint });
 }
 
+#define FREE "free" /* in the place of a pin */
+
 /* The pin is kept beside the path it belongs to: another path is another root. */
 static char *pin_name(const char *category)
 {
@@ -271,6 +273,10 @@ static void area_add(struct engine *g, const struct config_category *c)
 	bool pinned = path && !strcmp(path + 1, c->path);
 	if (pinned)
 		*path = 0;
+	else if (path)
+		core_new_root(g->core, c->name);
+	if (pinned && !strcmp(had, FREE))
+		pinned = false; /* it was taken away and put back: the folder there now is the one that is meant */
 	MEM_ROOM(g->areas, g->area_count, g->area_cap);
 	struct area *a = &g->areas[g->area_count++];
 	*a = (struct area){ 0 };
@@ -286,10 +292,12 @@ static void area_add(struct engine *g, const struct config_category *c)
 	free(name);
 }
 
-static void forget_pin(struct engine *g, const char *category)
+/* Any folder at that path may come back; one at another path will be a new root. */
+static void free_pin(struct engine *g, const struct config_category *c)
 {
-	char *name = pin_name(category);
-	g->turn_failed |= !ledger_set(g->ledger, name, NULL);
+	char *name = pin_name(c->name), *value = mem_printf(FREE " %s", c->path);
+	g->turn_failed |= !ledger_set(g->ledger, name, value);
+	free(value);
 	free(name);
 }
 
@@ -300,7 +308,7 @@ void areas_configure(struct engine *g, const struct config *before)
 		if (!now || !same_place(old, now))
 			area_drop(g, old->name);
 		if (!now)
-			forget_pin(g, old->name);
+			free_pin(g, old);
 	}
 	for (size_t i = 0; i < g->config.category_count; i++)
 		if (!areas_find(g, g->config.categories[i].name))

@@ -300,7 +300,7 @@ static bool take_name(char out[NAME_MAX_BYTES + 1], const char *name, struct err
 		if (utf8_unsafe(point))
 			return err_set(e, "device name", "--name NAME", "it holds a control character");
 	}
-	snprintf(out, NAME_MAX_BYTES + 1, "%s", name);
+	memcpy(out, name, len + 1);
 	return true;
 }
 

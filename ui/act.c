@@ -7,16 +7,29 @@
 
 /* ---- going places ---- */
 
+static void ask_history(struct view *v)
+{
+	json_t *request = json_pack("{s:s}", "do", "history");
+	if (v->history_item)
+		json_object_set_new(request, "item", json_string(v->history_item));
+	view_ask(v, ASK_HISTORY, request, v->history_item);
+}
+
 void view_go(struct view *v, enum screen_id screen)
 {
+	enum screen_id before = v->screen;
 	if (v->screen == SCREEN_QUEUE || screen == SCREEN_QUEUE)
 		model_settle_queue(&v->model);
 	if (screen != SCREEN_CONFLICTS)
 		v->back_to = -1;
 	v->screen = screen;
 	v->help = false;
-	if (screen == SCREEN_HISTORY && !v->history_asked && v->attach == ATTACH_UP)
+	if (screen != SCREEN_HISTORY || v->attach != ATTACH_UP)
+		return;
+	if (!v->history_asked)
 		view_open_history(v, v->history_item);
+	else if (before != SCREEN_HISTORY) /* what is there stays until the newer answer */
+		ask_history(v);
 }
 
 void view_open_history(struct view *v, const char *item)
@@ -28,10 +41,7 @@ void view_open_history(struct view *v, const char *item)
 	v->history_asked = true;
 	v->screen = SCREEN_HISTORY;
 	v->lists[SCREEN_HISTORY] = (struct list){ 0 };
-	json_t *request = json_pack("{s:s}", "do", "history");
-	if (copy)
-		json_object_set_new(request, "item", json_string(copy));
-	view_ask(v, ASK_HISTORY, request, copy);
+	ask_history(v);
 }
 
 static void clamp_block(struct view *v, int step)
@@ -240,6 +250,7 @@ void view_do(struct view *v, enum command command)
 	const struct screen *s = screen_of(v->screen);
 	long page = v->page ? (long)v->page : 1;
 	if (command >= CMD_HOME && command <= CMD_LOG) {
+		v->message_is_own = false; /* a hint belongs to the screen it was given on */
 		view_go(v, (enum screen_id)(command - CMD_HOME));
 		return;
 	}

@@ -168,8 +168,10 @@ static void draw_message(struct view *v, struct canvas *c, int y)
 		enum role role = l->level == LEVEL_ALERT   ? ROLE_CONFLICT
 		                 : l->level == LEVEL_ERROR ? ROLE_ERROR
 		                                           : ROLE_MESSAGE;
-		if (l->item && !strstr(l->text, l->item))
-			x += canvas_text(c, x, y, (c->w - 1 - x) * 2 / 3, role, l->item) + 2;
+		if (l->item && !strstr(l->text, l->item)) {
+			x += canvas_text(c, x, y, (c->w - 1 - x) * 2 / 3, role, l->item);
+			x += canvas_put(c, x, y, c->w - 1 - x, role, ": ");
+		}
 		canvas_put(c, x, y, c->w - 1 - x, role, l->text);
 		return;
 	}

@@ -7,6 +7,8 @@
 #include "ui/format.h"
 #include "ui/view.h"
 
+#define READ_MS 3000 /* what a key was answered stays that long before mere news takes its place */
+
 static void free_ask(struct ask *a)
 {
 	json_decref(a->request);
@@ -124,8 +126,10 @@ static void take_report(struct view *v, const json_t *data)
 	model_take(&v->model, data, v->now_ms);
 	if (json_object_get(data, "traffic_rates"))
 		rates_set(&v->rates, v->now_ms / 1000, v->model.rate_up, v->model.rate_down);
+	bool read = v->mono_ms - v->said_ms >= READ_MS;
 	for (size_t i = 0; i < v->model.log_count; i++)
-		if (v->model.log[i].number > said && v->model.log[i].level >= LEVEL_INFO && !v->model.log[i].ours)
+		if (v->model.log[i].number > said && !v->model.log[i].ours &&
+		    v->model.log[i].level >= (read ? LEVEL_INFO : LEVEL_WARN))
 			v->message_is_own = false;
 	if (view_verdict(v).kind != before || open != v->model.conflicts_open)
 		v->urgent = true;

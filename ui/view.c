@@ -35,6 +35,7 @@ static void put_message(struct view *v, const char *format, va_list args)
 {
 	vsnprintf(v->message, sizeof v->message, format, args);
 	v->message_is_own = true;
+	v->said_ms = v->mono_ms;
 }
 
 void view_hint(struct view *v, const char *format, ...)

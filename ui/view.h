@@ -111,6 +111,7 @@ struct view {
 
 	char message[600];
 	bool message_is_own; /* else the last line of the log is shown */
+	uint64_t said_ms;    /* when it was put there */
 	enum prompt prompt;
 	char field[96];
 	bool help;

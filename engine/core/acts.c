@@ -157,16 +157,6 @@ void core_sync(struct core *c)
 	core_finish(c);
 }
 
-void core_rescan(struct core *c, const char *name, const char *under)
-{
-	for (size_t i = 0; i < c->categories.count; i++) {
-		struct category *category = c->categories.all[i];
-		if (category->active && (!name || strcmp(category->name, name) == 0))
-			capture_scan(c, category, name ? under : "");
-	}
-	core_finish(c);
-}
-
 void core_look(struct core *c)
 {
 	capture_flush(c);

@@ -252,13 +252,13 @@ static void declare_absent(struct core *c, struct item *it)
 static void tell_rename(struct core *c, struct item *it)
 {
 	struct item *from = map_find(&c->ledger.gone, it->row.local.b, ID_LEN);
-	if (!from || from == it || !id_equal(&from->row.head_version, &it->row.local) || from->in_flight) {
+	struct watched *w = from ? debounce_find(&c->debounce, from->category, from->path) : NULL;
+	if (!w || !w->absent_since_ms || from == it || !id_equal(&from->row.head_version, &it->row.local) || from->in_flight ||
+	    !truly_absent(c, from)) { /* it may be back by now, and be no more than copied */
 		core_plan(c, it);
 		return;
 	}
-	struct watched *w = debounce_find(&c->debounce, from->category, from->path);
-	if (w)
-		debounce_drop(&c->debounce, w);
+	debounce_drop(&c->debounce, w);
 	it->moved_from = from->row.item;
 	core_plan(c, it); /* first, so that the delete travels with the create */
 	from->urgency = it->urgency;
@@ -297,6 +297,7 @@ static void captured(struct core *c, struct watched *w, struct item *it, const s
 	it->captured_ms = w->scanned ? 0 : c->now_ms; /* what a scan finds was quiet before */
 	it->how = HOW_EDIT;
 	it->queued_ms = c->now_ms;
+	it->retry_ms = 0; /* what stood in the way of the version before need not stand in the way of this one */
 	bool bulk = w->scanned || c->sends[PRIORITY_HIGH].count + c->plans.count > BULK_ITEMS;
 	it->urgency = !bulk ? PRIORITY_HIGH : fresh ? PRIORITY_LOW : PRIORITY_NORMAL;
 	core_history(c, it, &version, &c->setup.device, 0, HOW_EDIT, fresh ? KIND_CREATE : KIND_UPDATE, content.len, stat->meta, c->wall_ms);

@@ -312,6 +312,40 @@ static void save_state(struct core *c)
 		c->state_dirty = false;
 }
 
+void core_new_root(struct core *c, const char *name)
+{
+	static const struct id none;
+	struct category *category = category_find(&c->categories, name);
+	bool told = false; /* an answer about a file of the old root would be taken for one about the new */
+	for (size_t i = 0; i < c->ledger.count; i++) {
+		struct item *it = c->ledger.all[i];
+		if (it->row.side || strcmp(it->row.category, name) != 0)
+			continue;
+		told = told || it->in_flight;
+		core_set_local(c, it, &none, 0);
+		it->row.local_stat = (struct file_stat){ 0 };
+		it->row.agreed = it->moved_from = it->settles = none;
+		it->read_ms = 0;
+		ledger_verify(it, &none);
+		it->verified = false;
+		it->row.agreed = none;
+		ledger_touch(&c->ledger, it);
+		core_plan(c, it);
+	}
+	if (category && category->held) {
+		category->held = false;
+		category_trouble(category, NULL);
+	}
+	if (told) {
+		core_new_epoch(c);
+		send_forget_all(c);
+		link_renew(&c->link, "taking a new epoch");
+		receive_down(c);
+	}
+	ledger_save(&c->ledger, &c->world);
+	save_state(c);
+}
+
 static void dispatch(struct core *c, const struct event *e)
 {
 	switch (e->type) {
@@ -406,7 +440,7 @@ uint64_t core_deadline(const struct core *c)
 		due = c->retry_ms;
 	if (c->cursor_due_ms < due)
 		due = c->cursor_due_ms;
-	for (size_t i = 0; i < c->flight_count; i++)
+	for (size_t i = 0; i < c->flight_count && c->up && !gated; i++) /* else nothing could be done when it comes */
 		if (c->flights[i]->retry_ms && c->flights[i]->retry_ms < due)
 			due = c->flights[i]->retry_ms;
 	if (c->plans.count && !gated)

@@ -89,6 +89,9 @@ uint64_t core_digest(const struct core *c);        /* of the whole state: determ
 /* Configuration changed: replaces the set of categories. Items of categories that left are forgotten by the watch, never
  * deleted anywhere. */
 void core_set_categories(struct core *c, const struct category_setup *categories, size_t count);
+/* The category's root is another folder from now on. What the ledger says of files was about the one before: what is there
+ * joins the log as if new. Call before core_set_categories, or before EVENT_BOOT. */
+void core_new_root(struct core *c, const char *category);
 
 /* A person's acts. Each returns false with e set. `now` fields come from the event that carried the command. */
 void core_clock(struct core *c, uint64_t now_ms, int64_t wall_ms);   /* call before any of these */
@@ -96,8 +99,6 @@ bool core_resolve(struct core *c, const char *category, const char *path, bool k
 bool core_restore(struct core *c, const char *category, const char *path, const struct id *version, struct err *e);
 bool core_pause(struct core *c, const char *category /* NULL = all */, bool paused, struct err *e);
 void core_sync(struct core *c);                    /* scan all, end every debounce */
-/* The watcher lost track of `under` ("" = all) of a category (NULL = of all): it is scanned. */
-void core_rescan(struct core *c, const char *category, const char *under);
 void core_look(struct core *c);                    /* end every debounce, no scan (for `wait`: the watcher was drained) */
 bool core_accept_rollback(struct core *c, struct err *e); /* the hub was restored: join it as if new (a union) */
 bool core_invite(struct core *c, uint64_t ticket, const uint8_t token_hash[32], int64_t expires_wall_ms, struct err *e);

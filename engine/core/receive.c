@@ -96,6 +96,7 @@ void receive_auth(struct core *c, const struct message *m)
 void receive_down(struct core *c)
 {
 	c->up = c->caught_up = false;
+	c->cursor_due_ms = UINT64_MAX; /* the next greeting says it */
 	c->probe_link = 0;
 	if (c->invite_ticket) {
 		c->invite_done = c->invite_ticket;
@@ -168,7 +169,8 @@ static bool expand(struct core *c, const struct item *it, const struct change *c
 	return ok;
 }
 
-/* Which item a change is about: known by its id, or named in the body. NULL: it names something it must not. */
+/* Which item a change is about: known by its id, or named in the body. NULL: it names something it must not, or one
+ * category too many. */
 static struct item *item_of(struct core *c, const struct change *change, const struct body *b)
 {
 	struct item *it = ledger_find(&c->ledger, &change->item);
@@ -186,6 +188,8 @@ static struct item *item_of(struct core *c, const struct change *change, const s
 		return NULL;
 	}
 	struct item *main = ledger_find(&c->ledger, &main_id);
+	if (!main && c->categories.count >= LIMIT_CATEGORIES && !category_find(&c->categories, category))
+		return NULL;
 	if (!main)
 		main = ledger_add(&c->ledger, category_make(&c->categories, category), path, &main_id);
 	if (!b->side)
@@ -241,8 +245,11 @@ static void set_head(struct core *c, struct item *it, uint64_t seq, const struct
 		it->keyframe_ms = c->now_ms ? c->now_ms : 1;
 	it->keyframe_due_ms = 0;
 	it->unwanted = false;
-	c->missing -= it->missing;
-	it->missing = false;
+	if (it->missing) {
+		c->missing--;
+		it->missing = false;
+		it->retry_ms = 0;
+	}
 	it->wanted_ms = 0;
 	if (it->category)
 		it->category->last_change_ms = c->wall_ms;
@@ -387,7 +394,7 @@ static void take_stale(struct core *c, uint64_t counter, uint64_t seq)
 	if (!f)
 		return;
 	struct item *it = ledger_find(&c->ledger, &f->row.item);
-	bool odd = seq == f->row.base;
+	bool odd = seq <= f->row.base; /* by our own log it was not: asking again at once would go on for ever */
 	send_abandon(c, f);
 	if (!it)
 		return;

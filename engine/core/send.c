@@ -217,7 +217,7 @@ static struct flight *with_second(struct core *c, struct item *it)
 		settled = it->own_side;
 	if (settled && ledger_side_open(settled) && !settled->in_flight && id_equal(&settled->row.head_version, &it->row.local))
 		return drop_side(c, settled, true);
-	if (from && !from->in_flight) {
+	if (from && !from->in_flight && core_may_work(c, from)) {
 		struct plan_facts facts = ledger_facts(from);
 		if (plan_item(&facts) == PLAN_SEND && id_zero(&from->row.local)) {
 			struct wish gone = { .it = from, .kind = KIND_DELETE, .linked = true, .priority = (enum priority)it->urgency };

@@ -345,6 +345,24 @@ static void mark(struct map *tokens, struct span text)
 	free(found);
 }
 
+/* A dictionary is made of scraps of what people wrote, which may read like a token. It has no history. */
+static void mark_dictionaries(struct map *tokens, const struct simnode *n)
+{
+	void *p;
+	for (size_t at = 0; map_next(&n->ledger.items, &at, &p);) {
+		const struct item_row *row = p;
+		bool configured = false;
+		for (size_t i = 0; i < n->cl->category_count; i++)
+			configured = configured || strcmp(n->cl->categories[i].name, row->category) == 0;
+		const struct simversion *v = configured ? NULL : simledger_version(&n->ledger, &row->head_version);
+		if (v)
+			mark(tokens, span_blob(&v->content));
+		v = configured ? NULL : simledger_version(&n->ledger, &row->local);
+		if (v)
+			mark(tokens, span_blob(&v->content));
+	}
+}
+
 /* Whatever was captured can be had again: it is in a tree, or in a version that some device's history names and holds.
  */
 static void check_tokens(struct cluster *cl)
@@ -352,6 +370,7 @@ static void check_tokens(struct cluster *cl)
 	struct map reachable = { 0 }, seen = { 0 };
 	for (unsigned i = 0; i < cl->node_count; i++) {
 		struct simnode *n = cl->nodes[i];
+		mark_dictionaries(&reachable, n);
 		for (size_t k = 0; k < n->disk.count; k++)
 			if (n->disk.files[k]->now.present)
 				mark(&reachable, span_blob(&n->disk.files[k]->now.content));

@@ -62,13 +62,35 @@ static void draw_rates(struct cluster *cl)
 	r->clock_jump = some(cl, 5000);
 }
 
+/* A first import: enough small files that resemble each other to be worth a dictionary. */
+static void import(struct simnode *n)
+{
+	struct cluster *cl = n->cl;
+	for (uint64_t i = 0, count = 300 + chance_below(&cl->chance, CHANCE_SETUP, 200); i < count; i++) {
+		struct buf text = { 0 };
+		char path[48];
+		bool shared = chance_below(&cl->chance, CHANCE_SETUP, 4) == 0; /* another device may have the very same */
+		snprintf(path, sizeof path, "import/%llu-%u", (unsigned long long)i, shared ? 0 : n->index + 1);
+		for (uint64_t line = 0; line < 4 + i % 12; line++)
+			buf_printf(&text, "entry %llu: an address, a name, and a remark about number %llu\n",
+			           (unsigned long long)line, (unsigned long long)(i * (line + 7)));
+		if (!shared || chance_below(&cl->chance, CHANCE_SETUP, 32) == 0)
+			buf_printf(&text, "t%08x\n", witness_token(&cl->witness));
+		person_write(n, person_file(n, cl->categories[0].name, path), buf_view(&text), 0, false);
+		buf_finish(&text);
+	}
+}
+
 /* Some devices have files of their own before they ever join. */
 static void furnish(struct cluster *cl)
 {
+	bool much = rarely(cl, 8);
 	for (unsigned i = 0; i < cl->node_count; i++) {
 		struct simnode *n = cl->nodes[i];
 		for (uint64_t edits = chance_below(&cl->chance, CHANCE_SETUP, 12); edits; edits--)
 			person_edit(n, NULL);
+		if (much && (i == 0 || rarely(cl, 2)))
+			import(n);
 		uint64_t at = chance_below(&cl->chance, CHANCE_SETUP, 20000000);
 		agenda_add(&cl->agenda, at, AGENDA_NODE_BOOT, i, n->life, NULL);
 		agenda_add(&cl->agenda, at + 1000, AGENDA_PERSON, i, 0, NULL);
@@ -129,7 +151,11 @@ static void resolve_all(struct cluster *cl)
 {
 	struct conflict_view v;
 	struct err e;
-	for (int round = 0; round < 40 && !cl->breach.found; round++) {
+	size_t rounds = 40;
+	for (unsigned i = 0; i < cl->node_count; i++)
+		for (size_t k = 0; cl->nodes[i]->core && core_view_conflict(cl->nodes[i]->core, k, &v); k++)
+			rounds++;
+	for (size_t round = 0; round < rounds && !cl->breach.found; round++) {
 		bool any = false;
 		for (unsigned i = 0; i < cl->node_count; i++) {
 			struct simnode *n = cl->nodes[(i + (unsigned)round) % cl->node_count];

@@ -12,7 +12,7 @@
 #include "sim/person.h"
 
 #define TICK_NS    4000000LL /* file times move in steps, as the kernel's do */
-#define IDLE_TURNS 20000     /* turns without anything to do, within ten seconds: it spins */
+#define IDLE_TURNS 3000      /* turns without anything to do, within ten seconds: it spins (a spin makes 16,000) */
 #define SCAN_SLICE 24
 
 /* ---- time ---- */
@@ -700,8 +700,8 @@ void simnode_rescan(struct simnode *n)
 static void start_rescan(struct simnode *n)
 {
 	n->rescan = n->unseen = false;
-	simnode_clock(n);
-	core_rescan(n->core, NULL, "");
+	for (size_t i = 0; i < n->cl->category_count && !n->dying; i++)
+		step(n, &(struct event){ .type = EVENT_RESCAN, .category = n->cl->categories[i].name, .path = "" });
 }
 
 /* A slice of the oldest scan: what is seen is told at once, in the same turn. */

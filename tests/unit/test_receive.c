@@ -1,0 +1,365 @@
+/* A hub that holds no key cannot change a file: what it makes up, moves, or says twice is left out. A core, a scripted
+ * hub, and one file. */
+#include <criterion/criterion.h>
+#include <sodium.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "engine/core/core.h"
+#include "engine/core/optimize/body.h"
+#include "engine/core/optimize/packer.h"
+#include "engine/core/optimize/seal.h"
+#include "wire/message.h"
+
+#define VERSIONS 16
+#define WRITER   1
+
+struct bench {
+	struct world world;
+	struct core *core;
+	struct sealer sealer;
+	uint8_t version_key[KEY_LEN];
+	struct id hub, other;
+	struct id versions[VERSIONS];
+	struct blob contents[VERSIONS];
+	size_t version_count, peers;
+	bool there, hung;
+	struct id file;      /* its version */
+	uint64_t now_ms, seq;
+	const char *scanning;
+};
+
+static enum look look(void *ctx, const struct file_ref *f, struct file_stat *stat)
+{
+	struct bench *b = ctx;
+	*stat = (struct file_stat){ .size = 1, .mtime_ns = 1, .inode = 1 };
+	return b->there && !strcmp(f->path, "x") ? LOOK_FILE : LOOK_ABSENT;
+}
+
+static bool version_get(void *ctx, const struct id *version, struct blob *content, uint8_t *meta)
+{
+	struct bench *b = ctx;
+	for (size_t i = 0; i < b->version_count; i++)
+		if (id_equal(&b->versions[i], version)) {
+			*content = blob_copy(b->contents[i].data, b->contents[i].len);
+			*meta = 0;
+			return true;
+		}
+	return false;
+}
+
+static enum look take(void *ctx, const struct file_ref *f, struct file_stat *stat, struct blob *content)
+{
+	uint8_t meta;
+	enum look found = look(ctx, f, stat);
+	if (found == LOOK_FILE)
+		cr_assert(version_get(ctx, &((struct bench *)ctx)->file, content, &meta));
+	return found;
+}
+
+static enum place_result place(void *ctx, const struct place *p, struct file_stat *after)
+{
+	struct bench *b = ctx;
+	if (strcmp(p->file.path, "x") != 0)
+		return PLACE_DONE;
+	b->there = !id_zero(&p->version);
+	b->file = p->version;
+	look(b, &p->file, after);
+	return PLACE_DONE;
+}
+
+static bool version_put(void *ctx, const struct id *version, uint8_t meta, struct span content)
+{
+	struct bench *b = ctx;
+	(void)meta;
+	cr_assert(b->version_count < VERSIONS);
+	b->versions[b->version_count] = *version;
+	b->contents[b->version_count++] = blob_copy(content.data, content.len);
+	return true;
+}
+
+static bool version_has(void *ctx, const struct id *version)
+{
+	const struct bench *b = ctx;
+	for (size_t i = 0; i < b->version_count; i++)
+		if (id_equal(&b->versions[i], version))
+			return true;
+	return false;
+}
+
+static bool save_peer(void *ctx, const struct peer_row *row)
+{
+	(void)row;
+	((struct bench *)ctx)->peers++;
+	return true;
+}
+
+static void scan(void *ctx, const char *category, const char *under)
+{
+	(void)under;
+	((struct bench *)ctx)->scanning = category;
+}
+
+static void hang_up(void *ctx)
+{
+	((struct bench *)ctx)->hung = true;
+}
+
+/* clang-format off */
+static bool save_item(void *ctx, const struct item_row *row) { (void)ctx, (void)row; return true; }
+static bool save_outbox(void *ctx, const struct outbox_row *row) { (void)ctx, (void)row; return true; }
+static bool drop_outbox(void *ctx, uint64_t counter) { (void)ctx, (void)counter; return true; }
+static bool drop_item(void *ctx, const struct id *item) { (void)ctx, (void)item; return true; }
+static bool save_state(void *ctx, const struct state_row *row) { (void)ctx, (void)row; return true; }
+static bool add_history(void *ctx, const struct history_row *row) { (void)ctx, (void)row; return true; }
+static void dial(void *ctx) { (void)ctx; }
+static void send_frame(void *ctx, bool text, struct span frame) { (void)ctx, (void)text, (void)frame; }
+static size_t backlog(void *ctx) { (void)ctx; return 0; }
+static void notice(void *ctx, enum notice_level level, const char *from, const char *item, const char *text)
+{
+	(void)ctx, (void)level, (void)from, (void)item, (void)text;
+}
+static void entropy(void *ctx, void *out, size_t len) { (void)ctx; memset(out, 0x5a, len); }
+static bool commit(void *ctx) { (void)ctx; return true; }
+/* clang-format on */
+
+static void step(struct bench *b, struct event e)
+{
+	e.now_ms = b->now_ms;
+	e.wall_ms = WIRE_EPOCH_MS + 1000000 + (int64_t)b->now_ms;
+	core_step(b->core, &e);
+}
+
+/* Lets some seconds pass. */
+static void pass(struct bench *b)
+{
+	for (int i = 0; i < 40; i++) {
+		b->now_ms += 100;
+		step(b, (struct event){ .type = EVENT_TICK });
+		if (b->scanning)
+			step(b, (struct event){
+			                .type = EVENT_SCANNED, .category = b->scanning, .path = "", .complete = true });
+		b->scanning = NULL;
+	}
+}
+
+static void say(struct bench *b, struct message *m)
+{
+	struct blob text = message_put(m);
+	step(b, (struct event){ .type = EVENT_TEXT, .bytes = span_blob(&text) });
+	blob_finish(&text);
+}
+
+static void hear(struct bench *b, const struct record *r)
+{
+	struct buf frame = { 0 };
+	wire_put(&frame, r);
+	step(b, (struct event){ .type = EVENT_BINARY, .bytes = buf_view(&frame) });
+	buf_finish(&frame);
+}
+
+static void start(struct bench *b)
+{
+	static const struct category_setup notes = { "notes", 10, 100, STRATEGY_ASK };
+	struct core_setup setup = { .device_name = "me", .categories = &notes, .category_count = 1, .joined = true };
+	uint8_t public[crypto_sign_PUBLICKEYBYTES];
+	*b = (struct bench){ .now_ms = 1000, .hub = { { 9 } }, .other = { { 2 } } };
+	b->world = (struct world){
+		b,	    look,	take,	     place,	  NULL,	   NULL,    version_put, version_get,
+		version_has, save_item, drop_item,   save_outbox, drop_outbox, save_state, save_peer, add_history,
+		dial,	    hang_up,	send_frame,  backlog,	  scan,	   notice,  entropy,	 commit,
+	};
+	crypto_sign_keypair(public, setup.sign_secret);
+	setup.device = (struct id){ { 1 } };
+	setup.hub = b->hub;
+	memset(setup.account_key, 3, sizeof setup.account_key);
+	setup.key_number = 1;
+	sealer_init(&b->sealer, setup.account_key, 1);
+	hash_key(b->version_key, setup.account_key, "syncline version", NULL, 0);
+	b->core = core_create(&b->world, &setup);
+	step(b, (struct event){ .type = EVENT_BOOT });
+	step(b, (struct event){ .type = EVENT_ROOT, .category = "notes", .ok = true });
+	pass(b);
+	step(b, (struct event){ .type = EVENT_RETRY_NOW });
+	step(b, (struct event){ .type = EVENT_LINK_OPEN });
+	say(b, &(struct message){ .type = MESSAGE_AUTH_CHALLENGE, .protocol = WIRE_PROTOCOL, .hub = b->hub });
+	say(b, &(struct message){ .type = MESSAGE_AUTH_RESPONSE, .ok = true, .account = "test", .connection = 1 });
+	hear(b, &(struct record){ .type = RECORD_WRITER, .writer = WRITER, .device = b->other, .epoch = 7 });
+	b->hung = false;
+}
+
+static void finish(struct bench *b)
+{
+	core_destroy(b->core);
+	sealer_finish(&b->sealer);
+	for (size_t i = 0; i < b->version_count; i++)
+		blob_finish(&b->contents[i]);
+}
+
+/* A change of the other device, sealed; `text` NULL: a delete. Its body is new memory. */
+static struct change make_in(struct bench *b, uint64_t counter, const char *category, const char *name, uint64_t base,
+                             const char *text)
+{
+	uint8_t item_key[KEY_LEN], account[KEY_LEN], meta = 0;
+	struct body body = { .kind = text ? base ? KIND_UPDATE : KIND_CREATE : KIND_DELETE, .named = true };
+	struct buf plain = { 0 }, sealed = { 0 };
+	memset(account, 3, sizeof account);
+	hash_key(item_key, account, "syncline item", NULL, 0);
+	struct span names[] = { span_text(category), span_text(name) };
+	struct change c = { .flags = text ? CHANGE_KEYFRAME : CHANGE_DELETE,
+		            .counter = counter,
+		            .item = hash_id(item_key, "main", names, 2),
+		            .base = base,
+		            .edited = 1 };
+	if (text) {
+		struct span parts[] = { span_of(&meta, 1), span_text(text) };
+		c.version = hash_id(b->version_key, "version", parts, 2);
+		body.payload = span_text(text);
+		body.content_len = body.payload.len;
+		body.compression = CODEC_NONE;
+	}
+	body.category = names[0];
+	body.path = names[1];
+	body_put(&plain, &body, c.edited);
+	seal_body(&b->sealer, &b->other, 7, &c, buf_view(&plain), &sealed);
+	buf_finish(&plain);
+	struct blob out = buf_take(&sealed);
+	c.body = span_blob(&out);
+	return c;
+}
+
+static struct change make(struct bench *b, uint64_t counter, const char *name, uint64_t base, const char *text)
+{
+	return make_in(b, counter, "notes", name, base, text);
+}
+
+static void append(struct bench *b, const struct change *c)
+{
+	hear(b, &(struct record){ .type = RECORD_ENTRY, .seq = ++b->seq, .writer = WRITER, .change = *c });
+	pass(b);
+}
+
+static void drop(struct change *c)
+{
+	free((void *)(uintptr_t)c->body.data);
+}
+
+/* x says "one", then "two"; y says "other": changes 1, 2 and 3 of the log. */
+static void tell(struct bench *b, struct change story[3])
+{
+	start(b);
+	story[0] = make(b, 1, "x", 0, "one");
+	story[1] = make(b, 2, "x", 1, "two");
+	story[2] = make(b, 3, "y", 0, "other");
+	for (int i = 0; i < 3; i++)
+		append(b, &story[i]);
+	cr_assert(b->there && id_equal(&b->file, &story[1].version), "the genuine ones are applied");
+}
+
+static void end(struct bench *b, struct change story[3])
+{
+	cr_assert_not(b->hung, "all else goes on");
+	cr_assert(b->there && id_equal(&b->file, &story[1].version), "the file is as it was");
+	/* a genuine change mends it */
+	struct change next = make(b, 9, "x", b->seq, "three");
+	append(b, &next);
+	cr_assert(b->there && id_equal(&b->file, &next.version));
+	drop(&next);
+	for (int i = 0; i < 3; i++)
+		drop(&story[i]);
+	finish(b);
+}
+
+Test(receive, a_hub_cannot_make_up_a_deletion)
+{
+	struct bench b;
+	struct change story[3];
+	tell(&b, story);
+	struct change forged = { .flags = CHANGE_DELETE, .counter = 4, .item = story[1].item, .base = 2, .edited = 1,
+		                 .body = story[1].body };
+	append(&b, &forged);
+	end(&b, story);
+}
+
+Test(receive, a_hub_cannot_put_one_files_content_into_another)
+{
+	struct bench b;
+	struct change story[3];
+	tell(&b, story);
+	struct change forged = story[1];
+	forged.counter = 4;
+	forged.base = 2;
+	forged.version = story[2].version; /* which is here */
+	append(&b, &forged);
+	forged.version = story[0].version; /* its own past */
+	forged.base = b.seq;
+	append(&b, &forged);
+	end(&b, story);
+}
+
+Test(receive, a_hub_cannot_say_an_old_change_again)
+{
+	struct bench b;
+	struct change story[3];
+	tell(&b, story);
+	append(&b, &story[0]);
+	end(&b, story);
+}
+
+Test(receive, a_hub_cannot_bring_a_deleted_file_back)
+{
+	struct bench b;
+	struct change story[3];
+	tell(&b, story);
+	struct change gone = make(&b, 4, "x", 2, NULL);
+	append(&b, &gone);
+	cr_assert_not(b.there);
+	append(&b, &story[0]);
+	append(&b, &story[1]);
+	cr_assert_not(b.there);
+	drop(&gone);
+	for (int i = 0; i < 3; i++)
+		drop(&story[i]);
+	finish(&b);
+}
+
+Test(receive, numbers_from_a_hub_stay_in_bounds)
+{
+	struct bench b;
+	start(&b);
+	hear(&b, &(struct record){ .type = RECORD_PRESENCE, .writer = WRITER, .online = true, .sent_ms = INT64_MAX });
+	cr_assert(b.hung);
+	finish(&b);
+	start(&b);
+	struct message m = { .type = MESSAGE_DEVICES, .device_count = MESSAGE_DEVICES_MAX / 2 };
+	m.devices = mem_alloc(m.device_count * sizeof *m.devices);
+	for (unsigned round = 0; round < 100; round++) {
+		for (size_t i = 0; i < m.device_count; i++)
+			m.devices[i].device = (struct id){ { 7, (uint8_t)round, (uint8_t)i } };
+		say(&b, &m);
+	}
+	struct peer_view v;
+	size_t count = 0;
+	while (core_view_peer(b.core, count, &v))
+		count++;
+	cr_assert(count > 1000 && count < 5000, "%zu", count);
+	free(m.devices);
+	finish(&b);
+}
+
+Test(receive, a_device_cannot_name_categories_without_end)
+{
+	struct bench b;
+	char name[16];
+	start(&b);
+	for (unsigned i = 0; i < LIMIT_CATEGORIES + 10; i++) {
+		snprintf(name, sizeof name, "c%u", i);
+		struct change c = make_in(&b, i + 1, name, "x", 0, "text");
+		hear(&b, &(struct record){ .type = RECORD_ENTRY, .seq = ++b.seq, .writer = WRITER, .change = c });
+		drop(&c);
+	}
+	cr_assert_not(b.hung);
+	cr_assert(core_find_item(b.core, "c5", "x"));
+	cr_assert_null(core_find_item(b.core, name, "x"));
+	finish(&b);
+}
