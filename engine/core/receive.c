@@ -375,7 +375,8 @@ static bool take_confirm(struct core *c, uint64_t seq, uint64_t counter)
 		it->trouble = NULL;
 		it->failures = 0;
 	}
-	if (f->row.priority >= PRIORITY_HIGH && !dictionary_is(it)) {
+	bool told = it->row.side && f->row.kind == KIND_DELETE; /* by side_news: the conflict is settled */
+	if (f->row.priority >= PRIORITY_HIGH && !dictionary_is(it) && !told) {
 		if (f->row.kind == KIND_DELETE)
 			core_notice(c, NOTICE_INFO, "sync", main, "its deletion is sent");
 		else

@@ -555,7 +555,10 @@ void link_view(const struct link *l, struct link_view *v)
 		.error = l->error[0] ? l->error : NULL,
 		.attempt = link_up(l) ? 0 : l->attempt,
 		.retry_in_ms = -1,
-		.last_heartbeat_ms = l->ponged ? (int64_t)(l->now_ms - l->last_pong_ms) : -1,
+		/* any sign of life is as good as a pong, which is not asked for while there is traffic */
+		.last_heartbeat_ms = link_up(l) ? (int64_t)(l->now_ms - l->heard_ms)
+				     : l->ponged ? (int64_t)(l->now_ms - l->last_pong_ms)
+						 : -1,
 		.rtt_ms = l->rtt_ms,
 		.since_ms = l->since_ms,
 	};
