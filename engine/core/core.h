@@ -18,11 +18,16 @@
 enum strategy { STRATEGY_MERGE, STRATEGY_NEWEST, STRATEGY_ASK };
 enum priority { PRIORITY_LOW, PRIORITY_NORMAL, PRIORITY_HIGH, PRIORITY_CRITICAL };
 
+enum merge_rule { MERGE_NONE, MERGE_LINES, MERGE_TEXT, MERGE_BY_KIND }; /* by kind: JSON by key for JSON, else text */
+
 struct category_setup {
 	const char *name;
-	uint32_t debounce_ms;     /* a burst collapses into one change within this */
-	uint32_t max_wait_ms;     /* but never waits longer */
+	uint32_t debounce_ms;            /* a burst collapses into one change within this */
+	uint32_t max_wait_ms;            /* the check: nothing held waits longer */
 	enum strategy strategy;
+	enum merge_rule merge;
+	uint32_t min_change_bytes;       /* inside a burst, smaller changes wait to be joined with the next; 0: none do */
+	uint32_t max_changes_per_minute; /* above it changes collapse; 0: no limit */
 };
 
 struct core_setup {

@@ -78,7 +78,7 @@ bool config_strategy_parse(const char *name, enum strategy *out)
 	return false;
 }
 
-const char *config_merge_name(enum config_merge m)
+const char *config_merge_name(enum merge_rule m)
 {
 	return merges[m];
 }
@@ -89,7 +89,10 @@ struct category_setup config_setup(const struct config_category *c)
 	return (struct category_setup){ .name = c->name,
 		                        .debounce_ms = c->profile->debounce_ms,
 		                        .max_wait_ms = c->profile->interval_ms,
-		                        .strategy = c->strategy };
+		                        .min_change_bytes = c->profile->min_change_bytes,
+		                        .max_changes_per_minute = c->profile->max_changes_per_minute,
+		                        .strategy = c->strategy,
+		                        .merge = c->profile->merge };
 }
 
 /* Rules: libgit2's own ignore engine, one small in-memory repository for each list of patterns. */

@@ -12,8 +12,6 @@
 #define CONFIG_CATEGORIES_MAX 64
 #define CONFIG_PATTERNS_MAX   256 /* a category */
 
-enum config_merge { MERGE_NONE, MERGE_LINES, MERGE_TEXT, MERGE_BY_KIND };
-
 struct config_profile {
 	const char *name;
 	uint32_t interval_ms; /* how often a root is looked at where events cannot be trusted */
@@ -21,13 +19,13 @@ struct config_profile {
 	uint32_t min_change_bytes;
 	uint32_t max_changes_per_minute;
 	enum strategy strategy;
-	enum config_merge merge;
+	enum merge_rule merge;
 };
 extern const struct config_profile config_profiles[];               /* ends with a NULL name; "files" is the default */
 const struct config_profile *config_profile_find(const char *name); /* NULL unknown */
 const char *config_strategy_name(enum strategy s);
 bool config_strategy_parse(const char *name, enum strategy *out);
-const char *config_merge_name(enum config_merge m);
+const char *config_merge_name(enum merge_rule m);
 
 struct config_rules; /* compiled patterns */
 

@@ -14,8 +14,8 @@
 #define SETTLE_US (10 * MINUTE_US)
 
 static const struct category_setup categories[] = {
-	{ "notes", 2000, 10000, STRATEGY_ASK },
-	{ "aliases", 0, 0, STRATEGY_ASK },
+	{ .name = "notes", .debounce_ms = 2000, .max_wait_ms = 10000, .strategy = STRATEGY_ASK },
+	{ .name = "aliases", .strategy = STRATEGY_ASK },
 };
 
 /* A class of faults is on in every second life, at a rate between nothing and the most. */

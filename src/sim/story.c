@@ -29,7 +29,9 @@ struct story {
 	size_t cap;
 };
 
-static const struct category_setup categories[] = { { "notes", 2000, 10000, STRATEGY_ASK } };
+static const struct category_setup categories[] = {
+	{ .name = "notes", .debounce_ms = 2000, .max_wait_ms = 10000, .strategy = STRATEGY_ASK },
+};
 
 static bool fails(struct story *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static bool fails(struct story *s, const char *format, ...)

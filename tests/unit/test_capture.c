@@ -70,7 +70,7 @@ static void scanned(void)
 
 static void begin(void)
 {
-	static const struct category_setup notes = { "notes", 2000, 10000, STRATEGY_ASK };
+	static const struct category_setup notes = { .name = "notes", .debounce_ms = 2000, .max_wait_ms = 10000, .strategy = STRATEGY_ASK };
 	static const struct world world = {
 		.look = look, .take = take, .scan = scan, .version_put = version_put, .save_item = save_item,
 		.save_state = save_state, .save_peer = save_peer, .add_history = add_history, .entropy = entropy, .notice = notice,

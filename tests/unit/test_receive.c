@@ -160,7 +160,7 @@ static void hear(struct bench *b, const struct record *r)
 
 static void start(struct bench *b)
 {
-	static const struct category_setup notes = { "notes", 10, 100, STRATEGY_ASK };
+	static const struct category_setup notes = { .name = "notes", .debounce_ms = 10, .max_wait_ms = 100, .strategy = STRATEGY_ASK };
 	struct core_setup setup = { .device_name = "me", .categories = &notes, .category_count = 1, .joined = true };
 	uint8_t public[crypto_sign_PUBLICKEYBYTES];
 	*b = (struct bench){ .now_ms = 1000, .hub = { { 9 } }, .other = { { 2 } } };

@@ -46,7 +46,10 @@ void category_configure(struct category_table *t, const struct category_setup *s
 		c->active = true;
 		c->debounce_ms = setup[i].debounce_ms;
 		c->max_wait_ms = setup[i].max_wait_ms;
+		c->min_change_bytes = setup[i].min_change_bytes;
+		c->max_changes_per_minute = setup[i].max_changes_per_minute;
 		c->strategy = setup[i].strategy;
+		c->merge = setup[i].merge;
 	}
 }
 

@@ -8,8 +8,9 @@
 
 struct category {
 	char *name;
-	uint32_t debounce_ms, max_wait_ms;
+	uint32_t debounce_ms, max_wait_ms, min_change_bytes, max_changes_per_minute;
 	enum strategy strategy;
+	enum merge_rule merge;
 	bool active;        /* still configured; a category that left keeps its ledger rows but nothing is looked at or sent */
 	bool paused;
 	bool root_ok;
