@@ -57,11 +57,7 @@ struct category_setup config_setup(const struct config_category *c);
 /* Is this file an item / may this folder hold items? Shipped rules, ignore, include, and relpath's limits. */
 bool config_wanted(const struct config_category *c, const char *path, bool folder);
 
-/* Edits, keeping comments and all that is not concerned. config_add takes a file or a folder: a file becomes its folder
- * with one include line. A missing folder is made when its name ends in a slash. `path` may be relative to the working
- * directory. The result is checked as config_load would before it replaces the file. */
-bool config_add(const char *file, const char *const *home_dirs, const char *category, const char *path,
-                const char *profile /* NULL */, const char *strategy /* NULL */, struct err *e);
-bool config_remove(const char *file, const char *category, struct err *e);
+/* Sets one key, keeping comments and all that is not concerned. The result is checked as config_load would before it replaces
+ * the file. */
 bool config_set(const char *file, const char *key /* "hub.url" */, const char *value, struct err *e);
 #endif

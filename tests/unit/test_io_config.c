@@ -178,40 +178,18 @@ Test(io_config, missing_file_is_empty)
 	config_finish(&c);
 }
 
-Test(io_config, edits_keep_comments)
+Test(io_config, set_keeps_comments)
 {
 	struct config c;
 	struct err e = { 0 };
-	char path[128];
 	write_config("# mine\n[device]\n\tname = a ; me\n");
-	cr_assert(config_add(file, home_dirs, "notes", root, "notes", "ask", &e), "%s %s", e.what, e.why);
+	cr_expect(config_set(file, "hub.url", "ws://127.0.0.1:1/realtime", &e), "%s %s", e.what, e.why);
 	cr_expect(strstr(read_config(), "# mine") && strstr(read_config(), "; me"));
-	cr_expect(strstr(read_config(), "path = ~/root"), "%s", read_config());
-	snprintf(path, sizeof path, "%s/.aliases", dir);
-	fclose(fopen(path, "w"));
-	cr_assert(config_add(file, home_dirs, "aliases", path, NULL, NULL, &e), "%s %s", e.what, e.why);
-	snprintf(path, sizeof path, "%s/.more", dir);
-	fclose(fopen(path, "w"));
-	cr_assert(config_add(file, home_dirs, "aliases", path, NULL, NULL, &e), "%s %s", e.what, e.why);
-	cr_assert(config_load(&c, file, home_dirs, &e), "%s %s", e.what, e.why);
-	cr_assert_eq(c.category_count, 2);
-	cr_expect_eq(config_find(&c, "aliases")->include_count, 2);
-	cr_expect_eq(config_find(&c, "notes")->strategy, STRATEGY_ASK);
-	config_finish(&c);
-	cr_expect_not(config_add(file, home_dirs, "notes", root, NULL, NULL, &e), "there already");
-	cr_expect_not(config_add(file, home_dirs, "other", "/no/such/place", NULL, NULL, &e));
-	cr_expect_not(config_add(file, home_dirs, "other", root, "nonsense", NULL, &e));
-	cr_expect_not(strstr(read_config(), "nonsense"), "nothing is written that cannot be read");
-	cr_expect_not(config_add(file, home_dirs, "all", state, NULL, NULL, &e));
-	snprintf(path, sizeof path, "%s/new/", dir);
-	cr_expect(config_add(file, home_dirs, "fresh", path, NULL, NULL, &e), "%s %s", e.what, e.why);
-	cr_expect(config_remove(file, "notes", &e));
-	cr_expect_not(config_remove(file, "notes", &e));
-	cr_expect(config_set(file, "hub.url", "ws://127.0.0.1:1/realtime", &e));
 	cr_assert(config_load(&c, file, home_dirs, &e));
-	cr_expect_not(config_find(&c, "notes"));
 	cr_expect_str_eq(c.hub_url, "ws://127.0.0.1:1/realtime");
 	config_finish(&c);
+	cr_expect_not(config_set(file, "hub.what", "1", &e), "nothing is written that cannot be read");
+	cr_expect_not(strstr(read_config(), "what"));
 }
 
 Test(io_config, keyring)
