@@ -130,6 +130,17 @@ static void hook_hint(void *ctx, const char *category, const char *path, enum hi
 	engine_gather(ctx, &(struct event){ .type = EVENT_HINT, .category = category, .path = path, .hint = hint });
 }
 
+static void hook_moved(void *ctx, const struct file_ref *from, const struct file_ref *to, bool folder)
+{
+	engine_gather(ctx, &(struct event){ .type = EVENT_HINT,
+	                                    .hint = HINT_MOVED,
+	                                    .category = from->category,
+	                                    .path = from->path,
+	                                    .to_category = to->category,
+	                                    .to_path = to->path,
+	                                    .folder = folder });
+}
+
 #define FREE "free" /* in the place of a pin */
 
 /* The pin is kept beside the path it belongs to: another path is another root. */
@@ -205,7 +216,15 @@ void areas_poll(struct engine *g, bool now)
 
 bool areas_open(struct engine *g, struct err *e)
 {
-	const struct watcher_hooks watcher = { g, hook_hint, hook_rescan, hook_root, hook_polling, areas_wanted };
+	const struct watcher_hooks watcher = {
+		.ctx = g,
+		.hint = hook_hint,
+		.moved = hook_moved,
+		.rescan = hook_rescan,
+		.root = hook_root,
+		.polling = hook_polling,
+		.wanted = areas_wanted,
+	};
 	g->watcher = watcher_create(g->files, &watcher, e);
 	if (!g->watcher)
 		return false;

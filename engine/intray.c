@@ -11,7 +11,7 @@
 struct intray_row {
 	struct event event; /* its pointers are not used */
 	uint64_t link;
-	size_t category, path, bytes, text; /* where in the tray's text */
+	size_t category, path, to_category, to_path, bytes, text; /* where in the tray's text */
 };
 
 static size_t put_text(struct intray *t, const char *text)
@@ -30,6 +30,8 @@ void intray_put(struct intray *t, const struct event *e, uint64_t link)
 	*r = (struct intray_row){ .event = *e, .link = link };
 	r->category = put_text(t, e->category);
 	r->path = put_text(t, e->path);
+	r->to_category = put_text(t, e->to_category);
+	r->to_path = put_text(t, e->to_path);
 	r->text = put_text(t, e->text);
 	r->bytes = t->text.len;
 	buf_span(&t->text, e->bytes);
@@ -46,6 +48,8 @@ void intray_get(const struct intray *t, size_t index, struct event *e, uint64_t 
 	*e = r->event;
 	e->category = text_at(t, r->category);
 	e->path = text_at(t, r->path);
+	e->to_category = text_at(t, r->to_category);
+	e->to_path = text_at(t, r->to_path);
 	e->text = text_at(t, r->text);
 	e->bytes = span_of(t->text.data + r->bytes, r->event.bytes.len);
 	*link = r->link;

@@ -54,7 +54,7 @@ static uint64_t later(uint64_t a, uint64_t b)
 void capture_hint(struct core *c, const struct event *e)
 {
 	struct category *category = category_of(c, e);
-	if (!category || relpath_bad(e->path, strlen(e->path)))
+	if (!category || e->hint == HINT_MOVED || relpath_bad(e->path, strlen(e->path)))
 		return;
 	struct item *it = ledger_find_name(&c->ledger, category->name, e->path);
 	uint64_t window = it && it->captured_ms ? it->captured_ms + category->debounce_ms : 0;

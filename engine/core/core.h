@@ -65,6 +65,10 @@ enum hint {
 	HINT_WRITTEN,  /* a writer closed it, or it was moved here: settled */
 	HINT_TOUCHED,  /* created, modified, metadata: somebody may still be writing */
 	HINT_GONE,     /* deleted or moved away */
+	/* What `path` named was renamed to `to_path` of `to_category`, a folder with all below it when `folder`. It only
+	 * says where a name's content came from, in the order in which it happened: both names get hints of their own
+	 * right behind it (folders: scans), and either may have changed again by now. */
+	HINT_MOVED,
 };
 
 struct event {
@@ -73,6 +77,8 @@ struct event {
 	int64_t wall_ms;    /* since 1970 */
 	const char *category, *path;
 	enum hint hint;
+	const char *to_category, *to_path; /* HINT_MOVED */
+	bool folder;                       /* HINT_MOVED */
 	enum look look;
 	struct file_stat stat;
 	bool complete, ok, fatal;

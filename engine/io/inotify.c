@@ -42,6 +42,20 @@ struct pending {
 	enum hint hint;
 };
 
+/* The half of a move that was seen; its other half may come with the next read. */
+#define DEPARTED_KEPT 64
+struct departed {
+	uint32_t cookie; /* 0: free */
+	struct root *root;
+	char *path;
+};
+
+struct move {
+	struct root *from, *to;
+	char *from_path, *to_path;
+	bool folder;
+};
+
 struct watcher {
 	int fd;
 	struct files *files;
@@ -50,6 +64,10 @@ struct watcher {
 	struct map wds;   /* int -> first struct folder */
 	struct map names; /* parent's address and name -> struct folder */
 	struct map hints; /* category NUL path -> struct pending, of this read */
+	struct departed departed[DEPARTED_KEPT];
+	size_t departed_next;
+	struct move *moves; /* of this read */
+	size_t move_count, move_cap;
 	size_t watched;
 };
 
@@ -76,6 +94,14 @@ int watcher_fd(const struct watcher *w)
 size_t watcher_count(const struct watcher *w)
 {
 	return w->watched;
+}
+
+static void forget_departed(struct watcher *w)
+{
+	for (size_t i = 0; i < DEPARTED_KEPT; i++) {
+		free(w->departed[i].path);
+		w->departed[i] = (struct departed){ 0 };
+	}
 }
 
 static struct root *root_find(const struct watcher *w, const char *category)
@@ -302,6 +328,7 @@ void watcher_remove(struct watcher *w, const char *category)
 	struct root *r = map_remove(&w->roots, category, strlen(category));
 	if (!r)
 		return;
+	forget_departed(w);
 	folder_drop(w, r->top);
 	free(r->category);
 	free(r);
@@ -318,6 +345,7 @@ void watcher_destroy(struct watcher *w)
 	map_finish(&w->wds);
 	map_finish(&w->names);
 	map_finish(&w->hints);
+	free(w->moves);
 	close(w->fd);
 	free(w);
 }
@@ -371,9 +399,44 @@ static void note(struct watcher *w, struct root *r, const char *path, uint32_t m
 	}
 }
 
+/* Pairs the halves of a move by cookie. */
+static void pair(struct watcher *w, struct root *r, const char *path, uint32_t mask, uint32_t cookie)
+{
+	if (mask & IN_MOVED_FROM) {
+		struct departed *d = &w->departed[w->departed_next++ % DEPARTED_KEPT];
+		free(d->path);
+		*d = (struct departed){ cookie, r, mem_text(path) };
+		return;
+	}
+	for (size_t i = 0; i < DEPARTED_KEPT; i++) {
+		struct departed *d = &w->departed[i];
+		if (d->cookie != cookie)
+			continue;
+		MEM_ROOM(w->moves, w->move_count, w->move_cap);
+		w->moves[w->move_count++] =
+		        (struct move){ d->root, r, d->path, mem_text(path), (mask & IN_ISDIR) != 0 };
+		*d = (struct departed){ 0 };
+		return;
+	}
+}
+
+static void tell_moves(struct watcher *w)
+{
+	for (size_t i = 0; i < w->move_count; i++) {
+		struct move *m = &w->moves[i];
+		const struct file_ref from = { m->from->category, m->from_path }, to = { m->to->category, m->to_path };
+		if (w->hooks.moved)
+			w->hooks.moved(w->hooks.ctx, &from, &to, m->folder);
+		free(m->from_path);
+		free(m->to_path);
+	}
+	w->move_count = 0;
+}
+
 static void tell(struct watcher *w)
 {
 	void *value;
+	tell_moves(w);
 	struct map hints = w->hints;
 	w->hints = (struct map){ 0 };
 	for (size_t i = 0; map_next(&hints, &i, &value);) {
@@ -412,7 +475,7 @@ static bool nameless(struct watcher *w, const struct root *r, const char *name, 
 	       files_look(w->files, &file, &stat) == LOOK_ABSENT;
 }
 
-static void name_event(struct watcher *w, struct folder *f, const char *name, uint32_t mask)
+static void name_event(struct watcher *w, struct folder *f, const char *name, uint32_t mask, uint32_t cookie)
 {
 	char path[RELPATH_MAX + RELPATH_COMPONENT + 2];
 	if (strncmp(name, RELPATH_TEMP, sizeof RELPATH_TEMP - 1) == 0)
@@ -420,6 +483,8 @@ static void name_event(struct watcher *w, struct folder *f, const char *name, ui
 	path_of(f, name, path);
 	if (relpath_bad(path, strlen(path)))
 		return;
+	if (cookie && (mask & (IN_MOVED_FROM | IN_MOVED_TO)) && wanted(w, f->root, path, mask & IN_ISDIR))
+		pair(w, f->root, path, mask, cookie);
 	if (mask & IN_ISDIR)
 		folder_event(w, f, path, name, mask);
 	else if (nameless(w, f->root, name, path))
@@ -432,6 +497,7 @@ static void name_event(struct watcher *w, struct folder *f, const char *name, ui
 static void overflow(struct watcher *w)
 {
 	void *value;
+	forget_departed(w);
 	for (size_t i = 0; map_next(&w->roots, &i, &value);) {
 		struct root *r = value;
 		while (r->top->below)
@@ -463,7 +529,7 @@ static void event(struct watcher *w, const struct inotify_event *e, const char *
 	for (struct folder *f = map_find(&w->wds, &e->wd, sizeof e->wd), *next; f; f = next) {
 		next = f->holder;
 		if (*name)
-			name_event(w, f, name, e->mask);
+			name_event(w, f, name, e->mask, e->cookie);
 		else if (e->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED))
 			self_event(w, f, e->mask);
 		/* The handler may have dropped the next one too. */

@@ -15,6 +15,9 @@ struct watcher;
 struct watcher_hooks { /* none of these may call back into the watcher */
 	void *ctx;
 	void (*hint)(void *ctx, const char *category, const char *path, enum hint hint);
+	/* One name became another, within a category or across two; told before the hints of both names, in the order in
+	 * which it happened. A move of which only one half was seen is not told. */
+	void (*moved)(void *ctx, const struct file_ref *from, const struct file_ref *to, bool folder);
 	void (*rescan)(void *ctx, const char *category, const char *under); /* ask the scan; "" = all */
 	void (*root)(void *ctx, const char *category, bool there, const char *why);
 	/* Watches ran out (or cannot work here): this category must be looked at by the clock from now on. Once each

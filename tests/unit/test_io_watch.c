@@ -30,6 +30,13 @@ static void hint(void *ctx, const char *category, const char *path, enum hint h)
 	           category, path);
 }
 
+static void moved(void *ctx, const struct file_ref *from, const struct file_ref *to, bool folder)
+{
+	(void)ctx;
+	buf_printf(&told, "%s %s/%s to %s/%s\n", folder ? "folder" : "moved", from->category, from->path, to->category,
+	           to->path);
+}
+
 static void rescan(void *ctx, const char *category, const char *under)
 {
 	(void)ctx;
@@ -122,7 +129,7 @@ static void put(const char *name)
 static void begin(void)
 {
 	static const struct files_hooks files_hooks = { NULL, version_of, known, NULL };
-	static const struct watcher_hooks watcher_hooks = { NULL, hint, rescan, root, polling, wanted };
+	static const struct watcher_hooks watcher_hooks = { NULL, hint, moved, rescan, root, polling, wanted };
 	static const struct scan_hooks scan_hooks = { NULL, seen, done, enter, wanted, empty };
 	struct err e;
 	strcpy(dir, "/tmp/syncline-watch-XXXXXX");
@@ -211,6 +218,60 @@ Test(io_watch, hints)
 	buf_clear(&told);
 	settle();
 	cr_expect_str_eq(buf_text(&told), "gone n/c\n");
+}
+
+Test(io_watch, both_names_of_a_move)
+{
+	char from[200], other[64];
+	snprintf(other, sizeof other, "%s.away", dir);
+	cr_assert_eq(mkdir(other, 0755), 0);
+	cr_assert(files_add_root(files, "m", other, NULL, NULL));
+	put("a");
+	put("b");
+	put("ignored");
+	mkdir(at("sub"), 0755);
+	put("sub/file");
+	watcher_add(watcher, "n");
+	watcher_add(watcher, "m");
+	forget();
+	/* A swap, as it happened, and before the names' own hints. */
+	strcpy(from, at("a"));
+	rename(from, at("t"));
+	strcpy(from, at("b"));
+	rename(from, at("a"));
+	strcpy(from, at("t"));
+	rename(from, at("b"));
+	settle();
+	const char *swap = "moved n/a to n/t\nmoved n/b to n/a\nmoved n/t to n/b\n";
+	cr_expect_eq(strncmp(buf_text(&told), swap, strlen(swap)), 0, "%s", buf_text(&told));
+	cr_expect(said("written n/a") && said("written n/b") && said("gone n/t"));
+	buf_clear(&told);
+	/* From one category to another, its halves in two reads. */
+	char to[96];
+	snprintf(to, sizeof to, "%s/new", other);
+	rename(at("a"), to);
+	struct {
+		struct inotify_event e;
+		char name[16];
+	} half = { { .cookie = 7, .len = 16, .mask = IN_MOVED_FROM }, "b" };
+	half.e.wd = watcher_wd(watcher, "n", "");
+	settle();
+	cr_expect(said("moved n/a to m/new") && said("gone n/a") && said("written m/new"), "%s", buf_text(&told));
+	buf_clear(&told);
+	watcher_feed(watcher, &half, sizeof half);
+	half.e.mask = IN_MOVED_TO;
+	half.e.wd = watcher_wd(watcher, "m", "");
+	watcher_feed(watcher, &half, sizeof half);
+	cr_expect_str_eq(buf_text(&told), "gone n/b\nmoved n/b to m/b\nwritten m/b\n");
+	buf_clear(&told);
+	/* What was no item is not where an item came from; a folder says so. */
+	strcpy(from, at("ignored"));
+	rename(from, at("shown"));
+	strcpy(from, at("sub"));
+	rename(from, at("gone"));
+	settle();
+	cr_expect(said("written n/shown") && said("folder n/sub to n/gone"), "%s", buf_text(&told));
+	cr_expect_eq(times("moved "), 0);
 }
 
 Test(io_watch, folders_made_in_one_breath)
