@@ -72,9 +72,9 @@ const struct verb verbs[] = {
 	  "a playground: a hub and devices in a temporary folder",
 	  "Opens the console on the first device. --script tells the story without a terminal and exits 0 when\n"
 	  "all devices hold the same bytes." },
-	{ "sim", sim_main, "[--seed N] [--seeds COUNT] [--devices N] [--minutes M] [--trace]",
+	{ "sim", sim_main, "[--seed N] [--seeds COUNT] [--devices N] [--minutes M] [--trace] [--relive FILE…]",
 	  "many lives of devices and a hub in virtual time, with bad luck",
-	  "The same seed gives the same life; --trace tells it." },
+	  "The same seed gives the same life; --trace tells it. --relive: real edit histories, made by several devices at once." },
 	{ "help", cmd_help, "[VERB]", "this page, or one verb's", NULL },
 	{ "helper", helper_main, "", NULL, NULL },
 	{ NULL, NULL, NULL, NULL, NULL },

@@ -9,10 +9,13 @@
 #include "cli/verbs.h"
 #include "sim/cluster.h"
 #include "sim/life.h"
+#include "sim/relive.h"
 
 struct wish {
 	uint64_t seed, seeds, devices, minutes;
 	bool trace;
+	char **relive; /* the files of --relive: all that follow it */
+	size_t relive_count;
 };
 
 static bool number(const char *text, uint64_t low, uint64_t high, uint64_t *out)
@@ -37,6 +40,11 @@ static int read_wish(int argc, char **argv, struct wish *w)
 		if (strcmp(argv[i], "--trace") == 0) {
 			w->trace = true;
 			continue;
+		}
+		if (strcmp(argv[i], "--relive") == 0 && value) {
+			w->relive = argv + i + 1;
+			w->relive_count = (size_t)(argc - i - 1);
+			break;
 		}
 		bool ok = strcmp(argv[i], "--seed") == 0      ? number(value, 0, UINT64_MAX, &w->seed)
 		          : strcmp(argv[i], "--seeds") == 0   ? number(value, 1, 100000000, &w->seeds)
@@ -100,6 +108,10 @@ int sim_main(int argc, char **argv)
 		return code;
 	printf("seed %llu\n", (unsigned long long)w.seed);
 	fflush(stdout);
+	if (w.relive) {
+		struct relive_setup setup = { .seed = w.seed, .devices = (unsigned)w.devices, .faults = true, .trace = w.trace };
+		return relive_main(&setup, w.relive, w.relive_count);
+	}
 	for (; lives < w.seeds; lives++) {
 		struct life_setup setup = { w.seed + lives, (unsigned)w.devices, (unsigned)w.minutes, w.trace };
 		struct life_result r;

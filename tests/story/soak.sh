@@ -11,3 +11,10 @@ while [ "$(date +%s)" -lt $end ]; do
 	[ $suite_failed -eq 0 ] || break
 done
 echo "# $lives lives"
+
+# Real edit histories, made by several devices at once: CORPORA names a folder of replay traces.
+if [ -n "${CORPORA-}" ]; then
+	for devices in 2 3; do
+		t "histories relived by $devices devices" "$SYNCLINE" sim --seed $seed --devices $devices --relive "$CORPORA"/*.trace.zst
+	done
+fi
