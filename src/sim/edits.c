@@ -18,7 +18,7 @@ struct edits {
 	ZSTD_DStream *stream;
 	ZSTD_inBuffer in;
 	uint8_t packed[1 << 16], plain[1 << 17];
-	size_t at, len;
+	size_t at, len, rest; /* rest: 0 when the stream is complete so far */
 	char *what, name[128], line[LINE_BYTES];
 };
 
@@ -38,7 +38,8 @@ static bool more(struct edits *t)
 			if (!t->in.size)
 				return false;
 		}
-		if (ZSTD_isError(ZSTD_decompressStream(t->stream, &out, &t->in)))
+		t->rest = ZSTD_decompressStream(t->stream, &out, &t->in);
+		if (ZSTD_isError(t->rest))
 			return false;
 		t->at = 0;
 		t->len = out.pos;
@@ -125,13 +126,13 @@ int edits_next(struct edits *t, struct edit *out, struct err *e)
 	char *fields[FIELDS], *end;
 	*out = (struct edit){ 0 };
 	if (!more(t))
-		return feof(t->file) ? 0 : damaged(t, e, "it is damaged");
-	if (!take_line(t) || split(t->line, fields) < 8 || !op_of(fields[0], &out->op))
+		return t->rest ? damaged(t, e, "it is damaged, or ends too early") : 0;
+	if (!take_line(t) || split(t->line, fields) < FIELDS || !op_of(fields[0], &out->op))
 		return damaged(t, e, "a line of it cannot be read");
-	char *from = fields[7] + strlen(fields[7]) + 1;
+	char *from = fields[8];
 	size_t size = strtoul(fields[5], &end, 10);
 	if (*end || size > EDITS_CONTENT_MAX || relpath_bad_category(fields[4], strlen(fields[4])) ||
-	    relpath_bad(fields[7], strlen(fields[7])))
+	    relpath_bad(fields[7], strlen(fields[7])) || (out->op == EDIT_RENAME && relpath_bad(from, strlen(from))))
 		return damaged(t, e, "a name or a size in it is not possible");
 	out->category = mem_text(fields[4]);
 	out->path = mem_text(fields[7]);
