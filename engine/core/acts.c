@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mark.h"
 #include "base/mem.h"
 #include "engine/core/coordinator.h"
 
@@ -57,6 +58,7 @@ static bool put_version(struct core *c, struct item *it, const struct id *versio
 	size_t len = content.len;
 	blob_finish(&content);
 	if (result == PLACE_CHANGED) {
+		MARK("acts.choice_meets_an_edit");
 		it->read_ms = 0;
 		capture_soon(c, it);
 		return fails(e, it, "look at it and decide again", "the file changed just now");
@@ -95,11 +97,13 @@ bool core_resolve(struct core *c, const char *category, const char *path, bool k
 		struct id side = other->row.item, version = other->row.head_version;
 		if (!put_version(c, it, &version, HOW_SETTLE, e))
 			return false;
+		MARK("acts.chose_anothers_side");
 		it->settles = side;
 	}
 	for (struct item *side = it->sides; keep_mine && side; side = side->next_side) {
 		if (side == it->own_side || !ledger_side_open(side))
 			continue;
+		MARK("acts.chose_mine_over_anothers_side");
 		side->row.local = (struct id){ { 0 } };
 		side->urgency = PRIORITY_CRITICAL;
 		ledger_touch(&c->ledger, side);
@@ -131,6 +135,7 @@ bool core_pause(struct core *c, const char *name, bool paused, struct err *e)
 	if (name && (!category || !category->active))
 		return err_set(e, name, "'syncline categories' lists them", "no such category");
 	if (category && !paused && category->held) {
+		MARK("acts.held_deletes_allowed");
 		category->held = false;
 		category->allowed = true;
 		category_trouble(category, NULL);
@@ -170,6 +175,7 @@ bool core_accept_rollback(struct core *c, struct err *e)
 		return err_set(e, "resume", NULL, "the hub has not gone back: there is nothing to accept");
 	free(c->stopped);
 	c->stopped = NULL;
+	MARK("acts.rollback_accepted");
 	send_forget_all(c);
 	core_new_epoch(c);
 	c->state.cursor = c->cursor_sent = 0;

@@ -1,6 +1,7 @@
 /* What is planned is done: heads come to files, local versions get in line to be sent. */
 #include <string.h>
 
+#include "base/mark.h"
 #include "engine/core/coordinator.h"
 
 #define QUIET_PLANS 8 /* with more to do than that, single files are not worth a line in the log */
@@ -60,10 +61,12 @@ static void place_head(struct core *c, struct item *it, const struct place *p)
 		placed(c, it, &after);
 		break;
 	case PLACE_CHANGED: /* an edit that nobody had told us of: it is captured first, then both are weighed */
+		MARK("apply.place_changed");
 		it->read_ms = 0;
 		capture_soon(c, it);
 		break;
 	case PLACE_BLOCKED:
+		MARK("apply.place_blocked");
 		put_off(c, it, "a folder or special file stands in its place");
 		break;
 	case PLACE_UNWANTED:
@@ -71,9 +74,11 @@ static void place_head(struct core *c, struct item *it, const struct place *p)
 		core_notice(c, NOTICE_INFO, "sync", it, "not brought to this device: its rules leave it out, or it is a link that leads out");
 		break;
 	case PLACE_FULL:
+		MARK("apply.place_full");
 		put_off(c, it, "the disk is full");
 		break;
 	case PLACE_DENIED:
+		MARK("apply.place_denied");
 		put_off(c, it, "permission denied");
 		break;
 	default:
@@ -138,6 +143,7 @@ static void plan_one(struct core *c, struct work *w)
 	}
 	/* What the ledger says of a file may be older than the file: a crash, a backup put back, edits while we were off. */
 	if (!it->verified && plan != PLAN_NOTHING && plan != PLAN_AGREE && (plan != PLAN_APPLY || !id_zero(&it->row.local))) {
+		MARK("apply.looked_at_first_after_boot");
 		if (core_may_work(c, it))
 			capture_soon(c, it);
 		return;
@@ -155,6 +161,8 @@ static void plan_one(struct core *c, struct work *w)
 	case PLAN_APPLY:
 		if (!it->in_flight) /* else the head is about to move: planned again with the answer */
 			prepare(c, w);
+		else
+			MARK("apply.waits_for_own_answer");
 		break;
 	default:
 		send_wish(c, it);
@@ -186,6 +194,7 @@ bool apply_run(struct core *c)
 				if (!id_zero(&work[i].place.version))
 					c->world.stage(c->world.ctx, &work[i].place);
 			c->world.stage_sync(c->world.ctx);
+			MARK("apply.batch_staged");
 		}
 		for (size_t i = 0; i < count; i++) {
 			place_head(c, work[i].it, &work[i].place);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mark.h"
 #include "base/mem.h"
 #include "base/relpath.h"
 #include "engine/core/coordinator.h"
@@ -25,6 +26,8 @@ static bool surely_unchanged(const struct item *it, const struct file_stat *now)
 	if (id_zero(&it->row.local) || !stat_equal(now, &it->row.local_stat))
 		return false;
 	int64_t read_ns = it->read_ms * 1000000LL;
+	if (read_ns - now->mtime_ns <= RACY_NS)
+		MARK("capture.racy_stat_not_believed");
 	return read_ns - now->ctime_ns > RACY_NS && read_ns - now->mtime_ns > RACY_NS;
 }
 
@@ -128,6 +131,7 @@ static bool guard(struct core *c, struct category *category, const char *under, 
 	bool many = gone > GUARD_COUNT && gone * 100 > present * GUARD_PERCENT;
 	if (!many && !(gone >= 2 && gone == present))
 		return false;
+	MARK("capture.guard_held");
 	category->held = true;
 	category_trouble(category, "more files are gone at once than syncline deletes unasked");
 	char text[256];
@@ -151,6 +155,7 @@ static void note_unseen(struct core *c, struct category *category, const char *u
 			capture_soon(c, c->ledger.all[i]);
 	category->allowed = false;
 	if (category->held && !count) { /* they are back */
+		MARK("capture.guarded_files_are_back");
 		category->held = false;
 		category_trouble(category, NULL);
 	}
@@ -253,11 +258,16 @@ static void tell_rename(struct core *c, struct item *it)
 {
 	struct item *from = map_find(&c->ledger.gone, it->row.local.b, ID_LEN);
 	struct watched *w = from ? debounce_find(&c->debounce, from->category, from->path) : NULL;
+	if (from)
+		MARK("capture.rename_weighed");
 	if (!w || !w->absent_since_ms || from == it || !id_equal(&from->row.head_version, &it->row.local) || from->in_flight ||
 	    !truly_absent(c, from)) { /* it may be back by now, and be no more than copied */
+		if (w && w->absent_since_ms)
+			MARK("capture.rename_pair_refused");
 		core_plan(c, it);
 		return;
 	}
+	MARK("capture.rename_paired");
 	debounce_drop(&c->debounce, w);
 	it->moved_from = from->row.item;
 	core_plan(c, it); /* first, so that the delete travels with the create */
@@ -316,6 +326,7 @@ static void look_later(struct core *c, struct watched *w, const char *why)
 {
 	static const uint32_t step_ms[] = { 5000, 10000, 20000, 40000, 60000 };
 	struct item *it = ledger_find_name(&c->ledger, w->category->name, w->path);
+	MARK("capture.unreadable_tried_later");
 	if (it)
 		it->trouble = why;
 	uint32_t step = step_ms[w->tries < 4 ? w->tries : 4];
@@ -333,6 +344,7 @@ static void look_absent(struct core *c, struct watched *w, struct item *it)
 		}
 		debounce_drop(&c->debounce, w);
 	} else if (!it->verified && ledger_has_passed(it, &none)) {
+		MARK("capture.own_delete_recognised_after_crash");
 		debounce_drop(&c->debounce, w); /* it was deleted elsewhere, and we before the crash */
 		declare_absent(c, it);
 	} else if (!w->absent_since_ms) {
@@ -342,6 +354,7 @@ static void look_absent(struct core *c, struct watched *w, struct item *it)
 	} else if (c->now_ms - w->absent_since_ms < CHANGE_GONE_MS) {
 		debounce_move(&c->debounce, w, w->absent_since_ms + CHANGE_GONE_MS);
 	} else if (w->category->held) {
+		MARK("capture.delete_held_back");
 		debounce_drop(&c->debounce, w);
 	} else {
 		debounce_drop(&c->debounce, w);
@@ -355,8 +368,10 @@ static uint64_t look_file(struct core *c, struct watched *w, struct item *it, co
 	const struct file_ref file = { w->category->name, w->path };
 	struct file_stat stat;
 	struct blob content = { 0 };
-	if (w->absent_since_ms && it)
+	if (w->absent_since_ms && it) {
+		MARK("capture.gone_file_came_back");
 		forget_gone(c, it);
+	}
 	w->absent_since_ms = 0;
 	if (it && surely_unchanged(it, seen)) {
 		verified(c, it, &it->row.local);
@@ -365,6 +380,7 @@ static uint64_t look_file(struct core *c, struct watched *w, struct item *it, co
 	}
 	bool patient = c->now_ms - w->first_ms < w->category->max_wait_ms;
 	if (w->unsure && patient && (!w->looked || !stat_equal(&w->stat, seen))) {
+		MARK("capture.somebody_is_writing");
 		w->looked = true;
 		w->stat = *seen;
 		debounce_move(&c->debounce, w, c->now_ms + CHANGE_SETTLE_MS);
@@ -378,6 +394,7 @@ static uint64_t look_file(struct core *c, struct watched *w, struct item *it, co
 	case LOOK_BUSY:
 	case LOOK_ABSENT:
 	case LOOK_OTHER:
+		MARK("capture.changed_while_read");
 		w->looked = false;
 		debounce_move(&c->debounce, w, c->now_ms + CHANGE_SETTLE_MS);
 		break;

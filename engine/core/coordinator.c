@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mark.h"
 #include "base/mem.h"
 
 void queue_push(struct queue *q, struct item *it)
@@ -104,6 +105,8 @@ void core_hear_time(struct core *c, uint64_t edited)
 {
 	uint64_t day = 86400000ull << 12;
 	uint64_t now = c->wall_ms > WIRE_EPOCH_MS ? (uint64_t)(c->wall_ms - WIRE_EPOCH_MS) << 12 : 0;
+	if (edited >= now + day)
+		MARK("core.wild_clock_not_followed");
 	if (edited > c->state.clock && edited < now + day) { /* a peer's wild clock does not drag ours along */
 		c->state.clock = edited;
 		c->state_dirty = true;

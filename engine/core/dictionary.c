@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mark.h"
 #include "base/mem.h"
 #include "engine/core/coordinator.h"
 
@@ -75,6 +76,7 @@ bool dictionary_ready(struct core *c)
 		it->row.local_edited = core_tick(c);
 		it->row.local_at_ms = c->wall_ms;
 		ledger_touch(&c->ledger, it);
+		MARK("dictionary.trained");
 		send_new(c, it, PRIORITY_CRITICAL);
 		c->dictionary = it;
 	}
@@ -95,6 +97,7 @@ bool dictionary_use(struct core *c, struct body *b)
 		packer_prepare_base(c->packer, version, span_blob(&content));
 		blob_finish(&content);
 	}
+	MARK("dictionary.used");
 	b->base_tag = BODY_BASE_EXPLICIT;
 	b->base_version = *version;
 	return true;

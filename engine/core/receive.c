@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mark.h"
 #include "base/mem.h"
 #include "base/relpath.h"
 #include "engine/core/coordinator.h"
@@ -57,6 +58,7 @@ void receive_auth(struct core *c, const struct message *m)
 {
 	if (m->head < c->state.cursor || (c->state.cursor && !id_equal(&m->chain, &c->state.chain))) {
 		char why[320];
+		MARK("receive.hub_went_back");
 		if (m->head < c->state.cursor)
 			snprintf(why, sizeof why,
 				 "the hub's log ends at %llu but this device has seen %llu: the hub was restored from an old copy (nothing is lost here; run 'syncline resume --accept-rollback' to offer this device's files again)",
@@ -68,6 +70,8 @@ void receive_auth(struct core *c, const struct message *m)
 		stop(c, why);
 		return;
 	}
+	if (m->head >= c->state.cursor && m->counter > c->state.counter)
+		MARK("receive.counter_from_a_life_forgotten");
 	if (m->counter > c->state.counter) { /* our state is older than what we once sent: never use those numbers again */
 		core_notice(c, NOTICE_WARN, "sync", NULL,
 			    "this device's state is older than what the hub has from it (restored from a copy?): it goes on under a new epoch, nothing is lost");
@@ -129,6 +133,7 @@ bool receive_content(struct core *c, struct item *it)
 	it->missing = true;
 	it->trouble = "its content is not here: another device is asked for it";
 	if (c->up && (!it->wanted_ms || c->now_ms - it->wanted_ms >= WANT_AGAIN_MS)) {
+		MARK("receive.content_wanted");
 		struct record want = { .type = RECORD_WANT, .item = it->row.item };
 		link_put(&c->link, &want);
 		it->wanted_ms = c->now_ms ? c->now_ms : 1;
@@ -151,8 +156,10 @@ static bool expand(struct core *c, const struct item *it, const struct change *c
 		const struct id *version = b->base_tag == BODY_BASE_EXPLICIT ? &b->base_version : &it->row.head_version;
 		ok = (b->base_tag == BODY_BASE_EXPLICIT || it->row.head_seq == change->base) &&
 		     c->world.version_get(c->world.ctx, version, &base, &meta);
-		if (!ok)
+		if (!ok) {
+			MARK("receive.base_missing");
 			err_set(e, "content", NULL, "its base is not here");
+		}
 	}
 	if (ok)
 		ok = packer_expand(c->packer, b, span_blob(&base), &content, e);
@@ -204,6 +211,8 @@ static void side_news(struct core *c, struct item *side, bool was_open, const st
 	struct item *main = side->main;
 	bool own = main->own_side == side;
 	side->row.local = side->row.head_version; /* whatever was wished was about another version */
+	if (open && was_open)
+		MARK("receive.side_moved_on");
 	if (open && !was_open) {
 		c->conflicts++;
 		main->category->conflicts++;
@@ -215,6 +224,7 @@ static void side_news(struct core *c, struct item *side, bool was_open, const st
 		main->category->conflicts--;
 		core_notice(c, NOTICE_INFO, "sync", main, "the conflict is settled");
 		if (own && id_equal(was, &main->row.local) && !id_equal(&main->row.local, &main->row.head_version) && !main->in_flight) {
+			MARK("receive.mine_lost_the_choice");
 			main->row.agreed = main->row.local; /* somebody chose the other version: ours is history now */
 			ledger_touch(&c->ledger, main);
 		}
@@ -258,8 +268,10 @@ static void set_head(struct core *c, struct item *it, uint64_t seq, const struct
 		dictionary_found(c, it);
 	if (!row->side)
 		ledger_passed(it, &row->head_version);
-	if (!it->verified && it->passed_count > 1)
+	if (!it->verified && it->passed_count > 1) {
+		MARK("receive.two_heads_before_first_look");
 		capture_soon(c, it); /* in this step still: once it is saved, the head before is forgotten by the next start */
+	}
 	if (row->side)
 		side_news(c, it, was_open, &was);
 	else
@@ -333,8 +345,10 @@ static void take_entry(struct core *c, uint64_t seq, const struct writer *w, con
 	}
 	bool here = expand(c, it, change, &b, &e);
 	struct flight *late = it->in_flight ? send_find(c, it->in_flight) : NULL;
-	if (late && late->row.base != seq)
+	if (late && late->row.base != seq) {
+		MARK("receive.own_change_overtaken");
 		send_abandon(c, late); /* its base is no longer the head: the hub will call it stale */
+	}
 	enum change_kind kind = (enum change_kind)b.kind;
 	c->state.bytes_plain += b.content_len;
 	set_head(c, it, seq, change, &w->device, &b);
@@ -362,6 +376,8 @@ static bool take_confirm(struct core *c, uint64_t seq, uint64_t counter)
 		.meta = main->row.local_stat.meta, .mtime_ms = main->row.local_stat.mtime_ns / 1000000,
 	};
 	bool local_moved_on = !id_equal(&main->row.local, &change.version);
+	if (local_moved_on)
+		MARK("receive.confirmed_after_a_newer_edit");
 	if (local_moved_on && !id_zero(&change.version)) { /* the file holds something newer already: ask the store */
 		struct blob content;
 		if (c->world.version_get(c->world.ctx, &change.version, &content, &b.meta))
@@ -395,6 +411,10 @@ static void take_stale(struct core *c, uint64_t counter, uint64_t seq)
 	if (!f)
 		return;
 	struct item *it = ledger_find(&c->ledger, &f->row.item);
+	if (it && !id_equal(&(it->row.side ? it->main : it)->row.local, &f->row.version))
+		MARK("receive.stale_after_a_newer_edit");
+	else
+		MARK("receive.stale");
 	bool odd = seq <= f->row.base; /* by our own log it was not: asking again at once would go on for ever */
 	send_abandon(c, f);
 	if (!it)
@@ -421,15 +441,18 @@ static void take_refused(struct core *c, const struct record *r)
 	case REFUSED_RATE:
 	case REFUSED_BUSY:
 	case REFUSED_QUOTA:
+		MARK("receive.refused_for_now");
 		f->retry_ms = c->now_ms + (r->code == REFUSED_QUOTA && wait < 30000 ? 30000 : wait);
 		f->row.retry_count++;
 		if (it)
 			it->trouble = r->code == REFUSED_QUOTA ? "the account's quota at the hub is used up" : "the hub is busy";
 		break;
 	case REFUSED_PARTS:
+		MARK("receive.refused_parts_missing");
 		f->retry_ms = c->now_ms + 1;
 		break;
 	case REFUSED_LINK:
+		MARK("receive.refused_second_of_pair");
 		send_drop(c, f);
 		if (it)
 			core_plan(c, it);
@@ -458,6 +481,7 @@ static bool take_part(struct core *c, const struct record *r)
 	if (in->seq != r->seq || in->bytes.len != r->total) {
 		if (r->offset != 0 || r->total > WIRE_BODY_MAX)
 			return false;
+		MARK("receive.large_entry_in_parts");
 		blob_finish(&in->bytes);
 		*in = (struct intake){ r->seq, { mem_alloc(r->total), r->total }, 0 };
 	}
@@ -524,8 +548,10 @@ static bool take_record(struct core *c, struct record *r)
 	case RECORD_CONFIRM:
 		if (r->seq <= c->state.cursor) { /* a resend, answered as the first time */
 			struct flight *f = send_find(c, r->counter);
-			if (f)
+			if (f) {
+				MARK("receive.confirmed_a_second_time");
 				send_drop(c, f);
+			}
 			return true;
 		}
 		if (c->cursor_due_ms > c->now_ms + CURSOR_LAZY_MS)
@@ -533,6 +559,7 @@ static bool take_record(struct core *c, struct record *r)
 		if (r->seq != c->state.cursor + 1)
 			return false;
 		if (!take_confirm(c, r->seq, r->counter)) { /* an older self, or a clone: read it back as if another's */
+			MARK("receive.confirmed_what_it_never_sent");
 			core_new_epoch(c);
 			send_forget_all(c);
 			return false;
@@ -580,6 +607,7 @@ static bool take_record(struct core *c, struct record *r)
 		bool lately = it && it->keyframe_ms && c->now_ms - it->keyframe_ms < KEYFRAME_AGAIN_MS;
 		if (it && !lately && !it->keyframe_due_ms && !it->missing && !id_zero(&it->row.head_version)) {
 			bool own = id_equal(&it->row.head_device, &c->setup.device);
+			MARK("receive.keyframe_asked_of_us");
 			it->keyframe_due_ms = c->now_ms + 1 + (own ? 0 : 300 + rng_below(&c->rng, 2000));
 			if (it->keyframe_due_ms < c->retry_ms)
 				c->retry_ms = it->keyframe_due_ms;

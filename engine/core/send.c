@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mark.h"
 #include "base/mem.h"
 #include "engine/core/coordinator.h"
 
@@ -57,8 +58,10 @@ void send_abandon(struct core *c, struct flight *f)
 	struct flight *second = linked_behind(c, f);
 	struct item *it = second ? ledger_find(&c->ledger, &second->row.item) : NULL;
 	send_drop(c, f);
-	if (second)
+	if (second) {
+		MARK("send.linked_pair_abandoned");
 		send_drop(c, second);
+	}
 	if (it)
 		core_plan(c, it); /* a side item leads to its main item by itself, where that is what matters */
 }
@@ -67,6 +70,7 @@ void send_forget_all(struct core *c)
 {
 	while (c->flight_count) {
 		struct flight *f = c->flights[c->flight_count - 1];
+		MARK("send.forgotten_for_new_epoch");
 		struct item *it = ledger_find(&c->ledger, &f->row.item);
 		send_drop(c, f);
 		if (it)
@@ -81,9 +85,12 @@ static bool find_base(struct core *c, const struct item *it, bool keyframe, uint
 	const struct item_row *from = row->side ? &it->main->row : row;
 	uint8_t meta;
 	struct item *moved = id_zero(&it->moved_from) ? NULL : ledger_find(&c->ledger, &it->moved_from);
+	if (row->chain_len >= LIMIT_CHAIN_LEN || row->chain_bytes > content_len + 512)
+		MARK("send.chain_ended_by_keyframe");
 	if (keyframe || row->chain_len >= LIMIT_CHAIN_LEN || row->chain_bytes > content_len + 512)
 		return false;
 	if (moved && id_zero(&row->head_version) && !id_zero(&row->local)) {
+		MARK("send.rename_as_copy");
 		b->base_tag = BODY_BASE_EXPLICIT;
 		b->base_version = row->local; /* the same bytes under another name: every device has them */
 		return c->world.version_get(c->world.ctx, &row->local, base, &meta);
@@ -215,11 +222,14 @@ static struct flight *with_second(struct core *c, struct item *it)
 	struct item *settled = id_zero(&it->settles) ? NULL : ledger_find(&c->ledger, &it->settles);
 	if (!settled && ledger_side_open(it->own_side) && id_equal(&it->own_side->row.head_version, &it->row.local))
 		settled = it->own_side;
-	if (settled && ledger_side_open(settled) && !settled->in_flight && id_equal(&settled->row.head_version, &it->row.local))
+	if (settled && ledger_side_open(settled) && !settled->in_flight && id_equal(&settled->row.head_version, &it->row.local)) {
+		MARK("send.settlement_linked");
 		return drop_side(c, settled, true);
+	}
 	if (from && !from->in_flight && core_may_work(c, from)) {
 		struct plan_facts facts = ledger_facts(from);
 		if (plan_item(&facts) == PLAN_SEND && id_zero(&from->row.local)) {
+			MARK("send.rename_linked");
 			struct wish gone = { .it = from, .kind = KIND_DELETE, .linked = true, .priority = (enum priority)it->urgency };
 			return make_change(c, &gone);
 		}
@@ -238,6 +248,8 @@ struct flight *send_new(struct core *c, struct item *it, enum priority priority)
 static void send_main(struct core *c, struct item *it)
 {
 	struct wish w = { .it = it, .version = it->row.local, .priority = (enum priority)it->urgency };
+	if (it->row.head_seq < it->await_seq)
+		MARK("send.waits_for_entry_it_is_stale_against");
 	if (it->in_flight || it->row.head_seq < it->await_seq || it->missing)
 		return; /* planned again when that is answered */
 	w.kind = id_zero(&it->row.local) ? KIND_DELETE : id_zero(&it->row.head_version) ? KIND_CREATE : KIND_UPDATE;
@@ -257,6 +269,7 @@ static void send_keyframe(struct core *c, struct item *it)
 	bool due = it->keyframe_due_ms && it->keyframe_due_ms <= c->now_ms;
 	if (!due || it->in_flight || id_zero(&it->row.head_version) || !c->world.version_has(c->world.ctx, &it->row.head_version))
 		return;
+	MARK("send.keyframe_answered");
 	it->keyframe_due_ms = 0;
 	launch(c, make_change(c, &w), NULL);
 }
@@ -267,8 +280,10 @@ static void send_one(struct core *c, struct item *it)
 		return;
 	send_keyframe(c, it);
 	if (it->row.side) { /* a wish about another device's side item */
-		if (ledger_side_open(it) && id_zero(&it->row.local) && !it->in_flight && it->row.head_seq >= it->await_seq)
+		if (ledger_side_open(it) && id_zero(&it->row.local) && !it->in_flight && it->row.head_seq >= it->await_seq) {
+			MARK("send.drops_anothers_side");
 			launch(c, drop_side(c, it, false), NULL);
+		}
 		return;
 	}
 	struct plan_facts facts = ledger_facts(it);
@@ -280,6 +295,8 @@ static void send_one(struct core *c, struct item *it)
 		struct item *side = ledger_add_side(&c->ledger, it, &c->setup.device, true);
 		struct wish put = { .it = side, .version = it->row.local, .priority = PRIORITY_HIGH };
 		put.kind = ledger_side_open(side) ? KIND_UPDATE : KIND_CREATE;
+		if (put.kind == KIND_UPDATE)
+			MARK("send.edit_goes_on_in_conflict");
 		ledger_touch(&c->ledger, side);
 		if (!side->in_flight && side->row.head_seq >= side->await_seq && !it->in_flight)
 			launch(c, make_change(c, &put), NULL);
@@ -304,6 +321,7 @@ static void resend_due(struct core *c)
 		struct flight *f = c->flights[i], *second = linked_behind(c, f);
 		if (!f->retry_ms || f->retry_ms > c->now_ms)
 			continue;
+		MARK("send.refused_sent_again");
 		f->retry_ms = 0;
 		if (second) { /* one group: launched alone it would take the first out of the queue */
 			second->retry_ms = 0;
@@ -338,6 +356,7 @@ void send_resume(struct core *c)
 	for (size_t i = 0; i < c->flight_count; i++) {
 		struct flight *f = c->flights[i];
 		struct flight *next = linked_behind(c, f);
+		MARK("send.unanswered_after_reconnect");
 		f->retry_ms = 0;
 		f->row.retry_count++;
 		launch(c, f, next);

@@ -9,6 +9,7 @@
 #include "cli/verbs.h"
 #include "sim/cluster.h"
 #include "sim/life.h"
+#include "sim/marks.h"
 #include "sim/relive.h"
 
 struct wish {
@@ -92,6 +93,7 @@ static void print_evidence(const struct wish *w, const struct tally *t, uint64_t
 	printf("           Q2 every captured token to be had  Q4 conflicts as in the log  Q5 no echo  Q7 quiet is true "
 	       " Q8 restart changes nothing  Q10 comes to rest\n");
 	printf("checks     %llu beside those at every call\n", N(checks));
+	marks_print(stdout);
 	if (spent_s > 0)
 		fprintf(stderr, "speed      %.1f cluster-hours a CPU minute\n", hours * 60 / spent_s);
 #undef N

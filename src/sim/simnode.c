@@ -6,6 +6,7 @@
 
 #include <sodium.h>
 
+#include "base/mark.h"
 #include "base/mem.h"
 #include "engine/core/optimize/seal.h"
 #include "sim/judge.h"
@@ -139,7 +140,10 @@ static enum place_result expected(struct simnode *n, const struct place *p, stru
 	if (!same_stat(&now, &p->expect_stat) && chance_hit(&n->cl->chance, CHANCE_DISK, 500000))
 		return PLACE_CHANGED; /* an early look at the stat; else the hash decides */
 	struct id holds = core_version_of(n->core, f->now.meta, span_blob(&f->now.content));
-	return id_equal(&holds, &p->expect_version) ? PLACE_DONE : PLACE_CHANGED;
+	if (id_equal(&holds, &p->expect_version))
+		return PLACE_DONE;
+	MARK("swap.foreign_bytes_found");
+	return PLACE_CHANGED;
 }
 
 static void swap(struct simnode *n, const struct place *p, struct simfile *f)
@@ -172,6 +176,7 @@ static enum place_result sim_place(void *ctx, const struct place *p, struct file
 	enum place_result result = expected(n, p, f);
 	if (result == PLACE_CHANGED && f->now.present && !p->expect_absent && !f->writers && !id_zero(&p->version) &&
 	    !enter(n)) {
+		MARK("swap.killed_before_it_was_put_back");
 		swap(n, p,
 		     f); /* killed after the exchange, before what came out was found to be a person's and put back */
 		return PLACE_ERROR;
@@ -753,6 +758,7 @@ static void tidy(struct simnode *n)
 		if (!v && !l->old)
 			judge_destroys(n, l->target, &version);
 		if (!v) {
+			MARK("leftover.of_an_earlier_life_captured");
 			struct history_row row = { .item = l->item,
 				                   .version = version,
 				                   .device = n->device,

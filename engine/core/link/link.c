@@ -1,3 +1,4 @@
+#include "base/mark.h"
 #include "engine/core/link/link.h"
 
 #include <sodium.h>
@@ -287,13 +288,17 @@ static enum link_news watch(struct link *l)
 		dial(l);
 		return LINK_NEWS_NONE;
 	case LINK_PHASE_DIALLING:
+		MARK("link.dial_timed_out");
 		return lose(l, "the hub did not answer within 10 s", false, 0);
 	case LINK_PHASE_CHALLENGE:
 	case LINK_PHASE_ANSWER:
+		MARK("link.greeting_timed_out");
 		return lose(l, "the hub did not finish the greeting within 10 s", false, 0);
 	case LINK_PHASE_UP:
-		if (ping_open(l))
+		if (ping_open(l)) {
+			MARK("link.fell_silent");
 			return lose(l, "the hub fell silent", true, 0);
+		}
 		l->ping_wanted = true;
 		return LINK_NEWS_NONE;
 	default:
@@ -324,10 +329,12 @@ static enum link_news closed(struct link *l, const struct event *e)
 static void tell_time(struct link *l, const struct event *e)
 {
 	int64_t base = e->wall_ms - (int64_t)e->now_ms, drift = base - l->wall_base_ms;
-	if (l->sample_count == 0)
+	if (l->sample_count == 0) {
 		l->wall_base_ms = base;
-	else if (drift > CLOCK_JUMP_MS || drift < -CLOCK_JUMP_MS)
+	} else if (drift > CLOCK_JUMP_MS || drift < -CLOCK_JUMP_MS) {
+		MARK("link.clock_jumped");
 		l->sample_count = 0;
+	}
 	l->now_ms = e->now_ms;
 	l->wall_ms = e->wall_ms;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mark.h"
 #include "base/mem.h"
 
 #define KIB       1024u
@@ -127,6 +128,8 @@ static size_t take_resume(struct sendq *q, const struct piece *p)
 	for (size_t i = 0; i < SENDQ_RESUMES; i++)
 		if (q->resumes[i].counter == p->counter) {
 			uint64_t offset = q->resumes[i].offset;
+			if (offset)
+				MARK("sendq.part_upload_resumed");
 			q->resumes[i] = (struct sendq_resume){ 0 };
 			return offset <= p->change.body.len ? (size_t)offset : 0;
 		}
@@ -279,6 +282,7 @@ static void account(struct sendq *q, int turn, size_t len)
 			continue;
 		q->waited[p] += len;
 		if (q->waited[p] >= patience[p]) {
+			MARK("sendq.waited_long_enough");
 			q->waited[p] = 0;
 			q->granted[p] = SENDQ_FRAME;
 		}

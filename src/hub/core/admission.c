@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mark.h"
 #include "base/mem.h"
 #include "hub/core/fanout.h"
 #include "hub/core/parts.h"
@@ -194,10 +195,14 @@ void admission_admit(struct hub_core *h, struct conn *c, const struct store_answ
 	 * entries would only be put on top of the wrong ones. */
 	bool claims = auth.cursor && !id_zero(&auth.chain);
 	c->apart = auth.cursor > a->head || (claims && !id_equal(&auth.chain, &answer->chain));
+	if (c->apart)
+		MARK("hub.device_of_another_history");
 	account_attach(a, c, m);
 	conn_wait(h, c, &h->ready);
-	if (older)
+	if (older) {
+		MARK("hub.older_connection_replaced");
 		conn_fail(h, older, "replaced", "the device has connected anew", 0);
+	}
 	conn_forget_auth(c);
 	m->public.last_seen_ms = h->wall_ms;
 	if (!c->apart) {

@@ -1,3 +1,4 @@
+#include "base/mark.h"
 #include "hub/core/catchup.h"
 
 #include "hub/core/fanout.h"
@@ -27,6 +28,7 @@ static void broken(struct hub_core *h, struct conn *c, const struct store_answer
 
 static void start_slices(struct conn *c, const struct store_entry *e, uint64_t writer)
 {
+	MARK("hub.large_entry_in_slices");
 	c->slice.seq = e->seq;
 	c->slice.offset = 0;
 	c->slice.total = e->body_len;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mark.h"
 #include "base/mem.h"
 #include "hub/core/parts.h"
 
@@ -57,10 +58,12 @@ static void tell_all(struct hub_core *h, struct account *a, uint64_t seq, const 
 			continue;
 		bool own = fanout_own(c, &asked->device, asked->epoch);
 		if (c->sent + 1 == seq && !c->slice.seq && (own || change->body.len <= WIRE_PART_MAX) &&
-		    conn_has_room(h, c))
+		    conn_has_room(h, c)) {
 			fanout_entry(h, c, seq, writer, own, change);
-		else
+		} else {
+			MARK("hub.told_by_catching_up");
 			conn_todo(h, c); /* catches up */
+		}
 	}
 }
 
@@ -76,6 +79,8 @@ static void answer_sender(struct hub_core *h, struct conn *c, const struct verdi
 	case VERDICT_APPENDED: /* its confirmation is its place in the log */
 		break;
 	case VERDICT_DUPLICATE: /* the first answer was lost; or it is still ahead of this connection in the log */
+		if (v->seq > c->sent)
+			MARK("hub.first_answer_still_ahead");
 		if (v->seq <= c->sent)
 			conn_record(h, c,
 			            &(struct record){ .type = RECORD_CONFIRM, .seq = v->seq, .counter = v->counter });
@@ -95,6 +100,7 @@ void fanout_appended(struct hub_core *h, const struct pending *asked, const stru
 	if (sender && sender->state != CONN_READY)
 		sender = NULL;
 	if (answer->status != STORE_OK) {
+		MARK("hub.store_refused_a_batch");
 		h->world.log(h->world.ctx, "error", answer->text);
 		for (size_t i = 0; sender && i < answer->change_count; i++)
 			refuse(h, sender, answer->changes[i].counter, REFUSED_BUSY, HUB_BUSY_WAIT_MS);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mark.h"
 #include "base/mem.h"
 
 struct assembly {
@@ -116,6 +117,8 @@ void parts_take(struct hub_core *h, struct conn *c, const struct record *part)
 		return;
 	}
 	p->asked = false;
+	if (part->offset < p->bytes.len)
+		MARK("hub.part_sent_again");
 	size_t known = p->bytes.len - part->offset; /* sent again after a lost connection */
 	if (known >= part->bytes.len)
 		return;
@@ -174,6 +177,7 @@ void parts_resume(struct hub_core *h, struct conn *c)
 		} else if (p->epoch != c->epoch) {
 			drop(h, a, i);
 		} else {
+			MARK("hub.upload_resumed_over_connections");
 			p->asked = false;
 			say_resume(h, c, p);
 			i++;

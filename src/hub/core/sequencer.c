@@ -1,3 +1,4 @@
+#include "base/mark.h"
 #include "hub/core/sequencer.h"
 
 struct verdict sequencer_judge(const struct sequencer_facts *f, const struct change *c)
@@ -7,12 +8,15 @@ struct verdict sequencer_judge(const struct sequencer_facts *f, const struct cha
 		v.kind = VERDICT_REFUSED;
 		v.code = REFUSED_IDENTITY;
 	} else if (f->known_seq) {
+		MARK("hub.change_sent_again");
 		v.kind = VERDICT_DUPLICATE;
 		v.seq = f->known_seq;
 	} else if (c->flags & CHANGE_LINKED && (!f->before || f->before + 1 != c->counter)) {
 		v.kind = VERDICT_REFUSED;
+		MARK("hub.second_of_pair_alone");
 		v.code = REFUSED_LINK;
 	} else if (c->base != f->item_head) {
+		MARK("hub.stale");
 		v.kind = VERDICT_STALE;
 		v.seq = f->item_head;
 	} else {
