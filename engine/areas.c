@@ -179,10 +179,10 @@ static void hook_polling(void *ctx, const char *category, const char *why)
 	if (!a || !c)
 		return;
 	a->polling = why != NULL;
-	a->poll_ms = g->now_ms + c->profile->interval_ms;
+	a->poll_ms = g->now_ms + c->interval_ms;
 	if (why)
 		engine_notice(g, NOTICE_WARN, "watch", category, "looked at every %u s instead of watched: %s",
-		              c->profile->interval_ms / 1000, why);
+		              c->interval_ms / 1000, why);
 	else
 		engine_notice(g, NOTICE_INFO, "watch", category, "watched again");
 }
@@ -209,7 +209,7 @@ void areas_poll(struct engine *g, bool now)
 		const struct config_category *c = config_find(&g->config, a->name);
 		if (!a->polling || !c || (!now && a->poll_ms > g->now_ms))
 			continue;
-		a->poll_ms = g->now_ms + c->profile->interval_ms;
+		a->poll_ms = g->now_ms + c->interval_ms;
 		widen(&a->rescan, "");
 	}
 }

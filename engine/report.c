@@ -320,17 +320,16 @@ json_t *report_categories(struct engine *g)
 		const struct config_category *c = config_find(&g->config, v.name);
 		if (!c)
 			continue;
-		const struct config_profile *p = c->profile;
 		json_t *o = json_pack("{s:o, s:o, s:o, s:o, s:s, s:s, s:s}", "name", text_of(v.name), "path",
 		                      text_of(c->path), "include", lines_json(c->include, c->include_count), "ignore",
-		                      lines_json(c->ignore, c->ignore_count), "profile", p->name, "strategy",
-		                      config_strategy_name(c->strategy), "merge", config_merge_name(p->merge));
+		                      lines_json(c->ignore, c->ignore_count), "profile", c->profile->name, "strategy",
+		                      config_strategy_name(c->strategy), "merge", config_merge_name(c->merge));
 		json_object_set_new(o, "delta", json_string("binary"));
 		json_object_set_new(o, "compression", json_string("zstd"));
-		json_object_set_new(o, "interval_ms", json_integer(p->interval_ms));
-		json_object_set_new(o, "debounce_ms", json_integer(p->debounce_ms));
-		json_object_set_new(o, "min_change_bytes", json_integer(p->min_change_bytes));
-		json_object_set_new(o, "max_changes_per_minute", json_integer(p->max_changes_per_minute));
+		json_object_set_new(o, "interval_ms", json_integer(c->interval_ms));
+		json_object_set_new(o, "debounce_ms", json_integer(c->debounce_ms));
+		json_object_set_new(o, "min_change_bytes", json_integer(c->min_change_bytes));
+		json_object_set_new(o, "max_changes_per_minute", json_integer(c->max_changes_per_minute));
 		json_object_set_new(o, "watch",
 		                    json_string(watcher_is_polling(g->watcher, v.name) ? "polling" : "events"));
 		json_object_set_new(o, "items", json_integer((json_int_t)v.items));

@@ -1,16 +1,19 @@
 #include "engine/io/config.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <git2.h>
 #include <git2/sys/repository.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/duration.h"
 #include "base/mem.h"
 #include "engine/io/gitlib.h"
 #include "sys/gitconfig.h"
@@ -81,16 +84,26 @@ const char *config_merge_name(enum merge_rule m)
 	return merges[m];
 }
 
+bool config_merge_parse(const char *name, enum merge_rule *out)
+{
+	for (int i = 0; i <= MERGE_BY_KIND; i++)
+		if (strcmp(merges[i], name) == 0) {
+			*out = (enum merge_rule)i;
+			return true;
+		}
+	return false;
+}
+
 struct category_setup config_setup(const struct config_category *c)
 {
 	/* A burst never waits longer than until the next check. */
 	return (struct category_setup){ .name = c->name,
-		                        .debounce_ms = c->profile->debounce_ms,
-		                        .max_wait_ms = c->profile->interval_ms,
-		                        .min_change_bytes = c->profile->min_change_bytes,
-		                        .max_changes_per_minute = c->profile->max_changes_per_minute,
+		                        .debounce_ms = c->debounce_ms,
+		                        .max_wait_ms = c->interval_ms,
+		                        .min_change_bytes = c->min_change_bytes,
+		                        .max_changes_per_minute = c->max_changes_per_minute,
 		                        .strategy = c->strategy,
-		                        .merge = c->profile->merge };
+		                        .merge = c->merge };
 }
 
 /* Rules: libgit2's own ignore engine, one small in-memory repository for each list of patterns. */
@@ -237,6 +250,8 @@ const struct config_category *config_find(const struct config *c, const char *na
 	return NULL;
 }
 
+#define UNSET UINT32_MAX /* a key that was not written: the profile's value */
+
 struct loading {
 	struct config *c;
 	const char *file;
@@ -261,7 +276,12 @@ static struct config_category *category_named(struct loading *l, const char *nam
 	}
 	c->categories = mem_grow(c->categories, c->category_count + 1, sizeof *c->categories);
 	struct config_category *n = &c->categories[c->category_count++];
-	*n = (struct config_category){ .strategy = (enum strategy) - 1 };
+	*n = (struct config_category){ .strategy = (enum strategy) - 1,
+		                       .merge = (enum merge_rule) - 1,
+		                       .interval_ms = UNSET,
+		                       .debounce_ms = UNSET,
+		                       .min_change_bytes = UNSET,
+		                       .max_changes_per_minute = UNSET };
 	snprintf(n->name, sizeof n->name, "%s", name);
 	return n;
 }
@@ -277,6 +297,48 @@ static bool add_pattern(struct loading *l, char ***list, size_t *count, const ch
 	return true;
 }
 
+/* The numbers of the profile that a category may have its own of. */
+static const struct tunable {
+	const char *key;
+	size_t at; /* in struct config_category */
+	bool time;
+	int64_t least, most;
+	const char *fix;
+} tunables[] = {
+	{ "interval", offsetof(struct config_category, interval_ms), true, 1000, 86400000, "use a time from 1s to 24h" },
+	{ "debounce", offsetof(struct config_category, debounce_ms), true, 0, 60000, "use a time from 0s to 60s" },
+	{ "min-change", offsetof(struct config_category, min_change_bytes), false, 0, 1048576,
+	  "use a number of bytes from 0 to 1048576" },
+	{ "max-per-minute", offsetof(struct config_category, max_changes_per_minute), false, 0, 600,
+	  "use a number from 1 to 600, or 0 for no limit" },
+};
+
+static const struct tunable *tunable_find(const char *key)
+{
+	for (size_t i = 0; i < sizeof tunables / sizeof *tunables; i++)
+		if (strcmp(tunables[i].key, key) == 0)
+			return &tunables[i];
+	return NULL;
+}
+
+static bool number_parse(const char *text, int64_t *out)
+{
+	char *end;
+	errno = 0;
+	*out = strtoll(text, &end, 10);
+	return *text >= '0' && *text <= '9' && !*end && !errno;
+}
+
+static bool tune(struct loading *l, struct config_category *c, const struct tunable *t, const char *value)
+{
+	int64_t n = 0;
+	bool read = t->time ? duration_parse(value, &n) : number_parse(value, &n);
+	if (!read || n < t->least || n > t->most)
+		return err_set(l->e, l->where, t->fix, "'%s' does not do for %s", value, t->key);
+	*(uint32_t *)((char *)c + t->at) = (uint32_t)n;
+	return true;
+}
+
 static bool category_key(struct loading *l, const struct gitconfig_entry *g)
 {
 	struct config_category *c = category_named(l, g->subsection);
@@ -286,6 +348,11 @@ static bool category_key(struct loading *l, const struct gitconfig_entry *g)
 		return add_pattern(l, &c->include, &c->include_count, g->value);
 	if (strcmp(g->key, "ignore") == 0)
 		return add_pattern(l, &c->ignore, &c->ignore_count, g->value);
+	if (tunable_find(g->key))
+		return tune(l, c, tunable_find(g->key), g->value);
+	if (strcmp(g->key, "merge") == 0)
+		return config_merge_parse(g->value, &c->merge) ||
+		       err_set(l->e, l->where, "use lines, text, by-kind or none", "there is no merge '%s'", g->value);
 	if (strcmp(g->key, "strategy") == 0)
 		return config_strategy_parse(g->value, &c->strategy) ||
 		       err_set(l->e, l->where, "use merge, newest or ask", "there is no strategy '%s'", g->value);
@@ -300,8 +367,10 @@ static bool category_key(struct loading *l, const struct gitconfig_entry *g)
 		return c->path[0] == '/' || err_set(l->e, l->where, "write the whole path, or start it with ~/",
 		                                    "the path of a category must be absolute");
 	}
-	return err_set(l->e, l->where, "a category has path, profile, strategy, include and ignore", "unknown key '%s'",
-	               g->key);
+	return err_set(l->e, l->where,
+	               "a category has path, profile, strategy, merge, include, ignore, interval, debounce, min-change and "
+	               "max-per-minute",
+	               "unknown key '%s'", g->key);
 }
 
 static bool one_key(struct loading *l, const struct gitconfig_entry *g)
@@ -391,6 +460,16 @@ static bool category_check(struct loading *l, size_t at, char **roots, const cha
 		c->profile = config_profile_find(c->name) ? config_profile_find(c->name) : config_profile_find("files");
 	if (c->strategy == (enum strategy) - 1)
 		c->strategy = c->profile->strategy;
+	if (c->merge == (enum merge_rule) - 1)
+		c->merge = c->profile->merge;
+	if (c->interval_ms == UNSET)
+		c->interval_ms = c->profile->interval_ms;
+	if (c->debounce_ms == UNSET)
+		c->debounce_ms = c->profile->debounce_ms;
+	if (c->min_change_bytes == UNSET)
+		c->min_change_bytes = c->profile->min_change_bytes;
+	if (c->max_changes_per_minute == UNSET)
+		c->max_changes_per_minute = c->profile->max_changes_per_minute;
 	c->rules = rules_compile(c, l->e);
 	if (!c->rules)
 		return false;

@@ -26,6 +26,7 @@ const struct config_profile *config_profile_find(const char *name); /* NULL unkn
 const char *config_strategy_name(enum strategy s);
 bool config_strategy_parse(const char *name, enum strategy *out);
 const char *config_merge_name(enum merge_rule m);
+bool config_merge_parse(const char *name, enum merge_rule *out);
 
 struct config_rules; /* compiled patterns */
 
@@ -33,7 +34,10 @@ struct config_category {
 	char name[CATEGORY_MAX + 1];
 	char *path; /* as written, with ~ expanded; absolute */
 	const struct config_profile *profile;
+	/* The profile's, or as written. */
+	uint32_t interval_ms, debounce_ms, min_change_bytes, max_changes_per_minute;
 	enum strategy strategy;
+	enum merge_rule merge;
 	char **include, **ignore; /* as written; the shipped ignores are not in here */
 	size_t include_count, ignore_count;
 	struct config_rules *rules;

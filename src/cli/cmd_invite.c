@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include "base/duration.h"
 #include "cli/ask.h"
 #include "cli/opts.h"
 #include "cli/say.h"
@@ -29,7 +30,7 @@ int cmd_invite(int argc, char **argv)
 	int code = CONTROL_DONE;
 	if (!opts_parse(&argc, argv, opts, 0, 0))
 		return CONTROL_USAGE;
-	if (opts[0].given && (!opts_duration(opts[0].value, &expires_ms) || expires_ms < 1000))
+	if (opts[0].given && (!duration_parse(opts[0].value, &expires_ms) || expires_ms < 1000))
 		return say_usage("invite", "--expires needs a time such as 10m or 2h, not '%s'", opts[0].value);
 	struct visit visit = ask_visit();
 	if (!visit.client)

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/duration.h"
 #include "cli/ask.h"
 #include "cli/await.h"
 #include "cli/opts.h"
@@ -69,7 +70,7 @@ int cmd_wait(int argc, char **argv)
 	int64_t timeout_ms = -1;
 	if (!opts_parse(&argc, argv, opts, 0, 0))
 		return CONTROL_USAGE;
-	if (opts[TIMEOUT].given && !opts_duration(opts[TIMEOUT].value, &timeout_ms))
+	if (opts[TIMEOUT].given && !duration_parse(opts[TIMEOUT].value, &timeout_ms))
 		return say_usage("wait", "--timeout needs seconds, not '%s'", opts[TIMEOUT].value);
 	bool synced = opts[SYNCED].given || !opts[READY].given;
 	return wait_for(opts[READY].given, synced, timeout_ms < 0 ? UINT64_MAX : clock_ms() + (uint64_t)timeout_ms);

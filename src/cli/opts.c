@@ -1,7 +1,6 @@
 #include "cli/opts.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,27 +61,4 @@ bool opts_number(const char *text, int64_t least, int64_t most, int64_t *out)
 		return false;
 	*out = n;
 	return true;
-}
-
-bool opts_duration(const char *text, int64_t *ms)
-{
-	static const struct {
-		const char *unit;
-		double ms;
-	} units[] = { { "", 1e3 },    { "s", 1e3 },  { "ms", 1 },   { "m", 6e4 },
-		      { "min", 6e4 }, { "h", 36e5 }, { "d", 864e5 } };
-	char *end;
-	if (*text < '0' || *text > '9')
-		return false;
-	double n = strtod(text, &end);
-	for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-		if (strcmp(end, units[i].unit))
-			continue;
-		double total = n * units[i].ms;
-		if (!isfinite(total) || total > 366 * 864e5)
-			return false;
-		*ms = (int64_t)total;
-		return true;
-	}
-	return false;
 }

@@ -15,7 +15,5 @@ struct opt {
  * argv[1..*argc-1]. False: an unknown option, a value missing, or fewer or more arguments than allowed; the usage error
  * has been printed. */
 bool opts_parse(int *argc, char **argv, struct opt *opts, int least, int most);
-/* "10m", "90", "2h", "500ms", "1d"; a bare number means seconds. False: not a duration, or over a year. */
-bool opts_duration(const char *text, int64_t *ms);
 bool opts_number(const char *text, int64_t least, int64_t most, int64_t *out);
 #endif

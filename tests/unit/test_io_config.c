@@ -104,6 +104,35 @@ Test(io_config, whole)
 	config_finish(&c);
 }
 
+Test(io_config, a_category_has_numbers_of_its_own)
+{
+	struct config c;
+	struct err e = { 0 };
+	write_config("[category \"notes\"]\n\tpath = ~/notes\n\tprofile = notes\n\tinterval = 5m\n\tdebounce = 500ms\n"
+	             "\tmin-change = 7\n\tmax-per-minute = 0\n\tmerge = lines\n"
+	             "[category \"themes\"]\n\tpath = ~/themes\n");
+	cr_assert(config_load(&c, file, home_dirs, &e), "%s %s", e.what, e.why);
+	struct category_setup own = config_setup(config_find(&c, "notes")), shipped = config_setup(config_find(&c, "themes"));
+	cr_expect_eq(own.max_wait_ms, 300000);
+	cr_expect_eq(own.debounce_ms, 500);
+	cr_expect_eq(own.min_change_bytes, 7);
+	cr_expect_eq(own.max_changes_per_minute, 0);
+	cr_expect_eq(own.merge, MERGE_LINES);
+	cr_expect_eq(shipped.max_wait_ms, 300000);
+	cr_expect_eq(shipped.debounce_ms, 2000);
+	cr_expect_eq(shipped.min_change_bytes, 50);
+	cr_expect_eq(shipped.max_changes_per_minute, 30);
+	cr_expect_eq(shipped.merge, MERGE_NONE);
+	config_finish(&c);
+	static const char *const bad[] = { "interval = 0s", "interval = 25h", "debounce = soon", "debounce = 61s", "min-change = -1",
+	                                   "min-change = 2M", "max-per-minute = 601", "max-per-minute = ", "merge = best" };
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		char text[96];
+		snprintf(text, sizeof text, "[category \"x\"]\n\tpath = ~/x\n\t%s\n", bad[i]);
+		cr_expect(strstr(refusal(text), "config:3"), "%s: %s", bad[i], refusal(text));
+	}
+}
+
 static bool includes(const char *pattern, const char *path, bool folder)
 {
 	struct config c;
