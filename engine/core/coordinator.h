@@ -86,6 +86,9 @@ struct core {
 	struct peer *peers;
 	size_t peer_count, peer_cap;
 	struct intake intake;
+	struct id doubted;             /* the chain with an entry that did not open when it came first */
+	uint64_t owed_ms;              /* since when the hub owes an answer and gives none; 0: not */
+	uint64_t answers, answers_then; /* by now; at the last pong */
 	uint64_t head;                 /* the hub's, as last heard */
 	uint64_t catch_up;             /* what the hub had when it authenticated us */
 	bool up, caught_up;

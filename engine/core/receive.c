@@ -13,6 +13,7 @@
 #define SEEN_MAX (1ull << 52)  /* ms; later than any clock */
 #define WANT_AGAIN_MS 10000
 #define KEYFRAME_AGAIN_MS 600000 /* one that could not be used is not made over and over */
+#define OWED_MS 20000          /* an answer may take so long: a hub whose disk is slow still says it is busy */
 #define CURSOR_LAZY_MS 5000    /* for our own confirmations alone: nobody waits for that receipt */
 
 static void stop(struct core *c, const char *why)
@@ -100,6 +101,7 @@ void receive_auth(struct core *c, const struct message *m)
 void receive_down(struct core *c)
 {
 	c->up = c->caught_up = false;
+	c->owed_ms = 0;
 	c->cursor_due_ms = UINT64_MAX; /* the next greeting says it */
 	c->probe_link = 0;
 	if (c->invite_ticket) {
@@ -308,7 +310,17 @@ static void make_unknown(const struct core *c, struct change *change)
 	change->flags = 0;
 }
 
-static void take_entry(struct core *c, uint64_t seq, const struct writer *w, const struct change *change)
+/* What does not open may have been damaged on its way: it is believed to be the hub's word when it comes a second time. */
+static bool is_damaged(struct core *c, uint64_t seq, const struct writer *w, struct span record)
+{
+	struct id chain = wire_chain(&c->state.chain, seq, &w->device, w->epoch, record);
+	bool again = id_equal(&chain, &c->doubted);
+	c->doubted = chain;
+	return !again;
+}
+
+/* False: damaged on its way, to be had again. */
+static bool take_entry(struct core *c, uint64_t seq, const struct writer *w, const struct change *change)
 {
 	struct blob plain = { 0 };
 	struct body b = { 0 };
@@ -316,10 +328,13 @@ static void take_entry(struct core *c, uint64_t seq, const struct writer *w, con
 	struct item *it;
 	struct buf record = { 0 };
 	wire_put_change(&record, change);
-	advance(c, seq, &w->device, w->epoch, buf_view(&record));
-	buf_finish(&record);
 	it = ledger_find(&c->ledger, &change->item);
-	bool sealed = is_genuine(c, w, change, it, &plain, &e);
+	bool sealed = is_genuine(c, w, change, it, &plain, &e), damaged = !sealed && is_damaged(c, seq, w, buf_view(&record));
+	if (!damaged)
+		advance(c, seq, &w->device, w->epoch, buf_view(&record));
+	buf_finish(&record);
+	if (damaged)
+		return false;
 	bool opened = sealed && body_get(&b, span_blob(&plain), change->edited, &e) &&
 		      (b.kind == KIND_DELETE) == ((change->flags & CHANGE_DELETE) != 0);
 	if (sealed)
@@ -331,7 +346,7 @@ static void take_entry(struct core *c, uint64_t seq, const struct writer *w, con
 			    (unsigned long long)seq, e.why[0] ? e.why : "it names an item that it is not");
 		blob_finish(&plain);
 		if (!it)
-			return;
+			return true;
 		struct flight *dead = it->in_flight ? send_find(c, it->in_flight) : NULL;
 		struct change unknown = *change;
 		if (dead)
@@ -341,7 +356,7 @@ static void take_entry(struct core *c, uint64_t seq, const struct writer *w, con
 		set_head(c, it, seq, &unknown, &w->device, NULL); /* its content stays missing until a keyframe brings it */
 		if (!id_zero(&unknown.version))
 			receive_content(c, it);
-		return;
+		return true;
 	}
 	bool here = expand(c, it, change, &b, &e);
 	struct flight *late = it->in_flight ? send_find(c, it->in_flight) : NULL;
@@ -357,6 +372,7 @@ static void take_entry(struct core *c, uint64_t seq, const struct writer *w, con
 	if (!here && b.kind != KIND_DELETE)
 		receive_content(c, it);
 	blob_finish(&plain);
+	return true;
 }
 
 static bool take_confirm(struct core *c, uint64_t seq, uint64_t counter)
@@ -504,11 +520,11 @@ static bool take_log_entry(struct core *c, struct record *r)
 		r->change.flags &= (uint8_t)~CHANGE_PARTED;
 		r->change.body = span_blob(&c->intake.bytes);
 	}
-	take_entry(c, r->seq, &c->writers[r->writer], &r->change);
+	bool whole = take_entry(c, r->seq, &c->writers[r->writer], &r->change);
 	blob_finish(&c->intake.bytes);
 	c->intake = (struct intake){ 0 };
 	c->cursor_due_ms = c->now_ms;
-	return true;
+	return whole;
 }
 
 static struct peer *peer_of(struct core *c, uint64_t writer)
@@ -534,10 +550,24 @@ static bool take_writer(struct core *c, const struct record *r)
 	return true;
 }
 
+/* A message that went missing inside a connection that lives on would be waited for until the next one. So, at a pong:
+ * what has been owed for long, and not one answer since, is asked for on a new connection. */
+static bool is_owing(struct core *c)
+{
+	bool owed = c->state.cursor < c->head, moved = c->answers != c->answers_then || c->world.backlog(c->world.ctx);
+	for (size_t i = 0; !owed && i < c->flight_count; i++)
+		owed = !c->flights[i]->retry_ms && link_progress(&c->link, c->flights[i]->row.counter, NULL) == SENDQ_SENT;
+	c->answers_then = c->answers;
+	if (!owed || moved || !c->owed_ms)
+		c->owed_ms = owed ? c->now_ms : 0;
+	return owed && c->now_ms - c->owed_ms >= OWED_MS;
+}
+
 static bool take_record(struct core *c, struct record *r)
 {
 	struct peer *p;
 	uint64_t number;
+	c->answers += r->type != RECORD_PONG && r->type != RECORD_RECEIPT && r->type != RECORD_PRESENCE;
 	switch (r->type) {
 	case RECORD_WRITER:
 		return take_writer(c, r);
@@ -597,6 +627,10 @@ static bool take_record(struct core *c, struct record *r)
 			c->probe_done = c->probe_number;
 			c->probe_link = 0;
 			core_probe_again(c);
+		}
+		if (is_owing(c)) {
+			link_renew(&c->link, "an answer of the hub is missing");
+			receive_down(c);
 		}
 		return true;
 	case RECORD_RESUME:

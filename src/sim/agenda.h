@@ -23,7 +23,7 @@ enum agenda_what {
 	AGENDA_PERSON, /* who */
 	AGENDA_WRITER, /* who, p: struct simwriter: a slow program goes on writing */
 	AGENDA_FAULTS, /* once a second: what may go wrong by itself */
-	AGENDA_HEAL,   /* who: its partition ends */
+	AGENDA_WAKE,   /* who: it was asleep */
 };
 
 struct agenda_entry {

@@ -15,6 +15,7 @@
 #include "sim/simnode.h"
 
 #define DIGEST_STEPS 1000
+#define HEAL         100000 /* per million and second: a device that was cut off comes back, in no order */
 
 static const char *const names[CLUSTER_NODES_MAX] = { "laptop", "desk", "phone", "server", "tablet", "work",
 	                                              "attic",  "boat", "car",   "den",    "elm",    "fox",
@@ -104,21 +105,15 @@ static void node_faults(struct cluster *cl, struct simnode *n)
 {
 	struct rates *r = &cl->rates;
 	struct chance *c = &cl->chance;
-	if (!n->partitioned && chance_hit(c, CHANCE_NET, r->partition)) {
-		struct simconn *conn = simnet_conn(cl, n->conn);
-		cl->tally.partitions++;
-		n->partitioned = true;
-		cluster_note(cl, "%s is cut off", n->name);
-		if (conn)
-			simnet_half_open(cl, conn);
-		agenda_add(&cl->agenda, cl->now_us + 1000000 + chance_below(c, CHANCE_NET, 30000000), AGENDA_HEAL,
-		           n->index, 0, NULL);
+	if (n->partitioned && r->partition && chance_hit(c, CHANCE_NET, HEAL)) {
+		n->partitioned = false;
+		cluster_note(cl, "%s is back on the net", n->name);
 	}
 	if (!n->asleep && n->core && chance_hit(c, CHANCE_PROCESS, r->sleep)) {
 		cluster_note(cl, "%s sleeps", n->name);
 		n->asleep = true;
-		agenda_add(&cl->agenda, cl->now_us + 1000000 + chance_below(c, CHANCE_PROCESS, 120000000), AGENDA_HEAL,
-		           n->index, 1, NULL);
+		agenda_add(&cl->agenda, cl->now_us + 1000000 + chance_below(c, CHANCE_PROCESS, 120000000), AGENDA_WAKE,
+		           n->index, 0, NULL);
 	}
 	if (n->core && !n->asleep && chance_hit(c, CHANCE_PROCESS, r->restart)) {
 		cluster_note(cl, "%s stops", n->name);
@@ -146,8 +141,28 @@ static void node_faults(struct cluster *cl, struct simnode *n)
 	simdisk_age(&n->disk, cl->now_us, 12000000);
 }
 
+static void cut_off(struct cluster *cl, struct simnode *n)
+{
+	struct simconn *conn = simnet_conn(cl, n->conn);
+	n->partitioned = true;
+	cluster_note(cl, "%s is cut off", n->name);
+	if (conn)
+		simnet_half_open(cl, conn);
+}
+
+static void partition(struct cluster *cl)
+{
+	uint64_t some = 1 + chance_below(&cl->chance, CHANCE_NET, (1ull << cl->node_count) - 1);
+	cl->tally.partitions++;
+	for (unsigned i = 0; i < cl->node_count; i++)
+		if (some >> i & 1 && !cl->nodes[i]->partitioned)
+			cut_off(cl, cl->nodes[i]);
+}
+
 static void faults(struct cluster *cl)
 {
+	if (chance_hit(&cl->chance, CHANCE_NET, cl->rates.partition))
+		partition(cl);
 	for (unsigned i = 0; i < cl->node_count; i++)
 		node_faults(cl, cl->nodes[i]);
 	if (cl->hub.up && chance_hit(&cl->chance, CHANCE_HUB, cl->rates.hub_restore)) {
@@ -196,11 +211,8 @@ static void happen(struct cluster *cl, struct agenda_entry *e)
 	case AGENDA_FAULTS:
 		faults(cl);
 		break;
-	case AGENDA_HEAL:
-		if (e->a)
-			wake_up(n);
-		else
-			n->partitioned = false;
+	case AGENDA_WAKE:
+		wake_up(n);
 		break;
 	case AGENDA_PERSON:
 	case AGENDA_WRITER:

@@ -27,8 +27,11 @@
 struct rates {
 	/* net, per frame or dial */
 	uint32_t cut, half_open, dial_refused, dial_silent;
-	uint64_t delay_us;  /* mean of the delay of a frame, above 100 µs */
-	uint32_t partition; /* per device and second */
+	uint32_t answer_lost; /* per confirmation: applied, and the sender never hears of it */
+	uint32_t garble;      /* bits flipped, garbage, cut short, a proxy's page */
+	uint32_t slow_link;   /* per connection: the other end reads slowly */
+	uint64_t delay_us;    /* mean of the delay of a frame, above 100 µs */
+	uint32_t partition;   /* per second: of some of the devices; heals one by one */
 	/* disk, per call of the world */
 	uint32_t race; /* a person edits right before the call */
 	uint32_t look_error, look_busy, place_error, ledger_full;
@@ -44,7 +47,7 @@ struct rates {
 
 struct tally { /* what a life was made of */
 	uint64_t steps, edits, races, kills, power_cuts, restarts, hub_kills, hub_restores, node_restores, cuts,
-	        half_opens, reconnects, partitions, frames, lost_frames, conflicts, settlements, ledger_failures,
+	        half_opens, reconnects, partitions, frames, lost_frames, lost_answers, stale_frames, garbled, conflicts, settlements, ledger_failures,
 	        hints_lost, clock_jumps, rollbacks, log, turns, versions, places, checks;
 	uint64_t virtual_us;
 };

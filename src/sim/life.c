@@ -40,8 +40,11 @@ static void draw_rates(struct cluster *cl)
 	r->dial_refused = some(cl, 300000);
 	r->dial_silent = some(cl, 100000);
 	r->delay_us = some(cl, 100) ? chance_below(&cl->chance, CHANCE_SETUP, 200000) : 0;
-	if (rarely(cl, 50))
-		r->delay_us = 5000000;
+	if (rarely(cl, 100))
+		r->delay_us = 30000000;
+	r->answer_lost = some(cl, 50000);
+	r->garble = rarely(cl, 20) ? 50000 : some(cl, 2000);
+	r->slow_link = some(cl, 200000);
 	r->partition = some(cl, 30000);
 	r->race = some(cl, 50000);
 	r->look_error = some(cl, 10000);

@@ -417,6 +417,10 @@ void person_answer(struct simnode *n)
 		cluster_note(n->cl, "%s accepts that the hub went back", n->name);
 		asked = true;
 	}
+	struct link_view link;
+	core_view_link(n->core, &link);
+	if (link.state == LINK_ERROR) /* reads what it says, and presses r */
+		simnode_push(n, &(struct event){ .type = EVENT_RETRY_NOW }, 0);
 	if (counts.paused)
 		asked |= core_pause(n->core, NULL, false, &e);
 	for (size_t i = 0; core_view_category(n->core, i, &v); i++)

@@ -79,8 +79,10 @@ static void print_evidence(const struct wish *w, const struct tally *t, uint64_t
 	printf("people     %llu edits (%llu in the middle of a call), %llu files replaced, %llu log entries, %llu "
 	       "settlements, %llu conflicts left to settle\n",
 	       N(edits), N(races), N(places), N(log), N(settlements), N(conflicts));
-	printf("net        %llu frames, %llu lost, %llu cuts, %llu half-open, %llu partitions, %llu connects\n",
-	       N(frames), N(lost_frames), N(cuts), N(half_opens), N(partitions), N(reconnects));
+	printf("net        %llu frames, %llu lost, %llu late, %llu garbled, %llu lost answers, %llu cuts, %llu half-open, "
+	       "%llu partitions, %llu connects\n",
+	       N(frames), N(lost_frames), N(stale_frames), N(garbled), N(lost_answers), N(cuts), N(half_opens),
+	       N(partitions), N(reconnects));
 	printf("processes  %llu kills, %llu power cuts, %llu restarts, %llu failed commits; hub: %llu kills\n",
 	       N(kills), N(power_cuts), N(restarts), N(ledger_failures), N(hub_kills));
 	printf("backups    hub put back %llu times, devices %llu times; %llu rollbacks accepted\n", N(hub_restores),

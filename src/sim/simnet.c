@@ -7,6 +7,8 @@
 #include "sim/judge.h"
 #include "sim/simhub.h"
 
+#define STALE 200000 /* per million cuts: what was under way still arrives, late */
+
 struct simconn *simnet_conn(struct cluster *cl, uint64_t number)
 {
 	return number && number <= cl->conn_count ? cl->conns[number - 1] : NULL;
@@ -19,16 +21,20 @@ void simnet_finish(struct cluster *cl)
 	free(cl->conns);
 }
 
+/* Exponential in whole numbers, so that every build draws the same: -ln(u) is ln 2 times the halvings of u, whose
+ * fraction is taken as a straight line. */
+static uint64_t exponential(struct cluster *cl, uint64_t mean)
+{
+	uint64_t draw = chance_below(&cl->chance, CHANCE_NET, 1u << 24) + 1; /* u * 2^24 */
+	unsigned whole = 63 - (unsigned)__builtin_clzll(draw);
+	uint64_t log2 = ((uint64_t)whole << 16) + ((draw - (1ull << whole)) << 16 >> whole);
+	return mean * 693 / 1000 * ((24ull << 16) - log2) >> 16;
+}
+
 static uint64_t delay(struct cluster *cl)
 {
-	uint64_t mean = cl->rates.delay_us;
 	uint64_t us = 100 + chance_below(&cl->chance, CHANCE_NET, 200);
-	if (mean) { /* roughly exponential: mostly short, sometimes long */
-		us += chance_below(&cl->chance, CHANCE_NET, mean + 1);
-		while (chance_hit(&cl->chance, CHANCE_NET, 250000))
-			us += mean;
-	}
-	return us;
+	return cl->rates.delay_us ? us + exponential(cl, cl->rates.delay_us) : us;
 }
 
 uint64_t simnet_dial(struct simnode *n)
@@ -43,6 +49,9 @@ uint64_t simnet_dial(struct simnode *n)
 		               .hub_life = cl->hub.life,
 		               .up_cut_us = UINT64_MAX,
 		               .down_cut_us = UINT64_MAX };
+	c->bytes_per_ms = chance_hit(&cl->chance, CHANCE_NET, cl->rates.slow_link)
+	                          ? 1 + chance_below(&cl->chance, CHANCE_NET, 200)
+	                          : 20000;
 	if (n->partitioned ? chance_hit(&cl->chance, CHANCE_NET, 500000)
 	                   : chance_hit(&cl->chance, CHANCE_NET, cl->rates.dial_silent))
 		return c->number; /* into the void */
@@ -53,19 +62,74 @@ uint64_t simnet_dial(struct simnode *n)
 	return c->number;
 }
 
+/* What a peer sends that is no peer, or that a broken one does: never more than one frame a message. */
+static void garble(struct cluster *cl, struct simframe *f, size_t cap)
+{
+	struct chance *ch = &cl->chance;
+	static const char page[] = "<html><head><title>404 Not Found</title></head></html>\r\n";
+	cl->tally.garbled++;
+	switch (chance_below(ch, CHANCE_NET, 5)) {
+	case 0: /* one bit, or a few */
+		for (uint64_t flips = 1 + chance_below(ch, CHANCE_NET, 3); f->len && flips; flips--)
+			f->bytes[chance_below(ch, CHANCE_NET, f->len)] ^= (uint8_t)(1u << chance_below(ch, CHANCE_NET, 8));
+		break;
+	case 1: /* cut short */
+		f->len = f->len ? (size_t)chance_below(ch, CHANCE_NET, f->len) : 0;
+		break;
+	case 2:
+		f->len = 1 + (size_t)chance_below(ch, CHANCE_NET, cap);
+		chance_fill(ch, CHANCE_NET, f->bytes, f->len);
+		break;
+	case 3: /* what came before, once more within the frame */
+		f->len = f->len / 2 * 2;
+		memcpy(f->bytes + f->len / 2, f->bytes, f->len / 2);
+		break;
+	default: /* a proxy answers in the peer's place */
+		f->len = sizeof page - 1 < cap ? sizeof page - 1 : cap;
+		memcpy(f->bytes, page, f->len);
+		f->text = chance_below(ch, CHANCE_NET, 2);
+		break;
+	}
+}
+
+/* Under way to the hub nothing can be altered unseen: TLS and TCP see to it, and the hub, which holds no key, could not.
+ * So what still reads like records of a device costs the connection instead. */
+static bool passes_for_records(const struct simframe *f)
+{
+	struct reader r = reader_of(span_of(f->bytes, f->len));
+	struct record record;
+	int more = 0;
+	while (!f->text && (more = wire_next(&r, &record)) > 0)
+		;
+	return !f->text && more == 0;
+}
+
 static void send_frame(struct cluster *cl, struct simconn *c, bool up, bool text, struct span frame)
 {
-	struct simframe *f = mem_alloc(sizeof *f + frame.len);
+	bool noise = chance_hit(&cl->chance, CHANCE_NET, cl->rates.garble);
+	size_t cap = frame.len > 128 ? frame.len : 128;
+	struct simframe *f = mem_alloc(sizeof *f + (noise ? cap : frame.len));
 	f->text = text;
 	f->len = frame.len;
 	if (frame.len)
 		memcpy(f->bytes, frame.data, frame.len);
+	if (noise)
+		garble(cl, f, cap);
+	if (noise && up && passes_for_records(f)) {
+		free(f);
+		simnet_sever(cl, c);
+		return;
+	}
 	uint64_t *last = up ? &c->up_at_us : &c->down_at_us;
-	uint64_t at = cl->now_us + delay(cl) + frame.len / 20; /* 20 MB/s */
+	uint64_t at = cl->now_us + delay(cl) + f->len * 1000 / c->bytes_per_ms;
 	if (at <= *last)
 		at = *last + 1;
 	*last = at;
-	*(up ? &c->up_backlog : &c->down_backlog) += frame.len;
+	size_t *backlog = up ? &c->up_backlog : &c->down_backlog;
+	*backlog += f->len;
+	if (*backlog > SIMNET_BACKLOG_MAX)
+		cluster_break(cl, "I8", "%s has %zu bytes waiting for %s", up ? cl->nodes[c->node]->name : "the hub",
+		              *backlog, up ? "the hub" : cl->nodes[c->node]->name);
 	cl->tally.frames++;
 	agenda_add(&cl->agenda, at, up ? AGENDA_UP : AGENDA_DOWN, c->node, c->number, f);
 	if (chance_hit(&cl->chance, CHANCE_NET, cl->rates.cut))
@@ -81,16 +145,24 @@ void simnet_send_up(struct simnode *n, bool text, struct span frame)
 		send_frame(n->cl, c, true, text, frame);
 }
 
-/* A story's wish: the confirmation that is about to leave does not arrive, nor anything after it. */
+/* The hub has applied it, and the confirmation that is about to leave does not arrive, nor anything after it: by chance,
+ * or as a story wishes. */
 static bool loses_answer(struct simnode *n, struct span frame)
 {
+	struct cluster *cl = n->cl;
 	struct reader r = reader_of(frame);
 	struct record record;
-	while (n->lose_answer && wire_next(&r, &record) > 0)
-		if (record.type == RECORD_CONFIRM) {
+	if (!n->lose_answer && !n->miss_answer && !cl->rates.answer_lost)
+		return false;
+	while (wire_next(&r, &record) > 0) {
+		if (record.type != RECORD_CONFIRM)
+			continue;
+		if (n->lose_answer || n->miss_answer || chance_hit(&cl->chance, CHANCE_NET, cl->rates.answer_lost)) {
+			cl->tally.lost_answers++;
 			n->lose_answer = false;
 			return true;
 		}
+	}
 	return false;
 }
 
@@ -103,8 +175,13 @@ void simnet_sever(struct cluster *cl, struct simconn *c)
 void simnet_send_down(struct cluster *cl, uint64_t conn, bool text, struct span frame)
 {
 	struct simconn *c = simnet_conn(cl, conn);
-	if (c && !text && loses_answer(cl->nodes[c->node], frame))
+	if (c && !text && loses_answer(cl->nodes[c->node], frame)) {
+		if (cl->nodes[c->node]->miss_answer) {
+			cl->nodes[c->node]->miss_answer = false;
+			return;
+		}
 		simnet_sever(cl, c);
+	}
 	if (c && c->open && c->hub_end && c->hub_life == cl->hub.life)
 		send_frame(cl, c, false, text, frame);
 }
@@ -141,10 +218,15 @@ void simnet_cut(struct cluster *cl, struct simconn *c)
 	cl->tally.cuts++;
 	c->up_cut_us = cl->now_us + chance_below(ch, CHANCE_NET, slack);
 	c->down_cut_us = cl->now_us + chance_below(ch, CHANCE_NET, slack);
-	/* Now and then the hub learns of it long after the device has come back. */
-	uint64_t late = chance_hit(ch, CHANCE_NET, 200000) ? chance_below(ch, CHANCE_NET, 20000000) : 0;
 	agenda_add(&cl->agenda, c->down_cut_us, AGENDA_CLOSED_NODE, c->node, c->number, NULL);
-	agenda_add(&cl->agenda, c->up_cut_us + late, AGENDA_CLOSED_HUB, c->node, c->number, NULL);
+	if (!chance_hit(ch, CHANCE_NET, STALE)) {
+		agenda_add(&cl->agenda, c->up_cut_us, AGENDA_CLOSED_HUB, c->node, c->number, NULL);
+		return;
+	}
+	/* The hub hears the rest of it, and learns of its end, long after the device has come back on another. */
+	c->hold_us = cl->now_us + chance_below(ch, CHANCE_NET, 20000000);
+	c->up_cut_us = UINT64_MAX - 1;
+	agenda_add(&cl->agenda, c->hold_us + 1000000, AGENDA_CLOSED_HUB, c->node, c->number, NULL);
 }
 
 void simnet_half_open(struct cluster *cl, struct simconn *c)
@@ -152,6 +234,12 @@ void simnet_half_open(struct cluster *cl, struct simconn *c)
 	if (!c->open || c->up_cut_us != UINT64_MAX)
 		return;
 	cl->tally.half_opens++;
+	if (chance_hit(&cl->chance, CHANCE_NET, 500000)) { /* for a while: then all of it arrives, if anybody still listens */
+		uint64_t until = cl->now_us + 5000000 + chance_below(&cl->chance, CHANCE_NET, 595000000);
+		c->up_at_us = c->up_at_us > until ? c->up_at_us : until;
+		c->down_at_us = c->down_at_us > until ? c->down_at_us : until;
+		return;
+	}
 	c->up_cut_us = cl->now_us;
 	c->down_cut_us = cl->now_us;
 	if (chance_hit(&cl->chance, CHANCE_NET, 500000)) /* one direction only */
@@ -190,14 +278,20 @@ static void dialed(struct cluster *cl, struct simnode *n, struct simconn *c)
 	simnode_push(n, &(struct event){ .type = EVENT_LINK_OPEN }, c->number);
 }
 
-static void arrive(struct cluster *cl, struct simnode *n, struct simconn *c, bool up, const struct simframe *f)
+/* true: the frame is taken. */
+static bool arrive(struct cluster *cl, struct simnode *n, struct simconn *c, bool up, struct simframe *f)
 {
+	if (up && cl->now_us < c->hold_us) {
+		cl->tally.stale_frames++;
+		agenda_add(&cl->agenda, c->hold_us, AGENDA_UP, c->node, c->number, f);
+		return true;
+	}
 	size_t *backlog = up ? &c->up_backlog : &c->down_backlog;
 	bool was_full = *backlog > 0;
 	*backlog -= f->len < *backlog ? f->len : *backlog;
 	if (cl->now_us >= (up ? c->up_cut_us : c->down_cut_us)) {
 		cl->tally.lost_frames++;
-		return;
+		return false;
 	}
 	struct span bytes = span_of(f->bytes, f->len);
 	if (up && c->hub_end)
@@ -211,9 +305,10 @@ static void arrive(struct cluster *cl, struct simnode *n, struct simconn *c, boo
 		else if (!up && c->hub_end)
 			simhub_push(cl, HUB_DRAINED, c->number, span_of(NULL, 0));
 	}
+	return false;
 }
 
-void simnet_happen(struct cluster *cl, const struct agenda_entry *e)
+void simnet_happen(struct cluster *cl, struct agenda_entry *e)
 {
 	struct simconn *c = simnet_conn(cl, e->a);
 	struct simnode *n = cl->nodes[c->node];
@@ -223,7 +318,8 @@ void simnet_happen(struct cluster *cl, const struct agenda_entry *e)
 		break;
 	case AGENDA_UP:
 	case AGENDA_DOWN:
-		arrive(cl, n, c, e->what == AGENDA_UP, e->p);
+		if (arrive(cl, n, c, e->what == AGENDA_UP, e->p))
+			e->p = NULL;
 		break;
 	case AGENDA_CLOSED_NODE:
 		if (!c->node_end)

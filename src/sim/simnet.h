@@ -5,6 +5,8 @@
 #define SIM_SIMNET_H
 #include "sim/cluster.h"
 
+#define SIMNET_BACKLOG_MAX (8u * 1024 * 1024) /* no end may pile up more than its own limits say, and one frame */
+
 struct simconn {
 	uint64_t number;
 	unsigned node;
@@ -14,6 +16,8 @@ struct simconn {
 	uint64_t up_cut_us, down_cut_us; /* what would arrive from then on is lost */
 	uint64_t told;                   /* the last entry that the hub told it */
 	size_t up_backlog, down_backlog; /* bytes sent that have not arrived */
+	uint64_t bytes_per_ms;           /* how fast the other end reads */
+	uint64_t hold_us;                /* what goes up arrives then at the earliest: an old connection beside a new one */
 };
 
 struct simframe {
@@ -33,6 +37,6 @@ void simnet_sever(struct cluster *cl, struct simconn *c);     /* the same, and n
 void simnet_half_open(struct cluster *cl, struct simconn *c); /* neither end learns of it */
 void simnet_node_died(struct simnode *n);
 void simnet_hub_died(struct cluster *cl);
-void simnet_happen(struct cluster *cl, const struct agenda_entry *e);
+void simnet_happen(struct cluster *cl, struct agenda_entry *e); /* may take e->p: then it is NULL */
 void simnet_finish(struct cluster *cl);
 #endif

@@ -45,6 +45,7 @@ struct simnode {
 	unsigned life;
 	bool asleep, partitioned, joined, stopped; /* stopped: a story keeps it off */
 	bool lose_answer;                          /* a story: the next confirmation to it is lost with its link */
+	bool miss_answer;                          /* … is lost, and the link lives on */
 	bool restored;                             /* its state came from a backup: it may lack versions it once sent */
 	struct simdisk disk;
 	struct simledger ledger, backup;

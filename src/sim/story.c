@@ -253,6 +253,8 @@ static bool act_of_node(struct story *s)
 		return put_back(s, n);
 	else if (says(s, "* loses the next answer"))
 		n->lose_answer = true;
+	else if (says(s, "* misses the next answer"))
+		n->miss_answer = true;
 	else
 		return fails(s, "what does %s do?", n->name);
 	return true;

@@ -26,6 +26,7 @@ struct bench {
 	bool there, hung;
 	struct id file;      /* its version */
 	uint64_t now_ms, seq;
+	struct id chain;     /* as saved */
 	const char *scanning;
 };
 
@@ -110,7 +111,7 @@ static bool save_item(void *ctx, const struct item_row *row) { (void)ctx, (void)
 static bool save_outbox(void *ctx, const struct outbox_row *row) { (void)ctx, (void)row; return true; }
 static bool drop_outbox(void *ctx, uint64_t counter) { (void)ctx, (void)counter; return true; }
 static bool drop_item(void *ctx, const struct id *item) { (void)ctx, (void)item; return true; }
-static bool save_state(void *ctx, const struct state_row *row) { (void)ctx, (void)row; return true; }
+static bool save_state(void *ctx, const struct state_row *row) { ((struct bench *)ctx)->chain = row->chain; return true; }
 static bool add_history(void *ctx, const struct history_row *row) { (void)ctx, (void)row; return true; }
 static void dial(void *ctx) { (void)ctx; }
 static void send_frame(void *ctx, bool text, struct span frame) { (void)ctx, (void)text, (void)frame; }
@@ -158,6 +159,21 @@ static void hear(struct bench *b, const struct record *r)
 	buf_finish(&frame);
 }
 
+static void greet(struct bench *b)
+{
+	step(b, (struct event){ .type = EVENT_RETRY_NOW });
+	step(b, (struct event){ .type = EVENT_LINK_OPEN });
+	say(b, &(struct message){ .type = MESSAGE_AUTH_CHALLENGE, .protocol = WIRE_PROTOCOL, .hub = b->hub });
+	say(b, &(struct message){ .type = MESSAGE_AUTH_RESPONSE,
+	                          .ok = true,
+	                          .account = "test",
+	                          .connection = 1,
+	                          .head = b->seq,
+	                          .chain = b->chain });
+	hear(b, &(struct record){ .type = RECORD_WRITER, .writer = WRITER, .device = b->other, .epoch = 7 });
+	b->hung = false;
+}
+
 static void start(struct bench *b)
 {
 	static const struct category_setup notes = { .name = "notes", .debounce_ms = 10, .max_wait_ms = 100, .strategy = STRATEGY_ASK };
@@ -180,12 +196,7 @@ static void start(struct bench *b)
 	step(b, (struct event){ .type = EVENT_BOOT });
 	step(b, (struct event){ .type = EVENT_ROOT, .category = "notes", .ok = true });
 	pass(b);
-	step(b, (struct event){ .type = EVENT_RETRY_NOW });
-	step(b, (struct event){ .type = EVENT_LINK_OPEN });
-	say(b, &(struct message){ .type = MESSAGE_AUTH_CHALLENGE, .protocol = WIRE_PROTOCOL, .hub = b->hub });
-	say(b, &(struct message){ .type = MESSAGE_AUTH_RESPONSE, .ok = true, .account = "test", .connection = 1 });
-	hear(b, &(struct record){ .type = RECORD_WRITER, .writer = WRITER, .device = b->other, .epoch = 7 });
-	b->hung = false;
+	greet(b);
 }
 
 static void finish(struct bench *b)
@@ -239,6 +250,17 @@ static void append(struct bench *b, const struct change *c)
 	pass(b);
 }
 
+/* What does not open costs the connection when it comes first, as if it had been damaged on its way. */
+static void forge(struct bench *b, const struct change *c)
+{
+	append(b, c);
+	cr_assert(b->hung);
+	greet(b);
+	b->seq--;
+	append(b, c);
+	cr_assert_not(b->hung);
+}
+
 static void drop(struct change *c)
 {
 	free((void *)(uintptr_t)c->body.data);
@@ -277,7 +299,7 @@ Test(receive, a_hub_cannot_make_up_a_deletion)
 	tell(&b, story);
 	struct change forged = { .flags = CHANGE_DELETE, .counter = 4, .item = story[1].item, .base = 2, .edited = 1,
 		                 .body = story[1].body };
-	append(&b, &forged);
+	forge(&b, &forged);
 	end(&b, story);
 }
 
@@ -290,10 +312,10 @@ Test(receive, a_hub_cannot_put_one_files_content_into_another)
 	forged.counter = 4;
 	forged.base = 2;
 	forged.version = story[2].version; /* which is here */
-	append(&b, &forged);
+	forge(&b, &forged);
 	forged.version = story[0].version; /* its own past */
 	forged.base = b.seq;
-	append(&b, &forged);
+	forge(&b, &forged);
 	end(&b, story);
 }
 
@@ -302,7 +324,7 @@ Test(receive, a_hub_cannot_say_an_old_change_again)
 	struct bench b;
 	struct change story[3];
 	tell(&b, story);
-	append(&b, &story[0]);
+	forge(&b, &story[0]);
 	end(&b, story);
 }
 
@@ -314,10 +336,34 @@ Test(receive, a_hub_cannot_bring_a_deleted_file_back)
 	struct change gone = make(&b, 4, "x", 2, NULL);
 	append(&b, &gone);
 	cr_assert_not(b.there);
-	append(&b, &story[0]);
-	append(&b, &story[1]);
+	forge(&b, &story[0]);
+	forge(&b, &story[1]);
 	cr_assert_not(b.there);
 	drop(&gone);
+	for (int i = 0; i < 3; i++)
+		drop(&story[i]);
+	finish(&b);
+}
+
+Test(receive, what_was_damaged_on_its_way_is_had_again)
+{
+	struct bench b;
+	struct change story[3];
+	tell(&b, story);
+	struct id before = b.chain;
+	struct change next = make(&b, 4, "x", 2, "three");
+	uint8_t *bytes = (uint8_t *)(uintptr_t)next.body.data;
+	bytes[next.body.len / 2] ^= 4;
+	append(&b, &next);
+	cr_assert(b.hung);
+	cr_assert(id_equal(&b.chain, &before), "it is not part of the log");
+	greet(&b);
+	b.seq--;
+	bytes[next.body.len / 2] ^= 4;
+	append(&b, &next);
+	cr_assert_not(b.hung);
+	cr_assert(b.there && id_equal(&b.file, &next.version));
+	drop(&next);
 	for (int i = 0; i < 3; i++)
 		drop(&story[i]);
 	finish(&b);
