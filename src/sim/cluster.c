@@ -95,6 +95,45 @@ void cluster_note(struct cluster *cl, const char *format, ...)
 	va_end(args);
 }
 
+void cluster_tell(struct cluster *cl, const char *format, ...)
+{
+	if (!cl->trace && !cl->story)
+		return;
+	char line[400];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(line, sizeof line, format, args);
+	va_end(args);
+	cluster_note(cl, "%s", line);
+	if (cl->story)
+		buf_printf(cl->story, "%9.3f s  %s\n", (double)cl->now_us / 1e6, line);
+}
+
+static unsigned fault_stream(enum fault fault, const struct simnode *n)
+{
+	return n ? chance_of(CHANCE_FAULTS + fault, n->index) : CHANCE_FAULTS + fault;
+}
+
+bool cluster_strikes(struct cluster *cl, enum fault fault, const struct simnode *n)
+{
+	static const char *const words[] = {
+#define F(name, area, most, words) words,
+		FAULTS(F)
+#undef F
+	};
+	if (!chance_hit(&cl->chance, fault_stream(fault, n), cl->rates.of[fault]))
+		return false;
+	cl->tally.faults[fault]++;
+	cluster_tell(cl, strncmp(words[fault], "is ", 3) == 0 ? "%s %s" : "%s: %s", n ? n->name : "the hub",
+	             words[fault]);
+	return true;
+}
+
+uint64_t cluster_drawn(struct cluster *cl, enum fault fault, const struct simnode *n, uint64_t bound)
+{
+	return chance_below(&cl->chance, fault_stream(fault, n), bound);
+}
+
 void cluster_mix(struct cluster *cl, const void *bytes, size_t len)
 {
 	cl->digest = (cl->digest ^ map_hash(bytes, len)) * 0x9e3779b97f4a7c15u;
@@ -103,26 +142,22 @@ void cluster_mix(struct cluster *cl, const void *bytes, size_t len)
 
 static void node_faults(struct cluster *cl, struct simnode *n)
 {
-	struct rates *r = &cl->rates;
-	struct chance *c = &cl->chance;
-	if (n->partitioned && r->partition && chance_hit(c, CHANCE_NET, HEAL)) {
+	if (n->partitioned && cl->rates.partition && chance_hit(&cl->chance, chance_of(CHANCE_NET, n->index), HEAL)) {
 		n->partitioned = false;
-		cluster_note(cl, "%s is back on the net", n->name);
+		cluster_tell(cl, "%s is back on the net", n->name);
 	}
-	if (!n->asleep && n->core && chance_hit(c, CHANCE_PROCESS, r->sleep)) {
-		cluster_note(cl, "%s sleeps", n->name);
+	if (!n->asleep && n->core && cluster_strikes(cl, FAULT_sleep, n)) {
 		n->asleep = true;
-		agenda_add(&cl->agenda, cl->now_us + 1000000 + chance_below(c, CHANCE_PROCESS, 120000000), AGENDA_WAKE,
-		           n->index, 0, NULL);
+		agenda_add(&cl->agenda, cl->now_us + 1000000 + cluster_drawn(cl, FAULT_sleep, n, 120000000),
+		           AGENDA_WAKE, n->index, 0, NULL);
 	}
-	if (n->core && !n->asleep && chance_hit(c, CHANCE_PROCESS, r->restart)) {
-		cluster_note(cl, "%s stops", n->name);
+	if (n->core && !n->asleep && cluster_strikes(cl, FAULT_restart, n)) {
 		cl->tally.restarts++;
 		simnode_stop(n);
-		agenda_add(&cl->agenda, cl->now_us + 100000 + chance_below(c, CHANCE_PROCESS, 10000000),
+		agenda_add(&cl->agenda, cl->now_us + 100000 + cluster_drawn(cl, FAULT_restart, n, 10000000),
 		           AGENDA_NODE_BOOT, n->index, n->life, NULL);
 	}
-	if (n->core && chance_hit(c, CHANCE_PROCESS, r->node_restore)) {
+	if (n->core && cluster_strikes(cl, FAULT_node_restore, n)) {
 		if (!n->has_backup) {
 			simnode_keep_backup(n);
 		} else {
@@ -131,10 +166,10 @@ static void node_faults(struct cluster *cl, struct simnode *n)
 			agenda_add(&cl->agenda, cl->now_us + 1000000, AGENDA_NODE_BOOT, n->index, n->life, NULL);
 		}
 	}
-	if (chance_hit(c, CHANCE_TIME, r->clock_jump)) {
+	if (cluster_strikes(cl, FAULT_clock_jump, n)) {
 		static const int64_t spans[] = { 1000, 60000, 86400000, 31536000000 };
-		int64_t span = spans[chance_below(c, CHANCE_TIME, 4)];
-		n->wall_ms = (int64_t)chance_below(c, CHANCE_TIME, (uint64_t)span * 2) - span;
+		int64_t span = spans[cluster_drawn(cl, FAULT_clock_jump, n, 4)];
+		n->wall_ms = (int64_t)cluster_drawn(cl, FAULT_clock_jump, n, (uint64_t)span * 2) - span;
 		cl->tally.clock_jumps++;
 		cluster_note(cl, "%s: the clock is off by %lld ms", n->name, (long long)n->wall_ms);
 	}
@@ -145,14 +180,14 @@ static void cut_off(struct cluster *cl, struct simnode *n)
 {
 	struct simconn *conn = simnet_conn(cl, n->conn);
 	n->partitioned = true;
-	cluster_note(cl, "%s is cut off", n->name);
+	cluster_tell(cl, "%s is cut off", n->name);
 	if (conn)
 		simnet_half_open(cl, conn);
 }
 
 static void partition(struct cluster *cl)
 {
-	uint64_t some = 1 + chance_below(&cl->chance, CHANCE_NET, (1ull << cl->node_count) - 1);
+	uint64_t some = 1 + cluster_drawn(cl, FAULT_partition, NULL, (1ull << cl->node_count) - 1);
 	cl->tally.partitions++;
 	for (unsigned i = 0; i < cl->node_count; i++)
 		if (some >> i & 1 && !cl->nodes[i]->partitioned)
@@ -161,13 +196,16 @@ static void partition(struct cluster *cl)
 
 static void faults(struct cluster *cl)
 {
-	if (chance_hit(&cl->chance, CHANCE_NET, cl->rates.partition))
+	if (cluster_strikes(cl, FAULT_partition, NULL))
 		partition(cl);
-	for (unsigned i = 0; i < cl->node_count; i++)
+	for (unsigned i = 0; i < cl->node_count; i++) {
 		node_faults(cl, cl->nodes[i]);
-	if (cl->hub.up && chance_hit(&cl->chance, CHANCE_HUB, cl->rates.hub_restore)) {
+		if (cl->acting)
+			person_plan(cl->nodes[i]);
+	}
+	if (cl->hub.up && cluster_strikes(cl, FAULT_hub_restore, NULL)) {
 		size_t head = simstore_count(cl->hub.store);
-		simhub_restore(cl, head - chance_below(&cl->chance, CHANCE_HUB, head < 30 ? head + 1 : 30));
+		simhub_restore(cl, head - cluster_drawn(cl, FAULT_hub_restore, NULL, head < 30 ? head + 1 : 30));
 	}
 	agenda_add(&cl->agenda, cl->now_us + 1000000, AGENDA_FAULTS, 0, 0, NULL);
 }
@@ -231,6 +269,8 @@ void cluster_run(struct cluster *cl, uint64_t for_us)
 	uint64_t until = cl->now_us + for_us;
 	while (!cl->breach.found && agenda_next(&cl->agenda, until, &e)) {
 		cl->now_us = e.at_us;
+		chance_at(&cl->chance, cl->calm_us ? CHANCE_CALM + (uint32_t)((cl->now_us - cl->calm_us) / 1000000)
+		                                   : (uint32_t)(cl->now_us / 1000000));
 		happen(cl, &e);
 		free(e.p);
 		if (cl->tally.steps - cl->digested_step >= DIGEST_STEPS) {
@@ -247,6 +287,7 @@ void cluster_calm(struct cluster *cl)
 {
 	cl->rates = (struct rates){ 0 };
 	cl->acting = false;
+	cl->calm_us = cl->now_us;
 	simhub_boot(cl);
 	for (unsigned i = 0; i < cl->node_count; i++) {
 		struct simnode *n = cl->nodes[i];

@@ -25,31 +25,23 @@
 
 /* What may go wrong, per million of each occasion; all zero: a good day. */
 struct rates {
-	/* net, per frame or dial */
-	uint32_t cut, half_open, dial_refused, dial_silent;
-	uint32_t answer_lost; /* per confirmation: applied, and the sender never hears of it */
-	uint32_t garble;      /* bits flipped, garbage, cut short, a proxy's page */
-	uint32_t slow_link;   /* per connection: the other end reads slowly */
-	uint64_t delay_us;    /* mean of the delay of a frame, above 100 µs */
-	uint32_t partition;   /* per second: of some of the devices; heals one by one */
-	/* disk, per call of the world */
-	uint32_t race; /* a person edits right before the call */
-	uint32_t look_error, look_busy, place_error, ledger_full;
-	uint32_t hint_lost, hint_late, unseen; /* unseen: an edit that makes no event at all */
-	/* processes */
-	uint32_t kill, power;               /* per call of the world */
-	uint32_t sleep, restart;            /* per device and second */
-	uint32_t hub_kill;                  /* per call of the hub's world */
-	uint32_t hub_full;                  /* per batch */
-	uint32_t hub_restore, node_restore; /* per second: an old backup is put back */
-	uint32_t clock_jump;                /* per device and second */
+	union {
+		uint32_t of[FAULT_COUNT];
+		struct {
+#define F(name, area, most, words) uint32_t name;
+			FAULTS(F)
+#undef F
+		};
+	};
+	uint64_t delay_us; /* mean of the delay of a frame, above 100 µs */
 };
 
 struct tally { /* what a life was made of */
 	uint64_t steps, edits, races, kills, power_cuts, restarts, hub_kills, hub_restores, node_restores, cuts,
-	        half_opens, reconnects, partitions, frames, lost_frames, lost_answers, stale_frames, garbled, conflicts, settlements, ledger_failures,
-	        hints_lost, clock_jumps, rollbacks, log, turns, versions, places, checks;
+	        half_opens, reconnects, partitions, frames, lost_frames, lost_answers, stale_frames, garbled, conflicts,
+	        settlements, ledger_failures, hints_lost, clock_jumps, rollbacks, log, turns, versions, places, checks;
 	uint64_t virtual_us;
+	uint64_t faults[FAULT_COUNT];
 };
 
 struct cluster;
@@ -92,6 +84,8 @@ struct cluster {
 	struct breach breach;
 	bool acting;     /* people edit by themselves (random lives) */
 	bool trace;      /* say on stderr what happens */
+	struct buf *story; /* what people and faults do is told here, in plain words; NULL: nobody listens */
+	uint64_t calm_us;  /* since when there are no faults; 0: there are */
 	uint64_t digest; /* over all that happened */
 	uint64_t digested_step;
 };
@@ -110,6 +104,11 @@ bool cluster_settle_alone(struct cluster *cl, uint64_t limit_us); /* … or nobo
 void cluster_break(struct cluster *cl, const char *invariant, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 void cluster_note(struct cluster *cl, const char *format, ...) __attribute__((format(printf, 2, 3))); /* trace */
+/* The same, and a line of the story: what a person or a fault did, not what came of it. */
+void cluster_tell(struct cluster *cl, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Does this fault strike now, by its rate? It is counted and told. What it does further is drawn with cluster_drawn. */
+bool cluster_strikes(struct cluster *cl, enum fault fault, const struct simnode *n); /* NULL: the hub, the world */
+uint64_t cluster_drawn(struct cluster *cl, enum fault fault, const struct simnode *n, uint64_t bound);
 void cluster_mix(struct cluster *cl, const void *bytes, size_t len); /* into the digest */
 struct simnode *cluster_node_of(struct cluster *cl, const struct id *device);
 int64_t cluster_wall_ms(const struct cluster *cl);

@@ -18,66 +18,51 @@ static const struct category_setup categories[] = {
 	{ .name = "aliases", .strategy = STRATEGY_ASK },
 };
 
-/* A class of faults is on in every second life, at a rate between nothing and the most. */
-static uint32_t some(struct cluster *cl, uint32_t most)
-{
-	uint32_t rate = (uint32_t)chance_below(&cl->chance, CHANCE_SETUP, most + 1);
-	return chance_below(&cl->chance, CHANCE_SETUP, 2) ? rate : 0;
-}
-
-static bool rarely(struct cluster *cl, unsigned of)
-{
-	return chance_below(&cl->chance, CHANCE_SETUP, of) == 0;
-}
-
+/* Rates are no choices: they say how likely choices are. A class is on in every second life, at a rate between nothing
+ * and the most; in one life of eight nothing goes wrong. When a list is played, everything may happen that it lists. */
 static void draw_rates(struct cluster *cl)
 {
-	struct rates *r = &cl->rates;
-	if (rarely(cl, 8))
-		return; /* all is well */
-	r->cut = some(cl, 20000);
-	r->half_open = some(cl, 5000);
-	r->dial_refused = some(cl, 300000);
-	r->dial_silent = some(cl, 100000);
-	r->delay_us = some(cl, 100) ? chance_below(&cl->chance, CHANCE_SETUP, 200000) : 0;
-	if (rarely(cl, 100))
-		r->delay_us = 30000000;
-	r->answer_lost = some(cl, 50000);
-	r->garble = rarely(cl, 20) ? 50000 : some(cl, 2000);
-	r->slow_link = some(cl, 200000);
-	r->partition = some(cl, 30000);
-	r->race = some(cl, 50000);
-	r->look_error = some(cl, 10000);
-	r->look_busy = some(cl, 20000);
-	r->place_error = some(cl, 20000);
-	r->ledger_full = some(cl, 500);
-	r->hint_lost = some(cl, 20000);
-	r->hint_late = some(cl, 200000);
-	r->unseen = some(cl, 30000);
-	r->kill = some(cl, 5000);
-	r->power = some(cl, 2000);
-	r->sleep = some(cl, 5000);
-	r->restart = some(cl, 10000);
-	r->hub_kill = some(cl, 2000);
-	r->hub_full = some(cl, 20000);
-	r->hub_restore = rarely(cl, 12) ? 10000 : 0;
-	r->node_restore = rarely(cl, 12) ? 20000 : 0;
-	r->clock_jump = some(cl, 5000);
+	static const struct {
+		const char *name;
+		uint32_t most;
+	} classes[] = {
+#define F(name, area, most, words) { #name, most },
+		FAULTS(F)
+#undef F
+	};
+	const struct chance *c = &cl->chance;
+	bool well = chance_trait(c, "all is well", 0, 8) == 0;
+	for (unsigned i = 0; i < FAULT_COUNT; i++) {
+		bool on = !well && chance_trait(c, classes[i].name, 0, 2);
+		uint32_t rate = 1 + (uint32_t)chance_trait(c, classes[i].name, 1, classes[i].most);
+		cl->rates.of[i] = cl->chance.play ? 1000000 : on ? rate : 0;
+	}
+	uint64_t mean = chance_trait(c, "delay", 0, 100) == 0 ? 30000000
+	                : chance_trait(c, "delay", 1, 2)      ? chance_trait(c, "delay", 2, 200000)
+	                                                      : 0;
+	cl->rates.delay_us = chance_decided(&cl->chance, "delay_us", well ? 0 : mean);
+	if (!cl->chance.play && cl->rates.garble && chance_trait(c, "garble", 2, 20) == 0)
+		cl->rates.garble = 50000;
+	if (!cl->chance.play && chance_trait(c, "hub_restore", 2, 6))
+		cl->rates.hub_restore = 0;
+	if (!cl->chance.play && chance_trait(c, "node_restore", 2, 6))
+		cl->rates.node_restore = 0;
 }
 
 /* A first import: enough small files that resemble each other to be worth a dictionary. */
 static void import(struct simnode *n)
 {
 	struct cluster *cl = n->cl;
-	for (uint64_t i = 0, count = 300 + chance_below(&cl->chance, CHANCE_SETUP, 200); i < count; i++) {
+	uint64_t count = 300 + chance_trait(&cl->chance, "imported", n->index, 200);
+	for (uint64_t i = 0; i < count; i++) {
 		struct buf text = { 0 };
 		char path[48];
-		bool shared = chance_below(&cl->chance, CHANCE_SETUP, 4) == 0; /* another device may have the very same */
+		bool shared = chance_trait(&cl->chance, "shared", i, 4) == 0; /* another device may have the very same */
 		snprintf(path, sizeof path, "import/%llu-%u", (unsigned long long)i, shared ? 0 : n->index + 1);
 		for (uint64_t line = 0; line < 4 + i % 12; line++)
 			buf_printf(&text, "entry %llu: an address, a name, and a remark about number %llu\n",
 			           (unsigned long long)line, (unsigned long long)(i * (line + 7)));
-		if (!shared || chance_below(&cl->chance, CHANCE_SETUP, 32) == 0)
+		if (!shared || chance_trait(&cl->chance, n->name, i, 32) == 0)
 			buf_printf(&text, "t%08x\n", witness_token(&cl->witness));
 		person_write(n, person_file(n, cl->categories[0].name, path), buf_view(&text), 0, false);
 		buf_finish(&text);
@@ -87,16 +72,15 @@ static void import(struct simnode *n)
 /* Some devices have files of their own before they ever join. */
 static void furnish(struct cluster *cl)
 {
-	bool much = rarely(cl, 8);
+	struct chance *c = &cl->chance;
+	bool much = chance_setting(c, "import", 8) == 7;
 	for (unsigned i = 0; i < cl->node_count; i++) {
 		struct simnode *n = cl->nodes[i];
-		for (uint64_t edits = chance_below(&cl->chance, CHANCE_SETUP, 12); edits; edits--)
-			person_edit(n, NULL);
-		if (much && (i == 0 || rarely(cl, 2)))
+		unsigned stream = chance_of(CHANCE_SETUP, i);
+		person_before(n);
+		if (chance_hit(c, stream, much ? i ? 500000 : 1000000 : 0))
 			import(n);
-		uint64_t at = chance_below(&cl->chance, CHANCE_SETUP, 20000000);
-		agenda_add(&cl->agenda, at, AGENDA_NODE_BOOT, i, n->life, NULL);
-		agenda_add(&cl->agenda, at + 1000, AGENDA_PERSON, i, 0, NULL);
+		agenda_add(&cl->agenda, chance_below(c, stream, 20000000), AGENDA_NODE_BOOT, i, n->life, NULL);
 	}
 }
 
@@ -166,10 +150,10 @@ static void resolve_all(struct cluster *cl)
 				continue;
 			any = true;
 			char *category = mem_text(v.category), *path = mem_text(v.path);
-			person_resolve(n, category, path, chance_below(&cl->chance, CHANCE_PERSON, 2), &e);
+			person_resolve(n, category, path, chance_below(&cl->chance, CHANCE_END, 2), &e);
 			free(category);
 			free(path);
-			if (chance_below(&cl->chance, CHANCE_PERSON, 2))
+			if (chance_below(&cl->chance, CHANCE_END, 2))
 				break; /* else somebody else settles something at the same moment */
 		}
 		if (!any)
@@ -185,10 +169,13 @@ void life_run(const struct life_setup *s, struct life_result *out)
 {
 	struct cluster *cl = cluster_create(s->seed, s->devices, categories, sizeof categories / sizeof *categories);
 	cl->trace = s->trace;
+	cl->story = s->story;
+	cl->chance.record = s->record;
+	cl->chance.play = s->play;
 	draw_rates(cl);
 	furnish(cl);
 	cl->acting = true;
-	cluster_run(cl, s->minutes * MINUTE_US);
+	cluster_run(cl, s->seconds * 1000000ull);
 	cluster_note(cl, "---- calm");
 	cluster_calm(cl);
 	cluster_run(cl, 30000000); /* what was shut down boots by itself */

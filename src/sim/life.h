@@ -6,8 +6,11 @@
 
 struct life_setup {
 	uint64_t seed;
-	unsigned devices, minutes;
+	unsigned devices, seconds;
 	bool trace;
+	struct choices *record; /* NULL; or the choices of this life are added to it */
+	struct choices *play;   /* NULL; or the life is this list, made ready, and the seed is only for entropy */
+	struct buf *story;      /* NULL; or what people and faults do is told here */
 };
 
 struct life_result {

@@ -8,6 +8,8 @@
 
 #define SMALL_MAX 4000 /* files that grow beyond are begun anew now and then */
 #define TICK_NS   4000000LL
+#define ACTS_BEFORE 12
+#define ACTS_ITSELF 2 /* the first choices of an act are whether and when it is done */
 
 /* Names that get in each other's way: few, some in folders, some nearly alike. */
 static const char *const names[] = { "a",          "b",          "c",        "Notes.md",     "notes.md",
@@ -16,7 +18,7 @@ static const char *const names[] = { "a",          "b",          "c",        "No
 
 static uint64_t pick(struct simnode *n, uint64_t bound)
 {
-	return chance_below(&n->cl->chance, CHANCE_PERSON, bound);
+	return chance_below(&n->cl->chance, n->dice, bound);
 }
 
 static int64_t file_time(struct simnode *n)
@@ -28,6 +30,38 @@ static int64_t file_time(struct simnode *n)
 struct simfile *person_file(struct simnode *n, const char *category, const char *path)
 {
 	return simdisk_entry(&n->disk, category, path, witness_path(&n->cl->witness, category, path));
+}
+
+/* Bursts and long silences: in some spans of eight seconds a lot is done, in others nothing. */
+static uint32_t diligence(const struct simnode *n)
+{
+	uint64_t second = n->cl->now_us / 1000000, mood = chance_trait(&n->cl->chance, n->name, second / 8, 8);
+	return mood == 0 ? 500000 : mood < 4 ? 50000 : 1;
+}
+
+void person_plan(struct simnode *n)
+{
+	struct cluster *cl = n->cl;
+	for (uint32_t i = 0; i < PERSON_ACTS; i++) {
+		uint32_t act = (uint32_t)(cl->now_us / 1000000) * PERSON_ACTS + i;
+		unsigned stream = chance_of(CHANCE_PERSON, n->index);
+		chance_begin(&cl->chance, stream, act, 0);
+		if (chance_hit(&cl->chance, stream, diligence(n)))
+			agenda_add(&cl->agenda, cl->now_us + chance_below(&cl->chance, stream, 1000000), AGENDA_PERSON,
+			           n->index, act, NULL);
+	}
+}
+
+void person_before(struct simnode *n)
+{
+	struct cluster *cl = n->cl;
+	unsigned stream = chance_of(CHANCE_PERSON, n->index);
+	n->dice = stream;
+	for (uint32_t i = 0; i < ACTS_BEFORE; i++) {
+		chance_begin(&cl->chance, stream, CHANCE_BEFORE + i, 0);
+		if (chance_hit(&cl->chance, stream, 500000))
+			person_edit(n, NULL);
+	}
 }
 
 static size_t number_on_disk(const struct simnode *n, const struct simfile *f)
@@ -43,10 +77,10 @@ void person_hint(struct simnode *n, struct simfile *f, enum hint hint)
 	struct cluster *cl = n->cl;
 	if (!n->core) /* nobody watches: the scan at the start will find it */
 		return;
-	uint64_t at = cl->now_us + 20 + chance_below(&cl->chance, CHANCE_DISK, 2000);
-	if (chance_hit(&cl->chance, CHANCE_DISK, cl->rates.hint_late))
-		at += chance_below(&cl->chance, CHANCE_DISK, 1000000);
-	if (chance_hit(&cl->chance, CHANCE_DISK, cl->rates.hint_lost)) { /* the queue overflowed: the io room scans */
+	uint64_t at = cl->now_us + 20 + chance_below(&cl->chance, chance_of(CHANCE_DISK, n->index), 2000);
+	if (cluster_strikes(cl, FAULT_hint_late, n))
+		at += cluster_drawn(cl, FAULT_hint_late, n, 1000000);
+	if (cluster_strikes(cl, FAULT_hint_lost, n)) { /* the queue overflowed: the io room scans */
 		cl->tally.hints_lost++;
 		n->hints++;
 		agenda_add(&cl->agenda, at, AGENDA_RESCAN, n->index, n->life, NULL);
@@ -60,7 +94,7 @@ void person_hint(struct simnode *n, struct simfile *f, enum hint hint)
 
 static void tell(struct simnode *n, struct simfile *f, enum hint hint)
 {
-	if (chance_hit(&n->cl->chance, CHANCE_PERSON, n->cl->rates.unseen))
+	if (cluster_strikes(n->cl, FAULT_unseen, n))
 		n->unseen = true;
 	else
 		person_hint(n, f, hint);
@@ -87,7 +121,7 @@ void person_write(struct simnode *n, struct simfile *f, struct span content, uin
 {
 	if (f->now.present ? false : simdisk_obstructed(&n->disk, f->category, f->path))
 		return;
-	cluster_note(n->cl, "%s writes %s/%s (%zu bytes)", n->name, f->category, f->path, content.len);
+	cluster_tell(n->cl, "%s writes %s/%s (%zu bytes)", n->name, f->category, f->path, content.len);
 	put(n, f, content, meta, in_place);
 	if (in_place)
 		tell(n, f, HINT_TOUCHED);
@@ -96,7 +130,7 @@ void person_write(struct simnode *n, struct simfile *f, struct span content, uin
 
 void person_remove(struct simnode *n, struct simfile *f)
 {
-	cluster_note(n->cl, "%s removes %s/%s", n->name, f->category, f->path);
+	cluster_tell(n->cl, "%s removes %s/%s", n->name, f->category, f->path);
 	witness_replaced(&n->cl->witness, n->index, f->number, span_blob(&f->now.content), span_of(NULL, 0), true);
 	simdisk_remove(f, n->cl->now_us);
 	touched(n, f);
@@ -109,7 +143,7 @@ void person_rename(struct simnode *n, struct simfile *from, struct simfile *to)
 	uint8_t meta = from->now.meta;
 	int64_t mtime = from->now.mtime_ns;
 	uint64_t inode = from->now.inode;
-	cluster_note(n->cl, "%s renames %s/%s to %s", n->name, from->category, from->path, to->path);
+	cluster_tell(n->cl, "%s renames %s/%s to %s", n->name, from->category, from->path, to->path);
 	witness_replaced(&n->cl->witness, n->index, from->number, span_blob(&content), span_of(NULL, 0), true);
 	simdisk_remove(from, n->cl->now_us);
 	bool possible = to->now.present || !simdisk_obstructed(&n->disk, to->category, to->path);
@@ -121,7 +155,7 @@ void person_rename(struct simnode *n, struct simfile *from, struct simfile *to)
 	simdisk_sync(from); /* one entry of the journal: both or neither */
 	simdisk_sync(to);
 	touched(n, from);
-	if (chance_hit(&n->cl->chance, CHANCE_PERSON, 500000)) {
+	if (pick(n, 2)) {
 		tell(n, from, HINT_GONE);
 		tell(n, to, HINT_WRITTEN);
 	} else {
@@ -139,8 +173,12 @@ static void token_line(struct simnode *n, struct buf *out)
 static void bulk(struct simnode *n, struct buf *out, size_t len)
 {
 	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_+=.,:;!?#*/()[]<>{}&%$@~^";
-	for (size_t i = 0; i < len; i++)
-		buf_u8(out, i % 80 == 79 ? '\n' : (uint8_t)letters[pick(n, sizeof letters - 1)]);
+	uint8_t noise[1024]; /* no choices: what the bytes are changes nothing */
+	for (size_t i = 0; i < len; i++) {
+		if (i % sizeof noise == 0)
+			chance_fill(&n->cl->chance, n->dice, noise, sizeof noise);
+		buf_u8(out, i % 80 == 79 ? '\n' : (uint8_t)letters[noise[i % sizeof noise] % (sizeof letters - 1)]);
+	}
 	buf_u8(out, '\n');
 }
 
@@ -158,9 +196,9 @@ static void overwrite(struct simnode *n, struct simfile *f)
 {
 	struct buf text = { 0 };
 	token_line(n, &text);
-	if (pick(n, 60) == 0)
+	if (pick(n, 60) == 59)
 		bulk(n, &text, 70000 + (size_t)pick(n, 200000));
-	else if (pick(n, 3) == 0)
+	else if (pick(n, 3) == 2)
 		bulk(n, &text, (size_t)pick(n, 2000));
 	person_write(n, f, buf_view(&text), f->now.present ? f->now.meta & ~META_LINK : 0, pick(n, 2));
 	buf_finish(&text);
@@ -202,7 +240,7 @@ static void write_slowly(struct simnode *n, struct simfile *f)
 	w->meta = f->now.meta;
 	w->len = text.len;
 	memcpy(w->bytes, text.data, text.len);
-	cluster_note(cl, "%s begins to write %s/%s", n->name, f->category, f->path);
+	cluster_tell(cl, "%s begins to write %s/%s", n->name, f->category, f->path);
 	put(n, f, span_of(text.data, (size_t)pick(n, text.len)), f->now.meta, true);
 	tell(n, f, HINT_TOUCHED);
 	f->writers++;
@@ -243,7 +281,7 @@ static void change_mode(struct simnode *n, struct simfile *f)
 	f->dirty = true;
 	f->dirty_at_us = n->cl->now_us;
 	touched(n, f);
-	cluster_note(n->cl, "%s changes the mode of %s/%s", n->name, f->category, f->path);
+	cluster_tell(n->cl, "%s changes the mode of %s/%s", n->name, f->category, f->path);
 	tell(n, f, HINT_TOUCHED);
 }
 
@@ -325,7 +363,7 @@ bool person_resolve(struct simnode *n, const char *category, const char *path, b
 	                 true); /* "theirs" may be a delete */
 	simnode_clock(n);
 	bool done = core_resolve(n->core, category, path, mine, e);
-	cluster_note(cl, "%s resolves %s/%s: keep %s: %s", n->name, category, path, mine ? "mine" : "theirs",
+	cluster_tell(cl, "%s resolves %s/%s: keep %s: %s", n->name, category, path, mine ? "mine" : "theirs",
 	             done ? "done" : e->why);
 	cl->tally.settlements += done;
 	simnode_end_turn(n);
@@ -364,7 +402,7 @@ static void restore_any(struct simnode *n)
 	witness_chose(&n->cl->witness, n->index, i->path, &h->version);
 	simnode_clock(n);
 	bool done = core_restore(n->core, category, slash + 1, &h->version, &e);
-	cluster_note(n->cl, "%s restores %s: %s", n->name, name, done ? "done" : e.why);
+	cluster_tell(n->cl, "%s restores %s: %s", n->name, name, done ? "done" : e.why);
 	free(category);
 	simnode_end_turn(n);
 }
@@ -376,7 +414,7 @@ static void pause_or_resume(struct simnode *n)
 	bool paused = pick(n, 3) == 0;
 	simnode_clock(n);
 	core_pause(n->core, category, paused, &e);
-	cluster_note(n->cl, "%s %s %s", n->name, paused ? "pauses" : "resumes", category ? category : "everything");
+	cluster_tell(n->cl, "%s %s %s", n->name, paused ? "pauses" : "resumes", category ? category : "everything");
 	simnode_end_turn(n);
 }
 
@@ -414,7 +452,7 @@ void person_answer(struct simnode *n)
 	simnode_clock(n);
 	if (core_accept_rollback(n->core, &e)) {
 		n->cl->tally.rollbacks++;
-		cluster_note(n->cl, "%s accepts that the hub went back", n->name);
+		cluster_tell(n->cl, "%s accepts that the hub went back", n->name);
 		asked = true;
 	}
 	struct link_view link;
@@ -433,6 +471,7 @@ void person_answer(struct simnode *n)
 void person_happen(struct cluster *cl, const struct agenda_entry *e)
 {
 	struct simnode *n = cl->nodes[e->who];
+	n->dice = chance_of(e->what == AGENDA_PERSON ? CHANCE_PERSON : CHANCE_WRITER, n->index);
 	if (e->what == AGENDA_WRITER) {
 		go_on_writing(n, e->p);
 	} else if (e->what == AGENDA_HINT) {
@@ -446,9 +485,7 @@ void person_happen(struct cluster *cl, const struct agenda_entry *e)
 		                     .type = EVENT_HINT, .category = f->category, .path = f->path, .hint = h->hint },
 		             0);
 	} else if (cl->acting) {
+		chance_begin(&cl->chance, n->dice, (uint32_t)e->a, ACTS_ITSELF);
 		person_act(n);
-		/* Bursts and long silences. */
-		uint64_t next = pick(n, 4) ? pick(n, 2000000) : pick(n, 20000000);
-		agenda_add(&cl->agenda, cl->now_us + 1000 + next, AGENDA_PERSON, n->index, 0, NULL);
 	}
 }

@@ -19,6 +19,12 @@ struct simwriter { /* a slow program: has written a part, and will write the res
 	uint8_t bytes[];
 };
 
+#define PERSON_ACTS 4 /* at most in a second */
+
+/* Draws what this person does in the second that begins. */
+void person_plan(struct simnode *n);
+/* What was there before the device ever joined. */
+void person_before(struct simnode *n);
 /* One edit of the device's files, right now; near: rather of this file, NULL = any. Never touches the core. */
 void person_edit(struct simnode *n, struct simfile *near);
 /* One act of any kind, the core's commands included. */

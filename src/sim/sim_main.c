@@ -117,7 +117,10 @@ int sim_main(int argc, char **argv)
 		return relive_main(&setup, w.relive, w.relive_count);
 	}
 	for (; lives < w.seeds; lives++) {
-		struct life_setup setup = { w.seed + lives, (unsigned)w.devices, (unsigned)w.minutes, w.trace };
+		struct life_setup setup = { .seed = w.seed + lives,
+			                    .devices = (unsigned)w.devices,
+			                    .seconds = (unsigned)w.minutes * 60,
+			                    .trace = w.trace };
 		struct life_result r;
 		say_progress("life %llu of %llu, seed %llu", (unsigned long long)lives + 1, (unsigned long long)w.seeds,
 		             (unsigned long long)setup.seed);
@@ -131,7 +134,7 @@ int sim_main(int argc, char **argv)
 		printf("           seed %llu, step %llu, %.3f s of its life\n", (unsigned long long)setup.seed,
 		       (unsigned long long)r.breach.step, (double)r.breach.at_us / 1e6);
 		printf("replay     syncline sim --seed %llu --devices %u --minutes %u --trace\n",
-		       (unsigned long long)setup.seed, setup.devices, setup.minutes);
+		       (unsigned long long)setup.seed, setup.devices, (unsigned)w.minutes);
 		return 1;
 	}
 	say_progress_end();

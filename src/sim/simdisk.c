@@ -118,11 +118,11 @@ void simdisk_age(struct simdisk *d, uint64_t now_us, uint64_t after_us)
 			simdisk_sync(d->files[i]);
 }
 
-static void lose(struct simdisk *d, struct simfile *f, struct chance *c)
+static void lose(struct simdisk *d, struct simfile *f, struct chance *c, unsigned stream)
 {
 	const struct simimage *now = &f->now, *kept = &f->kept;
 	bool whole = f->now.meta & META_LINK; /* a link's target comes with its name */
-	switch (chance_below(c, CHANCE_DISK, whole ? 2 : 4)) {
+	switch (chance_below(c, stream, whole ? 2 : 4)) {
 	case 0: /* all of it was written back after all */
 		return;
 	case 1: /* none of it. Two writes within one tick of the clock would look alike: no tool could tell, so do not
@@ -135,14 +135,14 @@ static void lose(struct simdisk *d, struct simfile *f, struct chance *c)
 		f->now.content = blob_copy(f->kept.content.data, f->kept.content.len);
 		return;
 	case 2: /* data cut short */
-		f->now.content.len = chance_below(c, CHANCE_DISK, f->now.content.len + 1);
+		f->now.content.len = chance_below(c, stream, f->now.content.len + 1);
 		return;
 	default: /* the new name with nothing in it */
 		f->now.content.len = 0;
 	}
 }
 
-void simdisk_power_cut(struct simdisk *d, struct chance *c,
+void simdisk_power_cut(struct simdisk *d, struct chance *c, unsigned stream,
                        void (*changed)(void *ctx, struct simfile *f, struct span before), void *ctx)
 {
 	for (size_t i = 0; i < d->count; i++) {
@@ -151,7 +151,7 @@ void simdisk_power_cut(struct simdisk *d, struct chance *c,
 		if (!f->dirty)
 			continue;
 		struct blob before = blob_copy(f->now.content.data, f->now.content.len);
-		lose(d, f, c);
+		lose(d, f, c, stream);
 		changed(ctx, f, span_blob(&before));
 		blob_finish(&before);
 		simdisk_sync(f);

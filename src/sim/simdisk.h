@@ -52,6 +52,6 @@ void simdisk_sync(struct simfile *f); /* makes this file durable */
 void simdisk_age(struct simdisk *d, uint64_t now_us, uint64_t after_us);
 /* Each file that is not durable becomes: the new, the old, a part of the new, or empty. `changed` is told of every file
  * that lost something, with what it held. */
-void simdisk_power_cut(struct simdisk *d, struct chance *c,
+void simdisk_power_cut(struct simdisk *d, struct chance *c, unsigned stream,
                        void (*changed)(void *ctx, struct simfile *f, struct span before), void *ctx);
 #endif

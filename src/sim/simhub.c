@@ -10,7 +10,7 @@
 static bool deaf(struct cluster *cl)
 {
 	struct simhub *h = &cl->hub;
-	if (!h->dying && chance_hit(&cl->chance, CHANCE_HUB, cl->rates.hub_kill))
+	if (!h->dying && cluster_strikes(cl, FAULT_hub_kill, NULL))
 		h->dying = true;
 	return h->dying;
 }
@@ -59,7 +59,7 @@ static void store_appended(void *ctx, const struct simentry *e, const struct sim
 static bool store_refuses(void *ctx)
 {
 	struct cluster *cl = ctx;
-	return chance_hit(&cl->chance, CHANCE_HUB, cl->rates.hub_full);
+	return cluster_strikes(cl, FAULT_hub_full, NULL);
 }
 
 static bool store_dies(void *ctx)

@@ -23,18 +23,19 @@ void simnet_finish(struct cluster *cl)
 
 /* Exponential in whole numbers, so that every build draws the same: -ln(u) is ln 2 times the halvings of u, whose
  * fraction is taken as a straight line. */
-static uint64_t exponential(struct cluster *cl, uint64_t mean)
+static uint64_t exponential(struct cluster *cl, unsigned stream, uint64_t mean)
 {
-	uint64_t draw = chance_below(&cl->chance, CHANCE_NET, 1u << 24) + 1; /* u * 2^24 */
+	uint64_t draw = (1u << 24) - chance_below(&cl->chance, stream, mean ? 1u << 24 : 1); /* u * 2^24 */
 	unsigned whole = 63 - (unsigned)__builtin_clzll(draw);
 	uint64_t log2 = ((uint64_t)whole << 16) + ((draw - (1ull << whole)) << 16 >> whole);
 	return mean * 693 / 1000 * ((24ull << 16) - log2) >> 16;
 }
 
-static uint64_t delay(struct cluster *cl)
+static uint64_t delay(struct cluster *cl, unsigned node)
 {
-	uint64_t us = 100 + chance_below(&cl->chance, CHANCE_NET, 200);
-	return cl->rates.delay_us ? us + exponential(cl, cl->rates.delay_us) : us;
+	unsigned stream = chance_of(CHANCE_NET, node);
+	uint64_t us = 100 + chance_below(&cl->chance, stream, 200);
+	return us + exponential(cl, stream, cl->rates.delay_us);
 }
 
 uint64_t simnet_dial(struct simnode *n)
@@ -49,36 +50,34 @@ uint64_t simnet_dial(struct simnode *n)
 		               .hub_life = cl->hub.life,
 		               .up_cut_us = UINT64_MAX,
 		               .down_cut_us = UINT64_MAX };
-	c->bytes_per_ms = chance_hit(&cl->chance, CHANCE_NET, cl->rates.slow_link)
-	                          ? 1 + chance_below(&cl->chance, CHANCE_NET, 200)
-	                          : 20000;
-	if (n->partitioned ? chance_hit(&cl->chance, CHANCE_NET, 500000)
-	                   : chance_hit(&cl->chance, CHANCE_NET, cl->rates.dial_silent))
+	c->bytes_per_ms = cluster_strikes(cl, FAULT_slow_link, n) ? 1 + cluster_drawn(cl, FAULT_slow_link, n, 200) : 20000;
+	if (n->partitioned ? chance_hit(&cl->chance, chance_of(CHANCE_NET, n->index), 500000)
+	                   : cluster_strikes(cl, FAULT_dial_silent, n))
 		return c->number; /* into the void */
-	if (n->partitioned || !cl->hub.up || chance_hit(&cl->chance, CHANCE_NET, cl->rates.dial_refused))
-		agenda_add(&cl->agenda, cl->now_us + delay(cl), AGENDA_CLOSED_NODE, n->index, c->number, NULL);
+	if (n->partitioned || !cl->hub.up || cluster_strikes(cl, FAULT_dial_refused, n))
+		agenda_add(&cl->agenda, cl->now_us + delay(cl, c->node), AGENDA_CLOSED_NODE, n->index, c->number, NULL);
 	else
-		agenda_add(&cl->agenda, cl->now_us + 2 * delay(cl), AGENDA_DIALED, n->index, c->number, NULL);
+		agenda_add(&cl->agenda, cl->now_us + 2 * delay(cl, c->node), AGENDA_DIALED, n->index, c->number, NULL);
 	return c->number;
 }
 
 /* What a peer sends that is no peer, or that a broken one does: never more than one frame a message. */
-static void garble(struct cluster *cl, struct simframe *f, size_t cap)
+static void garble(struct cluster *cl, unsigned stream, struct simframe *f, size_t cap)
 {
 	struct chance *ch = &cl->chance;
 	static const char page[] = "<html><head><title>404 Not Found</title></head></html>\r\n";
 	cl->tally.garbled++;
-	switch (chance_below(ch, CHANCE_NET, 5)) {
+	switch (chance_below(ch, stream, 5)) {
 	case 0: /* one bit, or a few */
-		for (uint64_t flips = 1 + chance_below(ch, CHANCE_NET, 3); f->len && flips; flips--)
-			f->bytes[chance_below(ch, CHANCE_NET, f->len)] ^= (uint8_t)(1u << chance_below(ch, CHANCE_NET, 8));
+		for (uint64_t flips = 1 + chance_below(ch, stream, 3); f->len && flips; flips--)
+			f->bytes[chance_below(ch, stream, f->len)] ^= (uint8_t)(1u << chance_below(ch, stream, 8));
 		break;
 	case 1: /* cut short */
-		f->len = f->len ? (size_t)chance_below(ch, CHANCE_NET, f->len) : 0;
+		f->len = f->len ? (size_t)chance_below(ch, stream, f->len) : 0;
 		break;
 	case 2:
-		f->len = 1 + (size_t)chance_below(ch, CHANCE_NET, cap);
-		chance_fill(ch, CHANCE_NET, f->bytes, f->len);
+		f->len = 1 + (size_t)chance_below(ch, stream, cap);
+		chance_fill(ch, stream, f->bytes, f->len);
 		break;
 	case 3: /* what came before, once more within the frame */
 		f->len = f->len / 2 * 2;
@@ -87,7 +86,7 @@ static void garble(struct cluster *cl, struct simframe *f, size_t cap)
 	default: /* a proxy answers in the peer's place */
 		f->len = sizeof page - 1 < cap ? sizeof page - 1 : cap;
 		memcpy(f->bytes, page, f->len);
-		f->text = chance_below(ch, CHANCE_NET, 2);
+		f->text = chance_below(ch, stream, 2);
 		break;
 	}
 }
@@ -106,7 +105,8 @@ static bool passes_for_records(const struct simframe *f)
 
 static void send_frame(struct cluster *cl, struct simconn *c, bool up, bool text, struct span frame)
 {
-	bool noise = chance_hit(&cl->chance, CHANCE_NET, cl->rates.garble);
+	const struct simnode *n = cl->nodes[c->node];
+	bool noise = cluster_strikes(cl, FAULT_garble, n);
 	size_t cap = frame.len > 128 ? frame.len : 128;
 	struct simframe *f = mem_alloc(sizeof *f + (noise ? cap : frame.len));
 	f->text = text;
@@ -114,14 +114,14 @@ static void send_frame(struct cluster *cl, struct simconn *c, bool up, bool text
 	if (frame.len)
 		memcpy(f->bytes, frame.data, frame.len);
 	if (noise)
-		garble(cl, f, cap);
+		garble(cl, chance_of(CHANCE_FAULTS + FAULT_garble, n->index), f, cap);
 	if (noise && up && passes_for_records(f)) {
 		free(f);
 		simnet_sever(cl, c);
 		return;
 	}
 	uint64_t *last = up ? &c->up_at_us : &c->down_at_us;
-	uint64_t at = cl->now_us + delay(cl) + f->len * 1000 / c->bytes_per_ms;
+	uint64_t at = cl->now_us + delay(cl, c->node) + f->len * 1000 / c->bytes_per_ms;
 	if (at <= *last)
 		at = *last + 1;
 	*last = at;
@@ -132,9 +132,9 @@ static void send_frame(struct cluster *cl, struct simconn *c, bool up, bool text
 		              *backlog, up ? "the hub" : cl->nodes[c->node]->name);
 	cl->tally.frames++;
 	agenda_add(&cl->agenda, at, up ? AGENDA_UP : AGENDA_DOWN, c->node, c->number, f);
-	if (chance_hit(&cl->chance, CHANCE_NET, cl->rates.cut))
+	if (cluster_strikes(cl, FAULT_cut, n))
 		simnet_cut(cl, c);
-	else if (chance_hit(&cl->chance, CHANCE_NET, cl->rates.half_open))
+	else if (cluster_strikes(cl, FAULT_half_open, n))
 		simnet_half_open(cl, c);
 }
 
@@ -157,7 +157,7 @@ static bool loses_answer(struct simnode *n, struct span frame)
 	while (wire_next(&r, &record) > 0) {
 		if (record.type != RECORD_CONFIRM)
 			continue;
-		if (n->lose_answer || n->miss_answer || chance_hit(&cl->chance, CHANCE_NET, cl->rates.answer_lost)) {
+		if (n->lose_answer || n->miss_answer || cluster_strikes(cl, FAULT_answer_lost, n)) {
 			cl->tally.lost_answers++;
 			n->lose_answer = false;
 			return true;
@@ -194,7 +194,7 @@ void simnet_hang_up(struct simnode *n)
 		return;
 	c->node_end = false;
 	if (c->open && c->hub_end)
-		agenda_add(&n->cl->agenda, c->up_at_us > n->cl->now_us ? c->up_at_us + 1 : n->cl->now_us + delay(n->cl),
+		agenda_add(&n->cl->agenda, c->up_at_us > n->cl->now_us ? c->up_at_us + 1 : n->cl->now_us + delay(n->cl, n->index),
 		           AGENDA_CLOSED_HUB, n->index, c->number, NULL);
 }
 
@@ -204,7 +204,7 @@ void simnet_hub_close(struct cluster *cl, uint64_t conn)
 	if (!c || !c->hub_end)
 		return;
 	agenda_add(&cl->agenda, cl->now_us + 1, AGENDA_CLOSED_HUB, c->node, c->number, NULL);
-	uint64_t at = cl->now_us + delay(cl);
+	uint64_t at = cl->now_us + delay(cl, c->node);
 	agenda_add(&cl->agenda, at > c->down_at_us ? at : c->down_at_us + 1, AGENDA_CLOSED_NODE, c->node, c->number,
 	           NULL);
 }
@@ -212,19 +212,20 @@ void simnet_hub_close(struct cluster *cl, uint64_t conn)
 void simnet_cut(struct cluster *cl, struct simconn *c)
 {
 	struct chance *ch = &cl->chance;
+	unsigned stream = chance_of(CHANCE_NET, c->node);
 	uint64_t slack = 2 * cl->rates.delay_us + 1000;
 	if (!c->open || c->up_cut_us != UINT64_MAX)
 		return;
 	cl->tally.cuts++;
-	c->up_cut_us = cl->now_us + chance_below(ch, CHANCE_NET, slack);
-	c->down_cut_us = cl->now_us + chance_below(ch, CHANCE_NET, slack);
+	c->up_cut_us = cl->now_us + chance_below(ch, stream, slack);
+	c->down_cut_us = cl->now_us + chance_below(ch, stream, slack);
 	agenda_add(&cl->agenda, c->down_cut_us, AGENDA_CLOSED_NODE, c->node, c->number, NULL);
-	if (!chance_hit(ch, CHANCE_NET, STALE)) {
+	if (!chance_hit(ch, stream, STALE)) {
 		agenda_add(&cl->agenda, c->up_cut_us, AGENDA_CLOSED_HUB, c->node, c->number, NULL);
 		return;
 	}
 	/* The hub hears the rest of it, and learns of its end, long after the device has come back on another. */
-	c->hold_us = cl->now_us + chance_below(ch, CHANCE_NET, 20000000);
+	c->hold_us = cl->now_us + chance_below(ch, stream, 20000000);
 	c->up_cut_us = UINT64_MAX - 1;
 	agenda_add(&cl->agenda, c->hold_us + 1000000, AGENDA_CLOSED_HUB, c->node, c->number, NULL);
 }
@@ -233,17 +234,18 @@ void simnet_half_open(struct cluster *cl, struct simconn *c)
 {
 	if (!c->open || c->up_cut_us != UINT64_MAX)
 		return;
+	unsigned stream = chance_of(CHANCE_NET, c->node);
 	cl->tally.half_opens++;
-	if (chance_hit(&cl->chance, CHANCE_NET, 500000)) { /* for a while: then all of it arrives, if anybody still listens */
-		uint64_t until = cl->now_us + 5000000 + chance_below(&cl->chance, CHANCE_NET, 595000000);
+	if (chance_hit(&cl->chance, stream, 500000)) { /* for a while: then all of it arrives, if anybody still listens */
+		uint64_t until = cl->now_us + 5000000 + chance_below(&cl->chance, stream, 595000000);
 		c->up_at_us = c->up_at_us > until ? c->up_at_us : until;
 		c->down_at_us = c->down_at_us > until ? c->down_at_us : until;
 		return;
 	}
 	c->up_cut_us = cl->now_us;
 	c->down_cut_us = cl->now_us;
-	if (chance_hit(&cl->chance, CHANCE_NET, 500000)) /* one direction only */
-		*(chance_hit(&cl->chance, CHANCE_NET, 500000) ? &c->up_cut_us : &c->down_cut_us) = UINT64_MAX - 1;
+	if (chance_hit(&cl->chance, stream, 500000)) /* one direction only */
+		*(chance_hit(&cl->chance, stream, 500000) ? &c->up_cut_us : &c->down_cut_us) = UINT64_MAX - 1;
 }
 
 void simnet_node_died(struct simnode *n)
@@ -259,7 +261,7 @@ void simnet_hub_died(struct cluster *cl)
 			continue;
 		c->hub_end = false;
 		if (c->node_end)
-			agenda_add(&cl->agenda, c->down_at_us > cl->now_us ? c->down_at_us + 1 : cl->now_us + delay(cl),
+			agenda_add(&cl->agenda, c->down_at_us > cl->now_us ? c->down_at_us + 1 : cl->now_us + delay(cl, c->node),
 			           AGENDA_CLOSED_NODE, c->node, c->number, NULL);
 	}
 }

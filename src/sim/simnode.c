@@ -58,18 +58,19 @@ static bool enter(struct simnode *n)
 	if (n->dying)
 		return false;
 	cl->tally.steps++;
-	if (chance_hit(&cl->chance, CHANCE_PROCESS, cl->rates.kill))
+	if (cluster_strikes(cl, FAULT_kill, n))
 		n->dying = DEATH_KILL;
-	else if (chance_hit(&cl->chance, CHANCE_PROCESS, cl->rates.power))
+	else if (cluster_strikes(cl, FAULT_power, n))
 		n->dying = DEATH_POWER;
 	return !n->dying;
 }
 
 static void race(struct simnode *n, struct simfile *near)
 {
-	if (!chance_hit(&n->cl->chance, CHANCE_PERSON, n->cl->rates.race))
+	if (!cluster_strikes(n->cl, FAULT_race, n))
 		return;
 	n->cl->tally.races++;
+	n->dice = chance_of(CHANCE_FAULTS + FAULT_race, n->index);
 	person_edit(n, near);
 }
 
@@ -80,7 +81,7 @@ static enum look look_at(struct simnode *n, const struct file_ref *ref, struct f
 		return LOOK_ERROR;
 	struct simfile *f = simdisk_find(&n->disk, ref->category, ref->path);
 	race(n, f);
-	if (chance_hit(&cl->chance, CHANCE_DISK, cl->rates.look_error))
+	if (cluster_strikes(cl, FAULT_look_error, n))
 		return LOOK_ERROR;
 	f = simdisk_find(&n->disk, ref->category, ref->path);
 	if (!f || !f->now.present)
@@ -103,7 +104,7 @@ static enum look sim_take(void *ctx, const struct file_ref *ref, struct file_sta
 	enum look look = look_at(n, ref, stat, &f);
 	if (look != LOOK_FILE)
 		return look;
-	if (chance_hit(&n->cl->chance, CHANCE_DISK, n->cl->rates.look_busy))
+	if (cluster_strikes(n->cl, FAULT_look_busy, n))
 		return LOOK_BUSY;
 	*content = blob_copy(f->now.content.data, f->now.content.len);
 	return LOOK_FILE;
@@ -137,7 +138,7 @@ static enum place_result expected(struct simnode *n, const struct place *p, stru
 		return PLACE_CHANGED;
 	struct file_stat now;
 	simdisk_stat(f, &now);
-	if (!same_stat(&now, &p->expect_stat) && chance_hit(&n->cl->chance, CHANCE_DISK, 500000))
+	if (!same_stat(&now, &p->expect_stat) && chance_hit(&n->cl->chance, chance_of(CHANCE_DISK, n->index), 500000))
 		return PLACE_CHANGED; /* an early look at the stat; else the hash decides */
 	struct id holds = core_version_of(n->core, f->now.meta, span_blob(&f->now.content));
 	if (id_equal(&holds, &p->expect_version))
@@ -169,8 +170,8 @@ static enum place_result sim_place(void *ctx, const struct place *p, struct file
 	unsigned number = witness_path(&cl->witness, p->file.category, p->file.path);
 	struct simfile *f = simdisk_entry(&n->disk, p->file.category, p->file.path, number);
 	race(n, f);
-	if (chance_hit(&cl->chance, CHANCE_DISK, cl->rates.place_error))
-		return troubles[chance_below(&cl->chance, CHANCE_DISK, 3)];
+	if (cluster_strikes(cl, FAULT_place_error, n))
+		return troubles[cluster_drawn(cl, FAULT_place_error, n, 3)];
 	if (!enter(n)) /* the new content was written beside it: nothing that anybody misses */
 		return PLACE_ERROR;
 	enum place_result result = expected(n, p, f);
@@ -249,7 +250,7 @@ static bool ledger_open(struct simnode *n)
 {
 	if (!enter(n))
 		return false;
-	if (chance_hit(&n->cl->chance, CHANCE_DISK, n->cl->rates.ledger_full)) {
+	if (cluster_strikes(n->cl, FAULT_ledger_full, n)) {
 		n->cl->tally.ledger_failures++;
 		n->dying = DEATH_LEDGER;
 		return false;
@@ -405,7 +406,7 @@ static void sim_notice(void *ctx, enum notice_level level, const char *from, con
 static void sim_entropy(void *ctx, void *out, size_t len)
 {
 	struct simnode *n = ctx;
-	chance_fill(&n->cl->chance, CHANCE_ENTROPY, out, len);
+	chance_fill(&n->cl->chance, chance_of(CHANCE_ENTROPY, n->index), out, len);
 }
 
 static const struct world sim_world = {
@@ -442,13 +443,14 @@ struct simnode *simnode_create(struct cluster *cl, unsigned index, const char *n
 	uint8_t seed[crypto_sign_SEEDBYTES], public[crypto_sign_PUBLICKEYBYTES], nonce[SEAL_NAME_NONCE];
 	n->cl = cl;
 	n->index = index;
+	n->dice = chance_of(CHANCE_PERSON, index);
 	n->turn_at_us = UINT64_MAX;
-	n->mono_us = 1000000 * (1 + chance_below(&cl->chance, CHANCE_SETUP, 100000));
+	n->mono_us = 1000000 * (1 + chance_trait(&cl->chance, "booted", index, 100000));
 	snprintf(n->name, sizeof n->name, "%s", name);
-	chance_fill(&cl->chance, CHANCE_SETUP, seed, sizeof seed);
+	chance_fill(&cl->chance, chance_of(CHANCE_ENTROPY, index), seed, sizeof seed);
 	crypto_sign_seed_keypair(public, n->secret, seed);
 	n->device = message_device_id(public);
-	chance_fill(&cl->chance, CHANCE_SETUP, nonce, sizeof nonce);
+	chance_fill(&cl->chance, chance_of(CHANCE_ENTROPY, index), nonce, sizeof nonce);
 	struct sealer sealer;
 	struct buf sealed = { 0 };
 	sealer_init(&sealer, cl->account_key, 1);
@@ -516,7 +518,7 @@ static void load(struct simnode *n)
 	size_t count = map_count(&n->ledger.items), at = 0, used = 0;
 	void **rows = mem_alloc((count + 1) * sizeof *rows);
 	while (map_next(&n->ledger.items, &at, &p)) { /* in any order */
-		size_t swap = (size_t)chance_below(&n->cl->chance, CHANCE_DISK, used + 1);
+		size_t swap = (size_t)chance_below(&n->cl->chance, chance_of(CHANCE_DISK, n->index), used + 1);
 		rows[used] = rows[swap];
 		rows[swap] = p;
 		used++;
@@ -554,7 +556,7 @@ void simnode_boot(struct simnode *n)
 		.categories = cl->categories,
 		.category_count = cl->category_count,
 		.state = n->ledger.state,
-		.seed = chance_below(&cl->chance, CHANCE_ENTROPY, UINT64_MAX),
+		.seed = chance_below(&cl->chance, chance_of(CHANCE_ENTROPY, n->index), UINT64_MAX),
 	};
 	memcpy(setup.sign_secret, n->secret, sizeof setup.sign_secret);
 	memcpy(setup.account_key, cl->account_key, sizeof setup.account_key);
@@ -597,7 +599,7 @@ static void go_down(struct simnode *n)
 static void die(struct simnode *n, enum simdeath how)
 {
 	struct cluster *cl = n->cl;
-	uint64_t away = 20000 + chance_below(&cl->chance, CHANCE_PROCESS, 3000000);
+	uint64_t away = 20000 + chance_below(&cl->chance, chance_of(CHANCE_PROCESS, n->index), 3000000);
 	cluster_note(cl, "%s %s", n->name,
 	             how == DEATH_POWER    ? "loses power"
 	             : how == DEATH_LEDGER ? "cannot save"
@@ -605,9 +607,9 @@ static void die(struct simnode *n, enum simdeath how)
 	go_down(n);
 	if (how == DEATH_POWER) {
 		cl->tally.power_cuts++;
-		simdisk_power_cut(&n->disk, &cl->chance, power_lost, n);
-		n->mono_us += 1000000 * chance_below(&cl->chance, CHANCE_PROCESS, 1000);
-		away += chance_below(&cl->chance, CHANCE_PROCESS, 20000000);
+		simdisk_power_cut(&n->disk, &cl->chance, chance_of(CHANCE_FAULTS + FAULT_power, n->index), power_lost, n);
+		n->mono_us += 1000000 * chance_below(&cl->chance, chance_of(CHANCE_PROCESS, n->index), 1000);
+		away += chance_below(&cl->chance, chance_of(CHANCE_PROCESS, n->index), 20000000);
 	} else if (how == DEATH_KILL) {
 		cl->tally.kills++;
 	}
@@ -659,7 +661,7 @@ void simnode_push(struct simnode *n, const struct event *e, uint64_t conn)
 	s->e.category = s->category;
 	s->e.path = s->path;
 	s->e.bytes = span_of(s->bytes, e->bytes.len);
-	simnode_wake(n, n->cl->now_us + 10 + chance_below(&n->cl->chance, CHANCE_PROCESS, 300));
+	simnode_wake(n, n->cl->now_us + 10 + chance_below(&n->cl->chance, chance_of(CHANCE_PROCESS, n->index), 300));
 }
 
 static void step(struct simnode *n, struct event *e)
@@ -672,7 +674,7 @@ static void step(struct simnode *n, struct event *e)
 
 static void step_inbox(struct simnode *n)
 {
-	size_t take = 1 + (size_t)chance_below(&n->cl->chance, CHANCE_PROCESS, 12), done = 0;
+	size_t take = 1 + (size_t)chance_below(&n->cl->chance, chance_of(CHANCE_PROCESS, n->index), 12), done = 0;
 	for (; done < take && done < n->inbox_count && !n->dying; done++) {
 		struct nodeevent *s = &n->inbox[done];
 		if (s->conn && s->conn != n->conn)
@@ -721,10 +723,10 @@ static void step_scan(struct simnode *n)
 		i++;
 		struct event e = { .type = EVENT_SEEN, .category = f->category, .path = f->path, .look = LOOK_FILE };
 		simdisk_stat(f, &e.stat);
-		if (chance_hit(&cl->chance, CHANCE_DISK, cl->rates.look_error)) {
+		if (cluster_strikes(cl, FAULT_look_error, n)) {
 			e.look = LOOK_ERROR;
 			e.stat = (struct file_stat){ 0 };
-			if (chance_hit(&cl->chance, CHANCE_DISK, 500000)) {
+			if (cluster_drawn(cl, FAULT_look_error, n, 2)) {
 				s.failed = true; /* its folder could not be read at all */
 				continue;
 			}
@@ -804,9 +806,9 @@ void simnode_end_turn(struct simnode *n)
 	struct cluster *cl = n->cl;
 	uint64_t now = simnode_now_ms(n), due = core_deadline(n->core);
 	if (n->inbox_count || n->scan_count || n->rescan)
-		simnode_wake(n, cl->now_us + 30 + chance_below(&cl->chance, CHANCE_PROCESS, 200));
+		simnode_wake(n, cl->now_us + 30 + chance_below(&cl->chance, chance_of(CHANCE_PROCESS, n->index), 200));
 	else if (due <= now)
-		simnode_wake(n, cl->now_us + 200 + chance_below(&cl->chance, CHANCE_PROCESS, 800));
+		simnode_wake(n, cl->now_us + 200 + chance_below(&cl->chance, chance_of(CHANCE_PROCESS, n->index), 800));
 	else if (due != UINT64_MAX)
 		simnode_wake(n, due * 1000 - n->mono_us);
 }

@@ -37,6 +37,7 @@ enum simdeath { DEATH_NONE, DEATH_KILL, DEATH_POWER, DEATH_LEDGER };
 struct simnode {
 	struct cluster *cl;
 	unsigned index;
+	unsigned dice; /* the stream that its person draws from */
 	char name[16];
 	struct id device;
 	uint8_t secret[SIGN_SECRET_LEN];

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "base/rng.h"
 #include "sim/agenda.h"
 #include "sim/life.h"
 #include "sim/simdisk.h"
@@ -54,7 +55,7 @@ Test(sim, a_power_cut_spares_what_was_synced_and_nothing_else)
 		simdisk_write(&d, open, blob_copy("newer", 5), 0, 2, 2, false, 10);
 		simdisk_age(&d, 20, 100);
 		cr_assert(open->dirty);
-		simdisk_power_cut(&d, &c, count_change, &changed);
+		simdisk_power_cut(&d, &c, CHANCE_DISK, count_change, &changed);
 		cr_assert_eq(changed, 1);
 		cr_assert(safe->now.present && safe->now.content.len == 6);
 		old = old || open->now.content.len == 3;
@@ -210,7 +211,7 @@ Test(sim, the_witness_knows_what_a_person_gave_up)
 Test(sim, a_life_is_the_same_each_time)
 {
 	for (uint64_t seed = 4000; seed < 4010; seed++) {
-		struct life_setup s = { seed, 3, 1, false };
+		struct life_setup s = { .seed = seed, .devices = 3, .seconds = 60 };
 		struct life_result first, second;
 		life_run(&s, &first);
 		life_run(&s, &second);
