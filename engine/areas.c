@@ -1,4 +1,5 @@
 /* The categories' folders: what is watched, what is scanned and for whom, what is looked at by the clock. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,10 +14,9 @@ bool areas_wanted(void *ctx, const char *category, const char *path, bool folder
 	return c && config_wanted(c, path, folder);
 }
 
-/* ---- scans: one at a time for a category; whoever asks while it runs makes it begin again, so that every answer is
- * about a scan that began after its question ---- */
+/* ---- scans ---- */
 
-static struct area *areas_find(struct engine *g, const char *category)
+static struct area *areas_find(const struct engine *g, const char *category)
 {
 	for (size_t i = 0; i < g->area_count; i++)
 		if (!strcmp(g->areas[i].name, category))
@@ -30,15 +30,48 @@ static bool covers(const char *outer, const char *inner)
 	return !len || (!strncmp(outer, inner, len) && (!inner[len] || inner[len] == '/'));
 }
 
-/* Changes `have` (new memory or NULL) to cover both. */
-static void widen(char **have, const char *under)
+static size_t depth(const char *path)
 {
-	if (*have && covers(*have, under))
-		return;
-	const char *whole = *have && !covers(under, *have) ? "" : under;
-	char *wider = mem_text(whole);
-	free(*have);
-	*have = wider;
+	size_t n = *path != 0;
+	for (; *path; path++)
+		n += *path == '/';
+	return n;
+}
+
+/* Keeps the parts apart: none covers another. */
+static void owe(struct area *a, char *under /* taken */)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < a->owed_count; i++)
+		if (covers(a->owed[i], under)) {
+			free(under);
+			return;
+		}
+	for (size_t i = 0; i < a->owed_count; i++) {
+		if (covers(under, a->owed[i]))
+			free(a->owed[i]);
+		else
+			a->owed[kept++] = a->owed[i];
+	}
+	a->owed[kept] = under;
+	a->owed_count = kept + 1;
+	/* Too many: the deepest give way to the folders that they are in. */
+	while (a->owed_count > AREA_OWED) {
+		size_t deepest = 0;
+		for (size_t i = 1; i < a->owed_count; i++)
+			if (depth(a->owed[i]) > depth(a->owed[deepest]))
+				deepest = i;
+		char *part = a->owed[deepest], *slash = strrchr(part, '/');
+		a->owed[deepest] = a->owed[--a->owed_count];
+		*(slash ? slash : part) = 0;
+		owe(a, part);
+	}
+}
+
+static void owe_nothing(struct area *a)
+{
+	while (a->owed_count)
+		free(a->owed[--a->owed_count]);
 }
 
 void areas_scan(void *ctx, const char *category, const char *under)
@@ -48,57 +81,89 @@ void areas_scan(void *ctx, const char *category, const char *under)
 	if (!a)
 		return;
 	MEM_ROOM(a->asked, a->asked_count, a->asked_cap);
-	a->asked[a->asked_count++] = mem_text(under);
-	if (a->running)
-		scan_drop(g->scan, category);
-	widen(&a->running, under);
-	if (a->rescan && covers(a->running, a->rescan)) {
-		free(a->rescan);
-		a->rescan = NULL;
-	}
-	scan_add(g->scan, category, a->running);
+	a->asked[a->asked_count++] = (struct asking){ .under = mem_text(under) };
+	scan_add(g->scan, category, under);
+	if (!*under)
+		owe_nothing(a); /* what was lost until now is looked at with it */
 }
 
 static void hook_rescan(void *ctx, const char *category, const char *under)
 {
 	struct area *a = areas_find(ctx, category);
 	if (a)
-		widen(&a->rescan, under);
+		owe(a, mem_text(under));
+}
+
+bool areas_busy(const struct engine *g)
+{
+	for (size_t i = 0; i < g->area_count; i++)
+		if (g->areas[i].owed_count || g->areas[i].asked_count)
+			return true;
+	return false;
 }
 
 void areas_start_rescans(struct engine *g)
 {
 	for (size_t i = 0; i < g->area_count; i++) {
 		struct area *a = &g->areas[i];
-		if (!a->rescan || a->running)
-			continue;
-		engine_gather(g, &(struct event){ .type = EVENT_RESCAN, .category = a->name, .path = a->rescan });
-		free(a->rescan);
-		a->rescan = NULL;
+		for (size_t k = 0; !a->asked_count && k < a->owed_count; k++)
+			engine_gather(
+			        g,
+			        &(struct event){ .type = EVENT_RESCAN, .category = a->name, .path = a->owed[k] });
+		if (!a->asked_count)
+			owe_nothing(a);
 	}
 }
 
-static void area_answered(struct area *a)
+static void forget_asked(struct area *a)
 {
 	for (size_t i = 0; i < a->asked_count; i++)
-		free(a->asked[i]);
+		free(a->asked[i].under);
 	a->asked_count = 0;
-	free(a->running);
-	a->running = NULL;
 }
 
+static void hook_started(void *ctx, const char *category, const char *under)
+{
+	struct area *a = areas_find(ctx, category);
+	for (size_t i = 0; a && i < a->asked_count; i++)
+		a->asked[i].walked = !a->asked[i].done && covers(under, a->asked[i].under);
+}
+
+/* Every answer is about a walk that began after its question. */
 static void hook_scanned(void *ctx, const char *category, const char *under, bool complete)
 {
 	struct engine *g = ctx;
 	struct area *a = areas_find(g, category);
-	(void)under;
+	size_t told = 0;
+	watcher_scanned(g->watcher, category, under, complete);
 	for (size_t i = 0; a && i < a->asked_count; i++)
+		if (a->asked[i].walked)
+			a->asked[i] = (struct asking){ a->asked[i].under, false, true, complete };
+	for (; a && told < a->asked_count && a->asked[told].done; told++) {
 		engine_gather(g, &(struct event){ .type = EVENT_SCANNED,
 		                                  .category = category,
-		                                  .path = a->asked[i],
-		                                  .complete = complete });
-	if (a)
-		area_answered(a);
+		                                  .path = a->asked[told].under,
+		                                  .complete = a->asked[told].complete });
+		free(a->asked[told].under);
+	}
+	if (told) {
+		a->asked_count -= told;
+		memmove(a->asked, a->asked + told, a->asked_count * sizeof *a->asked);
+	}
+}
+
+static void hook_closed(void *ctx, const char *category, const char *folder, int error)
+{
+	struct engine *g = ctx;
+	char *item = mem_printf("%s/%s", category, folder);
+	engine_notice(g, NOTICE_WARN, "scan", item, "what is in this folder is not looked at: %s",
+	              error == EXDEV ? "another filesystem is mounted there" : strerror(error));
+	free(item);
+	engine_gather(g, &(struct event){ .type = EVENT_SEEN,
+	                                  .category = category,
+	                                  .path = folder,
+	                                  .look = LOOK_ERROR,
+	                                  .folder = true });
 }
 
 static void hook_seen(void *ctx, const char *category, const char *path, enum look look, const struct file_stat *stat)
@@ -119,7 +184,7 @@ void areas_reset(struct engine *g)
 {
 	for (size_t i = 0; i < g->area_count; i++) {
 		scan_drop(g->scan, g->areas[i].name);
-		area_answered(&g->areas[i]);
+		forget_asked(&g->areas[i]);
 	}
 }
 
@@ -181,7 +246,7 @@ static void hook_polling(void *ctx, const char *category, const char *why)
 	a->polling = why != NULL;
 	a->poll_ms = g->now_ms + c->interval_ms;
 	if (why)
-		engine_notice(g, NOTICE_WARN, "watch", category, "looked at every %u s instead of watched: %s",
+		engine_notice(g, NOTICE_WARN, "watch", category, "looked at every %u s, not watched alone: %s",
 		              c->interval_ms / 1000, why);
 	else
 		engine_notice(g, NOTICE_INFO, "watch", category, "watched again");
@@ -199,7 +264,7 @@ uint64_t areas_poll_deadline(const struct engine *g)
 void areas_look_at_all(struct engine *g)
 {
 	for (size_t i = 0; i < g->area_count; i++)
-		widen(&g->areas[i].rescan, "");
+		owe(&g->areas[i], mem_text(""));
 }
 
 void areas_poll(struct engine *g, bool now)
@@ -210,11 +275,11 @@ void areas_poll(struct engine *g, bool now)
 		if (!a->polling || !c || (!now && a->poll_ms > g->now_ms))
 			continue;
 		a->poll_ms = g->now_ms + c->interval_ms;
-		widen(&a->rescan, "");
+		owe(a, mem_text(""));
 	}
 }
 
-bool areas_open(struct engine *g, struct err *e)
+void areas_open(struct engine *g)
 {
 	const struct watcher_hooks watcher = {
 		.ctx = g,
@@ -225,18 +290,17 @@ bool areas_open(struct engine *g, struct err *e)
 		.polling = hook_polling,
 		.wanted = areas_wanted,
 	};
-	g->watcher = watcher_create(g->files, &watcher, e);
-	if (!g->watcher)
-		return false;
+	g->watcher = watcher_create(g->files, &watcher);
 	const struct scan_hooks scan = {
 		.ctx = g,
 		.seen = hook_seen,
+		.closed = hook_closed,
+		.started = hook_started,
 		.done = hook_scanned,
 		.enter = hook_enter,
 		.wanted = areas_wanted,
 	};
 	g->scan = scan_create(g->files, &scan);
-	return true;
 }
 
 void areas_close(struct engine *g)
@@ -244,9 +308,9 @@ void areas_close(struct engine *g)
 	scan_destroy(g->scan);
 	watcher_destroy(g->watcher);
 	for (size_t i = 0; i < g->area_count; i++) {
-		area_answered(&g->areas[i]);
+		forget_asked(&g->areas[i]);
 		free(g->areas[i].asked);
-		free(g->areas[i].rescan);
+		owe_nothing(&g->areas[i]);
 	}
 	free(g->areas);
 }
@@ -277,10 +341,11 @@ static void area_drop(struct engine *g, const char *category)
 	files_remove_root(g->files, category);
 	if (!a)
 		return;
-	/* The core waits for no scan of a category that left; what it asked before is answered as incomplete. */
+	/* What the core asked of a category that leaves is answered: incomplete. */
+	hook_started(g, category, "");
 	hook_scanned(g, category, "", false);
 	free(a->asked);
-	free(a->rescan);
+	owe_nothing(a);
 	*a = g->areas[--g->area_count];
 }
 

@@ -152,13 +152,17 @@ static void verb_doctor(const struct question *q)
 		const struct config_category *c = &g->config.categories[i];
 		char why[160] = "";
 		bool there = files_root_there(g->files, c->name, why);
-		json_array_append_new(roots, json_pack("{s:s, s:o, s:b, s:o, s:b}", "name", c->name, "path",
+		const char *polling = watcher_polling(g->watcher, c->name);
+		json_array_append_new(roots, json_pack("{s:s, s:o, s:b, s:o, s:b, s:o, s:I}", "name", c->name, "path",
 		                                       json_bytes(c->path, strlen(c->path)), "there", (int)there, "why",
 		                                       there ? json_null() : json_bytes(why, strlen(why)), "polling",
-		                                       (int)watcher_is_polling(g->watcher, c->name)));
+		                                       (int)(polling != NULL), "polling_why",
+		                                       polling ? json_string(polling) : json_null(), "interval_ms",
+		                                       (json_int_t)c->interval_ms));
 	}
-	control_answer(q, json_pack("{s:I, s:o, s:b, s:o, s:I, s:I, s:o}", "watched_folders",
-	                            (json_int_t)watcher_count(g->watcher), "roots", roots, "state_writable",
+	control_answer(q, json_pack("{s:I, s:I, s:o, s:b, s:o, s:I, s:I, s:o}", "watched_folders",
+	                            (json_int_t)watcher_count(g->watcher), "needed_folders",
+	                            (json_int_t)watcher_needed(g->watcher), "roots", roots, "state_writable",
 	                            (int)!g->stumbled, "state_error",
 	                            g->stumbled ? json_bytes(g->stumble, strlen(g->stumble)) : json_null(),
 	                            "versions_waiting", (json_int_t)versions_waiting(g->versions), "commits",

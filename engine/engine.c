@@ -71,10 +71,7 @@ void engine_forget_gathered(struct engine *g)
 
 bool engine_settled(const struct engine *g)
 {
-	for (size_t i = 0; i < g->area_count; i++)
-		if (g->areas[i].rescan || g->areas[i].running)
-			return false;
-	return !gathered(g) && !g->watcher_more && !scan_active(g->scan, NULL);
+	return !areas_busy(g) && !gathered(g) && !g->watcher_more && !scan_active(g->scan, NULL);
 }
 
 void engine_drain(struct engine *g)
@@ -199,6 +196,8 @@ static void tidy(struct engine *g)
 
 static void due_jobs(struct engine *g)
 {
+	if (!g->watcher_watch && watcher_fd(g->watcher) >= 0) /* the kernel may have had none at the start */
+		g->watcher_watch = loop_watch_start(g->loop, watcher_fd(g->watcher), LOOP_READ, watcher_ready, g);
 	if (g->watcher_more)
 		g->watcher_more = watcher_read(g->watcher);
 	if (watcher_waiting(g->watcher) && g->roots_ms <= g->now_ms) {
@@ -338,13 +337,13 @@ static bool start(struct engine *g, struct err *e)
 	system_open(g);
 	g->alarm = loop_timer_create(g->loop, alarm_due, g);
 	engine_clock(g);
-	if (!state_open(g, e) || !outside_open(g, e))
+	if (!state_open(g, e))
 		return false;
+	outside_open(g);
 	g->control = control_server_create(g, e);
 	if (!g->control)
 		return false;
 	areas_configure(g, NULL);
-	g->watcher_watch = loop_watch_start(g->loop, watcher_fd(g->watcher), LOOP_READ, watcher_ready, g);
 	g->full_scan_ms = g->now_ms + FULL_SCAN_MS;
 	loop_again(g->loop);
 	return true;

@@ -28,13 +28,21 @@
 struct control_server;
 struct enroll;
 
+/* A scan that the core waits for. */
+struct asking {
+	char *under;
+	bool walked;         /* by the job that runs now */
+	bool done, complete; /* … and it ended; the core is told in the order in which it asked */
+};
+
 /* What is owed to one category's folder. */
+#define AREA_OWED 12
 struct area {
 	char name[CATEGORY_MAX + 1];
-	char **asked; /* scans the core waits for: their `under` */
+	struct asking *asked;
 	size_t asked_count, asked_cap;
-	char *running;    /* what the one scan that answers them all covers; NULL: none */
-	char *rescan;     /* events were lost below this; told to the core once no scan runs. NULL: nothing owed */
+	char *owed[AREA_OWED + 1]; /* events were lost below these; told to the core while it waits for no scan */
+	size_t owed_count;
 	bool polling;     /* events cannot be trusted */
 	uint64_t poll_ms; /* monotonic: when it is looked at next */
 };
@@ -138,7 +146,7 @@ void system_close(struct engine *g);
 
 /* outside.c */
 struct world outside_world(struct engine *g);
-bool outside_open(struct engine *g, struct err *e); /* files, watcher, scan */
+void outside_open(struct engine *g);        /* files, watcher, scan */
 void outside_close(struct engine *g);
 bool outside_commit(struct engine *g);     /* false: the turn is lost, nothing of it was kept */
 void outside_release(struct engine *g);    /* what waited for the commit goes */
@@ -148,13 +156,14 @@ void outside_disconnect(struct engine *g); /* … and ends it; what was held for
 void outside_traffic(struct engine *g, struct websocket_traffic *t); /* bytes since ever */
 
 /* areas.c */
-bool areas_open(struct engine *g, struct err *e);
+void areas_open(struct engine *g);
 void areas_close(struct engine *g);
 void areas_configure(struct engine *g, const struct config *before); /* roots and watches as g->config says */
 bool areas_wanted(void *ctx, const char *category, const char *path,
                   bool folder);                                      /* by the category's rules; ctx: the engine */
 void areas_scan(void *ctx, const char *category, const char *under); /* for the core */
 void areas_reset(struct engine *g);                                  /* a new core knows of no scan */
+bool areas_busy(const struct engine *g);             /* a scan runs or is owed */
 void areas_start_rescans(struct engine *g);                          /* tells the core what events were lost about */
 void areas_poll(struct engine *g, bool now); /* scans of what cannot be watched: those due, or all of them now */
 uint64_t areas_poll_deadline(const struct engine *g);

@@ -351,11 +351,11 @@ static void do_entropy(void *ctx, void *out, size_t len)
 	entropy_fill(out, len);
 }
 
-bool outside_open(struct engine *g, struct err *e)
+void outside_open(struct engine *g)
 {
 	const struct files_hooks files = { g, hook_version_of, hook_known, hook_found };
 	g->files = files_create(&files);
-	return areas_open(g, e);
+	areas_open(g);
 }
 
 void outside_close(struct engine *g)

@@ -330,8 +330,9 @@ json_t *report_categories(struct engine *g)
 		json_object_set_new(o, "debounce_ms", json_integer(c->debounce_ms));
 		json_object_set_new(o, "min_change_bytes", json_integer(c->min_change_bytes));
 		json_object_set_new(o, "max_changes_per_minute", json_integer(c->max_changes_per_minute));
-		json_object_set_new(o, "watch",
-		                    json_string(watcher_is_polling(g->watcher, v.name) ? "polling" : "events"));
+		const char *polling = watcher_polling(g->watcher, v.name);
+		json_object_set_new(o, "watch", json_string(polling ? "polling" : "events"));
+		json_object_set_new(o, "watch_reason", text_of(polling));
 		json_object_set_new(o, "items", json_integer((json_int_t)v.items));
 		json_object_set_new(o, "bytes", json_integer((json_int_t)v.bytes));
 		json_object_set_new(o, "pending", json_integer((json_int_t)v.pending));

@@ -82,11 +82,29 @@ void capture_soon(struct core *c, struct item *it)
 	w->scanned = false;
 }
 
+static bool below(const char *path, const char *under)
+{
+	size_t len = strlen(under);
+	return len == 0 || (strncmp(path, under, len) == 0 && (path[len] == '/' || path[len] == 0));
+}
+
+/* Nothing is known of what is in that folder now: so nothing in it is gone. */
+static void closed_folder(struct core *c, const struct category *category, const char *folder)
+{
+	for (size_t i = 0; i < c->ledger.count; i++)
+		if (c->ledger.all[i]->category == category && below(c->ledger.all[i]->path, folder))
+			c->ledger.all[i]->round = category->round;
+}
+
 void capture_seen(struct core *c, const struct event *e)
 {
 	struct category *category = category_of(c, e);
 	if (!category || e->look == LOOK_ABSENT || relpath_bad(e->path, strlen(e->path)))
 		return;
+	if (e->look == LOOK_ERROR && e->folder) {
+		closed_folder(c, category, e->path);
+		return;
+	}
 	struct item *it = ledger_find_name(&c->ledger, category->name, e->path);
 	if (it)
 		it->round = category->round;
@@ -98,12 +116,6 @@ void capture_seen(struct core *c, const struct event *e)
 	}
 	if (!debounce_find(&c->debounce, category, e->path))
 		debounce_note(&c->debounce, category, e->path, c->now_ms, c->now_ms + LATER_MS, true)->scanned = true;
-}
-
-static bool below(const char *path, const char *under)
-{
-	size_t len = strlen(under);
-	return len == 0 || (strncmp(path, under, len) == 0 && (path[len] == '/' || path[len] == 0));
 }
 
 static bool unseen(const struct category *category, const struct item *it, const char *under, uint32_t round)

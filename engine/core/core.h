@@ -78,7 +78,7 @@ struct event {
 	const char *category, *path;
 	enum hint hint;
 	const char *to_category, *to_path; /* HINT_MOVED */
-	bool folder;                       /* HINT_MOVED */
+	bool folder;                       /* HINT_MOVED; EVENT_SEEN with LOOK_ERROR: nothing is known of what is below */
 	enum look look;
 	struct file_stat stat;
 	bool complete, ok, fatal;

@@ -24,7 +24,7 @@ struct file_ref { /* which file: the io room resolves the category's root */
 struct file_stat { /* enough to see that a file is unchanged without reading it */
 	uint64_t size;
 	int64_t mtime_ns, ctime_ns;
-	uint64_t inode;
+	uint64_t inode;    /* 0: this filesystem makes numbers up, so they tell nothing */
 	uint8_t meta;      /* META_* */
 };
 

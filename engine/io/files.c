@@ -15,6 +15,7 @@
 #include "base/relpath.h"
 #include "engine/core/limits.h"
 #include "engine/io/files_parts.h"
+#include "sys/farfs.h"
 
 #ifndef FUSE_SUPER_MAGIC
 #define FUSE_SUPER_MAGIC 0x65735546
@@ -122,7 +123,7 @@ static bool root_gone(struct files_root *r, const char *why)
 	return false;
 }
 
-static bool root_there(struct files_root *r)
+static bool root_there(struct files *f, struct files_root *r)
 {
 	struct stat st;
 	if (r->fd >= 0 && stat(r->path, &st) == 0 && st.st_dev == r->dev && st.st_ino == r->ino)
@@ -153,16 +154,23 @@ static bool root_there(struct files_root *r)
 		                  .fd = fd,
 		                  .dev = st.st_dev,
 		                  .ino = st.st_ino,
+		                  .far = f->poor & FILES_FAR || farfs_of(fd),
 		                  .names_dirty = r->names_dirty,
 		                  .stage_dirty = r->stage_dirty };
 	memcpy(r->pin, pin, sizeof r->pin);
 	return true;
 }
 
+bool files_root_far(struct files *f, const char *category)
+{
+	const struct files_root *r = map_find(&f->roots, category, strlen(category));
+	return r && r->far;
+}
+
 struct files_root *files_root_find(struct files *f, const char *category, bool look_again)
 {
 	struct files_root *r = map_find(&f->roots, category, strlen(category));
-	if (!r || (look_again ? !root_there(r) : r->fd < 0))
+	if (!r || (look_again ? !root_there(f, r) : r->fd < 0))
 		return NULL;
 	return r;
 }
@@ -170,7 +178,7 @@ struct files_root *files_root_find(struct files *f, const char *category, bool l
 bool files_root_there(struct files *f, const char *category, char why[160])
 {
 	struct files_root *r = map_find(&f->roots, category, strlen(category));
-	bool there = r && root_there(r);
+	bool there = r && root_there(f, r);
 	if (why)
 		snprintf(why, 160, "%s", there ? "" : r ? r->why : "no such category");
 	return there;
@@ -388,6 +396,8 @@ static enum look look_at(struct files *f, const struct file_ref *ref, struct fil
 	enum look look = dir < 0 ? look_of(errno) : files_take_at(f, dir, name, stat, content);
 	if (dir >= 0)
 		close(dir);
+	if (r->far)
+		stat->inode = 0;
 	/* An absence counts only while the root is still the one that was asked. */
 	if (look == LOOK_ABSENT && !files_root_find(f, ref->category, true))
 		return LOOK_ROOT_GONE;

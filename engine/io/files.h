@@ -44,6 +44,8 @@ bool files_root_there(struct files *f, const char *category, char why[160]); /* 
 bool files_root_pin(struct files *f, const char *category, char out[64]);    /* false while it was never seen */
 int files_root_fd(struct files *f, const char *category);                    /* borrowed; -1 while gone */
 const char *files_root_path(struct files *f, const char *category);          /* resolved, borrowed; NULL unknown */
+/* Its filesystem makes inode numbers up anew (farfs.h): looks and scans tell none (0) then. */
+bool files_root_far(struct files *f, const char *category);
 /* Opens a folder below a root ("" = the root itself) for reading its names. -1 with errno. */
 int files_open_folder(struct files *f, const char *category, const char *folder);
 
@@ -77,6 +79,6 @@ struct stat;
 bool files_stat_of(const struct stat *st, struct file_stat *out);
 
 /* For tests: called at named points inside files_place, and ways to make a capable filesystem look poor. */
-enum { FILES_NO_OPENAT2 = 1, FILES_NO_TMPFILE = 2, FILES_NO_EXCHANGE = 4, FILES_NO_LINK = 8, FILES_NO_LEASE = 16 };
+enum { FILES_NO_OPENAT2 = 1, FILES_NO_TMPFILE = 2, FILES_NO_EXCHANGE = 4, FILES_NO_LINK = 8, FILES_NO_LEASE = 16, FILES_FAR = 32 };
 void files_seam(struct files *f, void (*at)(void *ctx, const char *point), void *ctx, unsigned poor);
 #endif

@@ -17,6 +17,7 @@ struct files_root {
 	int fd;                        /* -1: gone */
 	dev_t dev;
 	ino_t ino;
+	bool far;                      /* on a filesystem that makes inode numbers up: none are told */
 	bool names_dirty, stage_dirty; /* changes that wait for one syncfs */
 	char why[160];                 /* while gone */
 };

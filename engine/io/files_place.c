@@ -134,7 +134,7 @@ static enum place_result check(struct placing *w)
 	if (w->p->expect_absent)
 		return w->was_there ? PLACE_CHANGED : PLACE_DONE;
 	if (!w->was_there || now.size != want->size || now.mtime_ns != want->mtime_ns ||
-	    now.ctime_ns != want->ctime_ns || now.inode != want->inode || now.meta != want->meta)
+	    now.ctime_ns != want->ctime_ns || (now.inode != want->inode && !w->root->far) || now.meta != want->meta)
 		return PLACE_CHANGED;
 	return PLACE_DONE;
 }
@@ -309,6 +309,8 @@ static void stat_after(struct placing *w, struct file_stat *after)
 	    after->size != w->p->content.len || after->meta != w->p->meta || st.st_mtim.tv_sec != times[1].tv_sec ||
 	    st.st_mtim.tv_nsec != times[1].tv_nsec)
 		after->ctime_ns = 0;
+	if (w->root->far)
+		after->inode = 0;
 }
 
 static enum place_result act(struct placing *w)

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/relpath.h"
+#include "sys/farfs.h"
 
 #define WATCHER_READ  (64 * 1024)
 #define WATCHER_READS 16 /* in one turn */
@@ -25,14 +25,19 @@ struct folder {
 	struct folder *above, *below, *beside, *before; /* parent, first child, next and previous sibling */
 	char *name;
 	int wd;                /* -1: not watched */
+	bool was_watched;      /* what happened to the names in it was told, up to its end */
 	struct folder *holder; /* next with the same wd */
 };
 
 struct root {
 	char *category;
 	struct folder *top;
-	bool there, polling;
-	bool remote; /* changes made elsewhere give no events here */
+	bool there;
+	const char *far;   /* its filesystem, where changes made elsewhere give no events; NULL: a local one */
+	int error;         /* the errno of a folder that could not be watched, until a full scan met none; 0: none */
+	bool given_up;     /* this scan met it: no more is tried before the next full one */
+	size_t needed;     /* folders that the last full scan entered */
+	char *polling;     /* what was last told of it */
 };
 
 /* What one read said of one name; told once, at the end of it. */
@@ -56,8 +61,22 @@ struct move {
 	bool folder;
 };
 
+static int kernel_start(void)
+{
+	return inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+}
+
+static int kernel_watch(int fd, const char *path, unsigned mask)
+{
+	return inotify_add_watch(fd, path, mask);
+}
+
+static const struct watcher_kernel real_kernel = { kernel_start, kernel_watch, farfs_of };
+static const struct watcher_kernel *next_kernel = &real_kernel;
+
 struct watcher {
-	int fd;
+	struct watcher_kernel kernel;
+	int fd, start_error;
 	struct files *files;
 	struct watcher_hooks hooks;
 	struct map roots; /* category -> struct root */
@@ -66,23 +85,33 @@ struct watcher {
 	struct map hints; /* category NUL path -> struct pending, of this read */
 	struct departed departed[DEPARTED_KEPT];
 	size_t departed_next;
+	struct map lost;    /* category NUL path -> struct pending: folders no longer watched, of this read */
 	struct move *moves; /* of this read */
 	size_t move_count, move_cap;
 	size_t watched;
 };
 
-struct watcher *watcher_create(struct files *files, const struct watcher_hooks *hooks, struct err *e)
+void watcher_seam(const struct watcher_kernel *kernel)
 {
-	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (fd < 0) {
-		err_set(e, "watching", "raise fs.inotify.max_user_instances",
-		        "the kernel gives no inotify instance: %s", strerror(errno));
-		return NULL;
-	}
+	next_kernel = kernel ? kernel : &real_kernel;
+}
+
+static bool start(struct watcher *w)
+{
+	if (w->fd < 0)
+		w->fd = w->kernel.start();
+	w->start_error = w->fd < 0 ? errno : 0;
+	return w->fd >= 0;
+}
+
+struct watcher *watcher_create(struct files *files, const struct watcher_hooks *hooks)
+{
 	struct watcher *w = mem_alloc(sizeof *w);
-	w->fd = fd;
+	w->kernel = *next_kernel;
+	w->fd = -1;
 	w->files = files;
 	w->hooks = *hooks;
+	start(w);
 	return w;
 }
 
@@ -201,24 +230,51 @@ static void path_of(const struct folder *f, const char *name, char out[RELPATH_M
 
 /* Watching */
 
+static char *why_polling(const struct watcher *w, const struct root *r)
+{
+	if (r->far)
+		return mem_printf("changes made elsewhere on %s give no events here", r->far);
+	if (w->start_error)
+		return mem_printf("no watcher could be had: %s (%s)", strerror(w->start_error),
+		                  w->start_error == EMFILE ? "sysctl fs.inotify.max_user_instances=1024"
+		                                           : "use a kernel with inotify");
+	if (r->error == ENOSPC)
+		return mem_text("the limit on watched folders is reached (sysctl fs.inotify.max_user_watches=1048576)");
+	if (r->error == ENOENT)
+		return mem_text("folders are watched through /proc, which is not there (mount it)");
+	return r->error ? mem_printf("a folder cannot be watched: %s", strerror(r->error)) : NULL;
+}
+
+/* Tells of a change, once. */
+static void tell_polling(struct watcher *w, struct root *r)
+{
+	char *why = why_polling(w, r);
+	bool news = why ? !r->polling || strcmp(why, r->polling) != 0 : r->polling != NULL;
+	free(r->polling);
+	r->polling = why;
+	if (news && w->hooks.polling)
+		w->hooks.polling(w->hooks.ctx, r->category, why);
+}
+
 static void no_watch(struct watcher *w, struct root *r, int error)
 {
-	if (r->polling || error == ENOENT || error == ENOTDIR)
-		return; /* vanished meanwhile: the scan finds that out */
-	r->polling = true;
-	if (w->hooks.polling)
-		w->hooks.polling(w->hooks.ctx, r->category,
-		                 error == ENOSPC
-		                         ? "the limit on watched folders is reached (raise fs.inotify.max_user_watches)"
-		                         : strerror(error));
+	if (error == ENOTDIR)
+		return; /* no folder any more: the scan finds that out */
+	r->given_up = true;
+	r->error = error;
+	tell_polling(w, r);
 }
 
 static void watch(struct watcher *w, struct folder *f, int folder_fd)
 {
 	char self[40];
+	if (!start(w)) {
+		no_watch(w, f->root, w->start_error);
+		return;
+	}
 	/* By descriptor, so that it is this folder and no other, whatever its path leads to by now. */
 	snprintf(self, sizeof self, "/proc/self/fd/%d", folder_fd);
-	int wd = inotify_add_watch(w->fd, self, WATCHER_MASK);
+	int wd = w->kernel.watch(w->fd, self, WATCHER_MASK);
 	if (wd < 0) {
 		no_watch(w, f->root, errno);
 		return;
@@ -227,6 +283,7 @@ static void watch(struct watcher *w, struct folder *f, int folder_fd)
 		return;
 	unwatch(w, f, true);
 	f->wd = wd;
+	f->was_watched = true;
 	f->holder = map_find(&w->wds, &wd, sizeof wd);
 	map_put(&w->wds, &wd, sizeof wd, f);
 	w->watched++;
@@ -237,16 +294,22 @@ void watcher_enter(struct watcher *w, const char *category, const char *folder, 
 	struct root *r = root_find(w, category);
 	if (!r || !r->there)
 		return;
-	if (!*folder && r->polling) {
-		/* A full scan begins: perhaps there is room by now. */
-		r->polling = false;
-		watch(w, r->top, folder_fd);
-		if (!r->polling && !r->remote && w->hooks.polling)
-			w->hooks.polling(w->hooks.ctx, category, NULL);
-		return;
+	if (!*folder) {
+		r->given_up = false; /* a full scan begins: perhaps there is room by now */
+		r->needed = 0;
 	}
-	if (!r->polling)
+	r->needed++;
+	if (!r->given_up)
 		watch(w, folder_at(w, r, folder, true), folder_fd);
+}
+
+void watcher_scanned(struct watcher *w, const char *category, const char *under, bool complete)
+{
+	struct root *r = root_find(w, category);
+	if (!r || *under || !complete || r->given_up)
+		return;
+	r->error = 0;
+	tell_polling(w, r);
 }
 
 static void root_gone(struct watcher *w, struct root *r, const char *why)
@@ -259,31 +322,14 @@ static void root_gone(struct watcher *w, struct root *r, const char *why)
 	r->there = false;
 }
 
-/* Network and FUSE filesystems: inotify only tells what this machine does. */
-static bool is_remote(int fd)
-{
-	static const unsigned long types[] = { 0x6969 /* NFS */,      0x517b /* SMB */,
-		                               0xff534d42 /* CIFS */, 0xfe534d42 /* SMB2 */,
-		                               0x65735546 /* FUSE */, 0x01021997 /* 9P */,
-		                               0x00c36400 /* Ceph */, 0x5346414f /* AFS */ };
-	struct statfs fs;
-	if (fstatfs(fd, &fs))
-		return false;
-	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-		if ((unsigned long)fs.f_type == types[i])
-			return true;
-	return false;
-}
-
 static void root_come(struct watcher *w, struct root *r)
 {
+	int fd = files_root_fd(w->files, r->category);
 	r->there = true;
-	r->polling = false;
-	r->remote = is_remote(files_root_fd(w->files, r->category));
-	if (r->remote && w->hooks.polling)
-		w->hooks.polling(w->hooks.ctx, r->category,
-		                 "changes made elsewhere on a network or FUSE filesystem give no events");
-	watch(w, r->top, files_root_fd(w->files, r->category));
+	r->given_up = false;
+	r->far = w->kernel.far(fd);
+	watch(w, r->top, fd);
+	tell_polling(w, r);
 	if (w->hooks.root)
 		w->hooks.root(w->hooks.ctx, r->category, true, "");
 	w->hooks.rescan(w->hooks.ctx, r->category, "");
@@ -301,7 +347,7 @@ void watcher_check_roots(struct watcher *w)
 			root_gone(w, r, why);
 		else if (!r->there)
 			root_come(w, r);
-		else if (files_root_fd(w->files, r->category) != before || (r->top->wd < 0 && !r->polling)) {
+		else if (files_root_fd(w->files, r->category) != before || (r->top->wd < 0 && !r->error)) {
 			root_gone(w, r, "it went and came back"); /* mounted again */
 			root_come(w, r);
 		}
@@ -331,6 +377,7 @@ void watcher_remove(struct watcher *w, const char *category)
 	forget_departed(w);
 	folder_drop(w, r->top);
 	free(r->category);
+	free(r->polling);
 	free(r);
 }
 
@@ -345,8 +392,10 @@ void watcher_destroy(struct watcher *w)
 	map_finish(&w->wds);
 	map_finish(&w->names);
 	map_finish(&w->hints);
+	map_finish(&w->lost);
 	free(w->moves);
-	close(w->fd);
+	if (w->fd >= 0)
+		close(w->fd);
 	free(w);
 }
 
@@ -359,10 +408,19 @@ bool watcher_waiting(const struct watcher *w)
 	return false;
 }
 
-bool watcher_is_polling(const struct watcher *w, const char *category)
+size_t watcher_needed(const struct watcher *w)
 {
-	struct root *r = root_find(w, category);
-	return r && (r->polling || r->remote);
+	size_t needed = 0;
+	void *value;
+	for (size_t i = 0; map_next(&w->roots, &i, &value);)
+		needed += ((struct root *)value)->needed;
+	return needed > w->watched ? needed : w->watched;
+}
+
+const char *watcher_polling(const struct watcher *w, const char *category)
+{
+	const struct root *r = root_find(w, category);
+	return r ? r->polling : NULL;
 }
 
 int watcher_wd(struct watcher *w, const char *category, const char *folder)
@@ -379,21 +437,32 @@ static bool wanted(struct watcher *w, struct root *r, const char *path, bool fol
 	return !w->hooks.wanted || w->hooks.wanted(w->hooks.ctx, r->category, path, folder);
 }
 
+static struct pending *keep(struct map *names, struct root *r, const char *path, bool *fresh)
+{
+	char key[CATEGORY_MAX + RELPATH_MAX + RELPATH_COMPONENT + 4];
+	size_t len = (size_t)snprintf(key, sizeof key, "%s%c%s", r->category, 0, path);
+	struct pending *p = map_find(names, key, len);
+	if (fresh)
+		*fresh = !p;
+	if (!p) {
+		p = mem_alloc(sizeof *p);
+		p->root = r;
+		p->path = mem_text(path);
+		map_put(names, key, len, p);
+	}
+	return p;
+}
+
 /* The last word on a name wins, but for this: news of its metadata do not take back that its writer closed it. */
 static void note(struct watcher *w, struct root *r, const char *path, uint32_t mask)
 {
 	enum hint hint = mask & (IN_DELETE | IN_MOVED_FROM)      ? HINT_GONE
 	                 : mask & (IN_CLOSE_WRITE | IN_MOVED_TO) ? HINT_WRITTEN
 	                                                         : HINT_TOUCHED;
-	char key[CATEGORY_MAX + RELPATH_MAX + RELPATH_COMPONENT + 4];
-	size_t len = (size_t)snprintf(key, sizeof key, "%s%c%s", r->category, 0, path);
-	struct pending *p = map_find(&w->hints, key, len);
-	if (!p) {
-		p = mem_alloc(sizeof *p);
-		p->root = r;
-		p->path = mem_text(path);
+	bool fresh;
+	struct pending *p = keep(&w->hints, r, path, &fresh);
+	if (fresh) {
 		p->hint = hint;
-		map_put(&w->hints, key, len, p);
 	} else if (!(mask & IN_ATTRIB) || p->hint == HINT_GONE) {
 		p->hint = hint;
 	}
@@ -433,10 +502,28 @@ static void tell_moves(struct watcher *w)
 	w->move_count = 0;
 }
 
+/* A folder that is no longer watched and of which its parent says nothing. */
+static void tell_lost(struct watcher *w)
+{
+	void *value;
+	for (size_t i = 0; map_next(&w->lost, &i, &value);) {
+		struct pending *p = value;
+		const struct folder *f = folder_at(w, p->root, p->path, false);
+		if (f && f->wd < 0)
+			w->hooks.rescan(w->hooks.ctx, p->root->category, p->path);
+		free(p->path);
+		free(p);
+	}
+	map_finish(&w->lost);
+	w->lost = (struct map){ 0 };
+}
+
 static void tell(struct watcher *w)
 {
 	void *value;
 	tell_moves(w);
+	if (map_count(&w->lost))
+		tell_lost(w);
 	struct map hints = w->hints;
 	w->hints = (struct map){ 0 };
 	for (size_t i = 0; map_next(&hints, &i, &value);) {
@@ -453,13 +540,15 @@ static void folder_event(struct watcher *w, struct folder *f, const char *path, 
 	struct root *r = f->root;
 	if (!wanted(w, r, path, true))
 		return;
+	uint32_t rescan = IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ATTRIB; /* the last: readable now? */
 	if (mask & (IN_MOVED_FROM | IN_DELETE)) {
 		struct folder *gone = child_find(w, f, name, strlen(name));
+		if (gone && gone->was_watched)
+			rescan &= ~(uint32_t)IN_DELETE; /* it had to be empty: all that went from it was told before */
 		if (gone)
 			folder_drop(w, gone);
 	}
-	if (mask &
-	    (IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ATTRIB)) /* the last: it may be readable now */
+	if (mask & rescan)
 		w->hooks.rescan(w->hooks.ctx, r->category, path);
 	/* A folder in the place of a file, or a file's name set free by a folder: the item's own name is concerned too.
 	 */
@@ -515,8 +604,11 @@ static void self_event(struct watcher *w, struct folder *f, uint32_t mask)
 		root_gone(w, f->root,
 		          mask & IN_UNMOUNT ? "its filesystem was unmounted" : "the folder was moved or deleted");
 		watcher_check_roots(w); /* it may be back already */
-	} else if (mask & (IN_IGNORED | IN_UNMOUNT)) {
-		unwatch(w, f, false); /* a move of a folder is told by its parent, by name */
+	} else if (mask & (IN_IGNORED | IN_UNMOUNT)) { /* a move of a folder is told by its parent, by name */
+		char path[RELPATH_MAX + RELPATH_COMPONENT + 2];
+		path_of(f, "", path);
+		unwatch(w, f, false);
+		keep(&w->lost, f->root, path, NULL);
 	}
 }
 
@@ -557,8 +649,8 @@ void watcher_feed(struct watcher *w, const void *events, size_t len)
 
 bool watcher_read(struct watcher *w)
 {
-	char *bytes = mem_alloc(WATCHER_READ);
-	ssize_t got = 1;
+	char *bytes = w->fd < 0 ? NULL : mem_alloc(WATCHER_READ);
+	ssize_t got = bytes ? 1 : 0;
 	for (int i = 0; i < WATCHER_READS && got > 0; i++) {
 		got = read(w->fd, bytes, WATCHER_READ);
 		if (got > 0)

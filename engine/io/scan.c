@@ -15,6 +15,7 @@
 #include "engine/core/limits.h"
 #include "sys/clock.h"
 
+#define SCAN_CLOSED_MAX    16 /* folders that cannot be read; more, and it is the disk that has a trouble */
 #define SCAN_LOOK_AT_CLOCK 64 /* names between two looks at the clock */
 
 struct job {
@@ -23,7 +24,9 @@ struct job {
 	size_t count, cap;
 	bool started, incomplete;
 	size_t items; /* met */
+	size_t closed;
 	dev_t dev;
+	bool far; /* inode numbers mean nothing */
 	struct job *next;
 };
 
@@ -140,11 +143,15 @@ static bool wanted(struct scan *s, struct job *j, const char *path, bool folder)
 	return !s->hooks.wanted || s->hooks.wanted(s->hooks.ctx, j->category, path, folder);
 }
 
-static void unreadable(struct scan *s, struct job *j, const char *path)
+/* A folder, or (without its own stat) a name of which nothing else can be told. */
+static void unreadable(struct scan *s, struct job *j, const char *path, int error)
 {
-	j->incomplete = true;
+	if (!*path || !s->hooks.closed || ++j->closed > SCAN_CLOSED_MAX)
+		j->incomplete = true;
 	if (*path)
 		seen(s, j, path, LOOK_ERROR, NULL);
+	if (*path && s->hooks.closed)
+		s->hooks.closed(s->hooks.ctx, j->category, path, error);
 }
 
 static void later(struct job *j, const char *folder)
@@ -168,7 +175,7 @@ static void entry(struct scan *s, struct job *j, const char *name)
 		return; /* cannot be an item anywhere */
 	if (fstatat(dirfd(s->dir), name, &st, AT_SYMLINK_NOFOLLOW)) {
 		if (errno != ENOENT)
-			unreadable(s, j, path);
+			unreadable(s, j, path, errno);
 	} else if (S_ISDIR(st.st_mode)) {
 		if (!wanted(s, j, path, true))
 			return;
@@ -176,9 +183,11 @@ static void entry(struct scan *s, struct job *j, const char *name)
 		if (st.st_dev == j->dev)
 			later(j, path);
 		else
-			unreadable(s, j, path); /* another filesystem is mounted there: not ours to walk */
+			unreadable(s, j, path, EXDEV); /* another filesystem is mounted there: not ours to walk */
 	} else if (wanted(s, j, path, false)) {
 		bool item = files_stat_of(&st, &stat);
+		if (j->far)
+			stat.inode = 0;
 		seen(s, j, path,
 		     !item                          ? LOOK_OTHER
 		     : stat.size > LIMIT_ITEM_BYTES ? LOOK_TOO_LARGE
@@ -201,11 +210,11 @@ static bool open_next(struct scan *s, struct job *j)
 		s->folder = folder;
 		if (s->dir)
 			return true;
-		unreadable(s, j, folder);
+		unreadable(s, j, folder, errno);
 		close(fd);
 		s->folder = NULL;
 	} else if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP) {
-		unreadable(s, j, folder);
+		unreadable(s, j, folder, errno);
 	} else if (!*folder) {
 		j->incomplete = true;
 	}
@@ -219,10 +228,13 @@ static void start(struct scan *s, struct job *j)
 	struct file_ref ref = { j->category, j->under };
 	struct file_stat stat;
 	j->started = true;
+	if (s->hooks.started)
+		s->hooks.started(s->hooks.ctx, j->category, j->under);
 	if (!files_root_there(s->files, j->category, NULL)) {
 		j->incomplete = true;
 		return;
 	}
+	j->far = files_root_far(s->files, j->category);
 	if (!*j->under) {
 		later(j, "");
 		return;
@@ -231,7 +243,7 @@ static void start(struct scan *s, struct job *j)
 	if (look == LOOK_OTHER && wanted(s, j, j->under, true))
 		later(j, j->under);
 	else if (look == LOOK_ERROR || look == LOOK_ROOT_GONE || look == LOOK_BUSY)
-		unreadable(s, j, j->under);
+		unreadable(s, j, j->under, look == LOOK_ERROR ? EIO : ESTALE);
 	else if (look != LOOK_ABSENT && look != LOOK_OTHER && wanted(s, j, j->under, false))
 		seen(s, j, j->under, look, &stat);
 }
@@ -258,7 +270,7 @@ static bool read_some(struct scan *s, struct job *j)
 		struct dirent *d = readdir(s->dir);
 		if (!d) {
 			if (errno)
-				unreadable(s, j, s->folder);
+				unreadable(s, j, s->folder, errno);
 			close_folder(s);
 			return false;
 		}

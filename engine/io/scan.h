@@ -1,7 +1,7 @@
 /* scan: walks a category, or a part of it, a little each turn, and reports every item it meets.
  *
- * At most one folder is open at a time, reached from the root's descriptor. A folder that cannot be read makes the scan
- * incomplete (and is itself reported as LOOK_ERROR); a name that vanished meanwhile is simply gone. */
+ * At most one folder is open at a time, reached from the root's descriptor. A folder that cannot be read is reported as
+ * such, and nothing is said of what is below it; a name that vanished meanwhile is simply gone. */
 #ifndef ENGINE_IO_SCAN_H
 #define ENGINE_IO_SCAN_H
 #include "engine/io/files.h"
@@ -13,7 +13,12 @@ struct scan_hooks {
 	/* LOOK_FILE with stat; LOOK_OTHER (a folder or special file has this name); LOOK_ERROR; LOOK_TOO_LARGE with
 	 * stat. */
 	void (*seen)(void *ctx, const char *category, const char *path, enum look look, const struct file_stat *stat);
-	/* Complete: every item below `under` that exists was reported. */
+	/* A folder that cannot be read now, with the errno: nothing is known of what is below. When there are many the
+	 * scan ends as incomplete instead. */
+	void (*closed)(void *ctx, const char *category, const char *folder, int error);
+	/* A job begins: it answers all that was asked for below `under` until now. */
+	void (*started)(void *ctx, const char *category, const char *under);
+	/* Complete: every item below `under` that exists was reported, but for what lies in closed folders. */
 	void (*done)(void *ctx, const char *category, const char *under, bool complete);
 	void (*enter)(void *ctx, const char *category, const char *folder,
 	              int folder_fd); /* before its names are read */

@@ -11,7 +11,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <git2.h>
@@ -24,6 +23,7 @@
 #include "cli/opts.h"
 #include "cli/say.h"
 #include "cli/verbs.h"
+#include "sys/farfs.h"
 #include "sys/gitconfig.h"
 #include "sys/home.h"
 #include "sys/loop.h"
@@ -148,23 +148,6 @@ static void check_terminal(struct doctor *d)
 		find(d, HEALTH_OK, "terminal", NULL, "%s, %dx%d", term, size.ws_col, size.ws_row);
 }
 
-/* Events of these are not to be trusted: others change files behind the kernel's back. */
-static const char *far_filesystem(const char *path)
-{
-	static const struct {
-		unsigned type;
-		const char *name;
-	} far[] = { { 0x6969, "NFS" },    { 0xff534d42, "CIFS" }, { 0xfe534d42, "SMB" }, { 0x65735546, "FUSE" },
-		    { 0x01021997, "9P" }, { 0x00c36400, "Ceph" }, { 0x5346414f, "AFS" } };
-	struct statfs fs;
-	if (statfs(path, &fs))
-		return NULL;
-	for (size_t i = 0; i < sizeof far / sizeof *far; i++)
-		if (far[i].type == (unsigned)fs.f_type)
-			return far[i].name;
-	return NULL;
-}
-
 static void check_root(struct doctor *d, const char *category, const char *written)
 {
 	char *path = home_expand(written);
@@ -177,9 +160,9 @@ static void check_root(struct doctor *d, const char *category, const char *writt
 		find(d, HEALTH_FAIL, category, "a category's root is a folder", "%s is no folder", path);
 	else if (access(path, R_OK | W_OK | X_OK))
 		find(d, HEALTH_FAIL, category, "look at its permissions", "%s: %s", path, strerror(errno));
-	else if (far_filesystem(path))
+	else if (farfs_at(path))
 		find(d, HEALTH_WARN, category, "nothing to mend: changes made elsewhere are found at the next scan",
-		     "%s is on %s, whose events do not tell all", path, far_filesystem(path));
+		     "%s is on %s, whose events do not tell all", path, farfs_at(path));
 	else
 		find(d, HEALTH_OK, category, NULL, "%s", path);
 	free(path);

@@ -667,6 +667,28 @@ Test(io_files, a_root_that_is_gone_or_another_says_nothing)
 	cr_expect_eq(look("a", NULL), LOOK_FILE);
 }
 
+Test(io_files, inode_numbers_are_not_told_where_they_mean_nothing)
+{
+	struct file_stat stat;
+	put("a", "old");
+	store("old");
+	cr_expect_eq(look("a", &stat), LOOK_FILE);
+	cr_expect_neq(stat.inode, 0);
+	struct place p = plan("a", "new", "old"); /* expects the number that was told when it still was */
+	files_seam(files, NULL, NULL, FILES_FAR);
+	cr_assert(files_add_root(files, "notes", dir, NULL, NULL));
+	cr_expect(files_root_far(files, "notes"));
+	cr_expect_eq(look("a", &stat), LOOK_FILE);
+	cr_expect_eq(stat.inode, 0);
+	cr_expect_eq(place(&p), PLACE_DONE);
+	cr_expect_str_eq(get("a"), "new");
+	cr_expect_eq(look("a", &stat), LOOK_FILE);
+	store("new");
+	p = plan("a", "newer", "new");
+	cr_expect_eq(p.expect_stat.inode, 0);
+	cr_expect_eq(place(&p), PLACE_DONE);
+}
+
 Test(io_files, a_linked_root_is_resolved)
 {
 	char link[80];

@@ -1,5 +1,6 @@
 /* Watching and scanning real folders: what inotify cannot tell for sure becomes a scan, and no folder is missed. */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,7 +56,7 @@ static void root(void *ctx, const char *category, bool there, const char *why)
 static void polling(void *ctx, const char *category, const char *why)
 {
 	(void)ctx;
-	buf_printf(&told, "polling %s %s\n", category, why ? "yes" : "no");
+	buf_printf(&told, "polling %s %s\n", category, why ? why : "no");
 }
 
 static bool wanted(void *ctx, const char *category, const char *path, bool folder)
@@ -77,10 +78,17 @@ static void seen(void *ctx, const char *category, const char *path, enum look lo
 		           category, path);
 }
 
+static void closed(void *ctx, const char *category, const char *folder, int error)
+{
+	(void)ctx;
+	buf_printf(&told, "closed %s/%s %s\n", category, folder, strerrorname_np(error));
+}
+
 static void done(void *ctx, const char *category, const char *under, bool complete)
 {
 	(void)ctx;
 	buf_printf(&told, "done %s/%s %s\n", category, under, complete ? "complete" : "incomplete");
+	watcher_scanned(watcher, category, under, complete);
 }
 
 static void enter(void *ctx, const char *category, const char *folder, int fd)
@@ -130,14 +138,13 @@ static void begin(void)
 {
 	static const struct files_hooks files_hooks = { NULL, version_of, known, NULL };
 	static const struct watcher_hooks watcher_hooks = { NULL, hint, moved, rescan, root, polling, wanted };
-	static const struct scan_hooks scan_hooks = { NULL, seen, done, enter, wanted, empty };
+	static const struct scan_hooks scan_hooks = { NULL, seen, closed, NULL, done, enter, wanted, empty };
 	struct err e;
 	strcpy(dir, "/tmp/syncline-watch-XXXXXX");
 	cr_assert(mkdtemp(dir));
 	files = files_create(&files_hooks);
 	cr_assert(files_add_root(files, "n", dir, NULL, &e));
-	watcher = watcher_create(files, &watcher_hooks, &e);
-	cr_assert(watcher);
+	watcher = watcher_create(files, &watcher_hooks);
 	scan = scan_create(files, &scan_hooks);
 	scanning = true;
 }
@@ -443,20 +450,153 @@ Test(io_watch, two_categories_on_one_folder)
 	cr_expect_str_eq(buf_text(&told), "written m/a\n");
 }
 
-Test(io_watch, no_watches_left)
+static int watches_left, starts_left, far_now;
+
+static int short_start(void)
 {
-	FILE *limit = fopen("/proc/sys/fs/inotify/max_user_watches", "r");
-	(void)limit; /* the limit is the machine's: only its answer is played here, by a descriptor that is no folder */
-	if (limit)
-		fclose(limit);
+	errno = EMFILE;
+	return starts_left-- > 0 ? inotify_init1(IN_NONBLOCK | IN_CLOEXEC) : -1;
+}
+
+static int short_watch(int fd, const char *path, unsigned mask)
+{
+	errno = ENOSPC;
+	return watches_left-- > 0 ? inotify_add_watch(fd, path, mask) : -1;
+}
+
+static const char *maybe_far(int fd)
+{
+	(void)fd;
+	return far_now ? "NFS" : NULL;
+}
+
+static void begin_short(void)
+{
+	static const struct watcher_kernel kernel = { short_start, short_watch, maybe_far };
+	watches_left = starts_left = 1000;
+	far_now = 0;
+	watcher_seam(&kernel);
+	begin();
+}
+
+TestSuite(io_watch_short, .init = begin_short, .fini = end, .timeout = 20);
+
+Test(io_watch_short, no_watches_left)
+{
+	mkdir(at("a"), 0755);
+	mkdir(at("b"), 0755);
+	mkdir(at("c"), 0755);
+	put("a/file");
+	put("b/file");
+	put("c/file");
+	watches_left = 3; /* the root twice (when it comes and when it is scanned), and one folder */
+	watcher_add(watcher, "n");
+	settle();
+	cr_expect_eq(times("polling n the limit on watched folders is reached (sysctl"), 1, "once: %s", buf_text(&told));
+	cr_expect(strstr(watcher_polling(watcher, "n"), "max_user_watches"));
+	cr_expect_eq(times("/file"), 3, "all of it was scanned nevertheless");
+	cr_expect_eq(watcher_needed(watcher), 4);
+	cr_expect_eq(watcher_count(watcher), 2);
+	/* What could be watched is. */
+	buf_clear(&told);
+	put("d");
+	settle();
+	cr_expect(said("written n/d"));
+	/* The limit stays: each full scan tries once and says nothing new. */
+	watches_left = 0;
+	buf_clear(&told);
+	for (int i = 0; i < 3; i++) {
+		scan_add(scan, "n", "");
+		settle();
+	}
+	cr_expect_eq(times("polling"), 0, "%s", buf_text(&told));
+	cr_expect_geq(watches_left, -3);
+	/* A scan of a part is no proof. */
+	watches_left = 1000;
+	scan_add(scan, "n", "a");
+	settle();
+	cr_expect_eq(times("polling"), 0);
+	scan_add(scan, "n", "");
+	settle();
+	cr_expect(said("polling n no"), "%s", buf_text(&told));
+	cr_expect_null(watcher_polling(watcher, "n"));
+	cr_expect_eq(watcher_count(watcher), 4);
+	buf_clear(&told);
+	put("c/later");
+	settle();
+	cr_expect(said("written n/c/later"));
+}
+
+Test(io_watch_short, no_instance_left)
+{
+	watcher_destroy(watcher);
+	static const struct watcher_hooks hooks = { NULL, hint, moved, rescan, root, polling, wanted };
+	starts_left = 0;
+	put("a");
+	watcher = watcher_create(files, &hooks);
+	cr_expect_eq(watcher_fd(watcher), -1);
+	watcher_add(watcher, "n");
+	settle();
+	cr_expect(strstr(watcher_polling(watcher, "n"), "max_user_instances"), "%s", buf_text(&told));
+	cr_expect(said("root n there") && said("file n/a"));
+	cr_expect_not(watcher_read(watcher));
+	starts_left = 1;
+	buf_clear(&told);
+	scan_add(scan, "n", "");
+	settle();
+	cr_expect(said("polling n no"));
+	cr_expect_geq(watcher_fd(watcher), 0);
+	put("a");
+	settle();
+	cr_expect(said("written n/a"));
+}
+
+Test(io_watch_short, a_network_filesystem_is_polled_and_watched)
+{
+	far_now = 1;
+	put("a");
+	watcher_add(watcher, "n");
+	settle();
+	cr_expect(said("polling n changes made elsewhere on NFS give no events here"), "%s", buf_text(&told));
+	cr_expect_eq(times("polling"), 1);
+	buf_clear(&told);
+	put("a");
+	settle();
+	cr_expect(said("written n/a"), "what this machine does is told at once");
+}
+
+Test(io_watch_short, a_watch_that_is_lost_is_made_again)
+{
+	mkdir(at("a"), 0755);
 	watcher_add(watcher, "n");
 	forget();
-	int fd = open("/dev/null", O_RDONLY);
-	watcher_enter(watcher, "n", "sub", fd); /* ENOTDIR: it vanished, no reason to poll */
-	close(fd);
-	cr_expect_not(watcher_is_polling(watcher, "n"));
-	watcher_enter(watcher, "n", "sub", -1);
-	cr_expect_not(watcher_is_polling(watcher, "n"));
+	cr_assert_eq(inotify_rm_watch(watcher_fd(watcher), watcher_wd(watcher, "n", "a")), 0);
+	put("a/file");
+	settle();
+	cr_expect(said("rescan n/a") && said("file n/a/file"), "%s", buf_text(&told));
+	buf_clear(&told);
+	put("a/file");
+	settle();
+	cr_expect(said("written n/a/file"));
+}
+
+Test(io_watch_short, deleting_a_tree_asks_for_no_scan)
+{
+	char name[64] = "";
+	for (int i = 0; i < 20; i++) {
+		snprintf(name + strlen(name), sizeof name - strlen(name), "%sd", i ? "/" : "");
+		mkdir(at(name), 0755);
+	}
+	put("d/d/file");
+	watcher_add(watcher, "n");
+	forget();
+	char command[128];
+	snprintf(command, sizeof command, "rm -r %s/d", dir);
+	cr_assert_eq(system(command), 0);
+	settle();
+	cr_expect(said("gone n/d/d/file"));
+	cr_expect_eq(times("rescan"), 0, "%s", buf_text(&told));
+	cr_expect_eq(watcher_count(watcher), 1);
 }
 
 Test(io_watch, a_scan_sees_what_is_wanted)
@@ -498,7 +638,7 @@ Test(io_watch, an_empty_root_may_be_doubted)
 	cr_expect(said("done n/ incomplete"));
 }
 
-Test(io_watch, an_unreadable_folder_makes_a_scan_incomplete)
+Test(io_watch, an_unreadable_folder_hides_only_itself)
 {
 	mkdir(at("locked"), 0755);
 	put("locked/a");
@@ -515,7 +655,8 @@ Test(io_watch, an_unreadable_folder_makes_a_scan_incomplete)
 	if (was == 0)
 		cr_assert_eq(seteuid(0), 0);
 	chmod(at("locked"), 0755);
-	cr_expect(said("error n/locked") && said("file n/b") && said("done n/ incomplete"), "%s", buf_text(&told));
+	cr_expect(said("error n/locked") && said("closed n/locked EACCES") && said("file n/b") && said("done n/ complete"),
+	          "%s", buf_text(&told));
 }
 
 Test(io_watch, a_scan_is_done_in_slices)
