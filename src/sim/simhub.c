@@ -74,9 +74,15 @@ static void store_broken(void *ctx, const char *what)
 
 void simhub_start(struct cluster *cl)
 {
-	struct simstore_watch w = { cl, store_appended, store_refuses, store_dies, store_broken };
+	struct simstore_watch w = {
+		.ctx = cl,
+		.appended = store_appended,
+		.refuses = store_refuses,
+		.dies = store_dies,
+		.broken = store_broken,
+	};
 	cl->hub.cl = cl;
-	cl->hub.store = simstore_create(&cl->hub_id, &w);
+	cl->hub.store = simstore_create(&cl->hub_id, SIMSTORE_ACCOUNT, &w);
 }
 
 static void wake(struct cluster *cl, uint64_t at_us)
@@ -101,6 +107,7 @@ void simhub_boot(struct cluster *cl)
 	h->dying = false;
 	h->up = true;
 	h->turn_at_us = UINT64_MAX;
+	simstore_open(h->store);
 	h->core = hub_core_create(&w, h->store);
 	wake(cl, cl->now_us);
 }

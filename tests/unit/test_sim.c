@@ -149,9 +149,12 @@ static void on_answer(void *ctx, const struct store_answer *a)
 Test(sim, the_hubs_store_forgets_what_was_not_pumped_and_judges_the_rest)
 {
 	struct store_log log = { 0 };
-	struct simstore_watch watch = { &log, on_append, on_refuse, on_death, on_break };
+	struct simstore_watch watch = {
+		.ctx = &log, .appended = on_append, .refuses = on_refuse, .dies = on_death, .broken = on_break
+	};
 	struct id hub = { { 9 } }, device = { { 1 } };
-	struct store *s = simstore_create(&hub, &watch);
+	struct store *s = simstore_create(&hub, SIMSTORE_ACCOUNT, &watch);
+	simstore_enrol(s, &(struct message_device){ .device = device, .name = { (uint8_t *)"name", 4 } });
 	struct change c = { .counter = 1, .item = { { 2 } }, .version = { { 3 } }, .body = span_text("sealed") };
 	s->answer = on_answer;
 	s->answer_ctx = &log;

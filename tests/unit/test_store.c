@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "hub/store/backends.h"
+#include "sim/simstore.h"
 
 #define NOW   1800000000000LL
 #define EPOCH 77
@@ -23,6 +24,7 @@ static const struct id device_a = { { 0xa } }, device_b = { { 0xb } };
 
 struct bench {
 	struct store *store;
+	bool simulated;
 	char folder[64], url[128];
 	struct store_answer last; /* of the last answer; what it points to is copied below */
 	size_t answers;
@@ -52,11 +54,48 @@ static void answered(void *ctx, const struct store_answer *a)
 		memcpy(b->bytes, a->bytes.data, a->bytes.len < sizeof b->bytes ? a->bytes.len : sizeof b->bytes);
 }
 
+/* The simulated world's store, which watches the real one behind it. */
+
+static void saw_entry(void *ctx, const struct simentry *e, const struct simentry *base)
+{
+	(void)ctx, (void)base;
+	cr_assert(e->e.seq);
+}
+
+static bool no(void *ctx)
+{
+	(void)ctx;
+	return false;
+}
+
+static void broken(void *ctx, const char *what)
+{
+	(void)ctx;
+	cr_assert_fail("%s", what);
+}
+
+static struct store *open_again(void *ctx, bool anew)
+{
+	struct bench *b = ctx;
+	struct err e = { 0 };
+	cr_assert(anew);
+	return store_open(b->url, &e);
+}
+
+static struct store *open_simulated(struct bench *b)
+{
+	struct id hub = { { 9 } };
+	struct simstore_watch w = {
+		.ctx = b, .appended = saw_entry, .refuses = no, .dies = no, .broken = broken, .open = open_again
+	};
+	return simstore_create(&hub, "me", &w);
+}
+
 static void reopen(struct bench *b)
 {
 	struct err e = { 0 };
 	store_close(b->store);
-	b->store = store_open(b->url, &e);
+	b->store = b->simulated ? open_simulated(b) : store_open(b->url, &e);
 	cr_assert_not_null(b->store, "%s: %s", e.what, e.why);
 	b->store->answer = answered;
 	b->store->answer_ctx = b;
@@ -65,7 +104,8 @@ static void reopen(struct bench *b)
 static struct bench *bench_create(const char *kind)
 {
 	struct bench *b = mem_alloc(sizeof *b);
-	if (strcmp(kind, "memory") == 0) {
+	b->simulated = strncmp(kind, "simulated ", 10) == 0;
+	if (strstr(kind, "memory")) {
 		strcpy(b->url, "memory:");
 	} else {
 		strcpy(b->folder, "/tmp/syncline-store-XXXXXX");
@@ -364,6 +404,7 @@ static void devices(struct bench *b)
 	b->store->ops->seen(b->store, &device_b, NOW + 7);
 	account(b, 0);
 	cr_assert_eq(b->last.device_count, 2);
+	cr_expect(id_equal(&b->devices[0].public.device, &device_a), "by id");
 	cr_expect_eq(b->last.head, 2);
 	for (int i = 0; i < 2; i++) {
 		bool a = id_equal(&b->devices[i].public.device, &device_a);
@@ -480,6 +521,12 @@ Test(store, memory)
 Test(store, sqlite)
 {
 	conform("sqlite");
+}
+
+Test(store, simulated)
+{
+	conform("simulated memory");
+	conform("simulated sqlite");
 }
 
 /* ---- SQLite alone ---- */

@@ -47,7 +47,7 @@ struct store_answer {
 	struct span bytes;                  /* SLICE; borrowed */
 	uint64_t head;                      /* READ, ACCOUNT, DEVICE: the account's last number */
 	struct id chain;                    /* ACCOUNT: the chain at the cursor asked for (zero when that number is not there) */
-	const struct store_device *devices; /* DEVICE, ENROLLED: one; ACCOUNT: all of the account */
+	const struct store_device *devices; /* DEVICE, ENROLLED: one; ACCOUNT: all of the account, by id */
 	size_t device_count;
 	char text[256];                     /* for people, when status is not STORE_OK */
 };

@@ -11,7 +11,7 @@ struct store *store_visit(const char *url, struct err *e);
 void store_close(struct store *s); /* NULL-safe */
 
 struct store *store_memory_create(void);
-/* What a crash of the hub does: forgets what was submitted and not yet answered. */
+/* What a crash of the hub does: forgets what was submitted and not yet answered, and cursors that waited. */
 void store_memory_crash(struct store *s);
 
 struct store *store_sqlite_open(const char *file, bool serve, struct err *e);

@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "hub/store/backends.h"
+#include "hub/store/lazy.h"
 #include "hub/store/submission.h"
 
 struct row { /* of a log */
@@ -37,6 +38,7 @@ struct invite {
 struct memory_store {
 	struct submission_store base;
 	struct map ledgers, devices, invites, notes;
+	struct lazy lazy;
 };
 
 static struct ledger *ledger_of(struct memory_store *m, const char *account)
@@ -177,6 +179,12 @@ static void run_device(struct memory_store *m, struct submission *u)
 	u->answer.head = ledger_of(m, d->device.account)->count;
 }
 
+static int by_id(const void *x, const void *y)
+{
+	const struct store_device *a = x, *b = y;
+	return memcmp(a->public.device.b, b->public.device.b, ID_LEN);
+}
+
 static void run_account(struct memory_store *m, struct submission *u)
 {
 	struct ledger *l = map_find(&m->ledgers, u->account, strlen(u->account));
@@ -188,6 +196,8 @@ static void run_account(struct memory_store *m, struct submission *u)
 	for (size_t at = 0; map_next(&m->devices, &at, &value);)
 		if (strcmp(((struct enrolled *)value)->device.account, u->account) == 0)
 			answer_device(u, value);
+	if (u->answer.device_count)
+		qsort(u->devices, u->answer.device_count, sizeof *u->devices, by_id);
 	u->answer.head = l->count;
 	if (u->seq >= 1 && u->seq <= l->count)
 		u->answer.chain = l->rows[u->seq - 1].chain;
@@ -264,14 +274,17 @@ static void run_revoke(struct memory_store *m, struct submission *u)
 		submission_fail(u, STORE_ABSENT, "the account has no such device");
 }
 
-static void run_cursor(struct memory_store *m, struct submission *u)
+static void save_lazy(struct memory_store *m)
 {
-	struct enrolled *d = device_of(m, &u->device);
-	if (!d)
-		return;
-	d->device.public.last_seen_ms = u->now_ms;
-	if (u->kind == SUBMIT_CURSOR)
-		d->device.public.cursor = u->seq;
+	for (size_t i = 0; i < m->lazy.count; i++) {
+		const struct lazy_row *l = &m->lazy.rows[i];
+		struct enrolled *d = device_of(m, &l->device);
+		if (d)
+			d->device.public.last_seen_ms = l->now_ms;
+		if (d && l->has_cursor)
+			d->device.public.cursor = l->cursor;
+	}
+	lazy_clear(&m->lazy);
 }
 
 static bool memory_pump(struct store *s)
@@ -279,15 +292,19 @@ static bool memory_pump(struct store *s)
 	struct memory_store *m = (struct memory_store *)s;
 	static void (*const run[])(struct memory_store *, struct submission *) = {
 		[SUBMIT_APPEND] = run_append, [SUBMIT_READ] = run_read,       [SUBMIT_SLICE] = run_slice,
-		[SUBMIT_DEVICE] = run_device, [SUBMIT_ACCOUNT] = run_account, [SUBMIT_CURSOR] = run_cursor,
-		[SUBMIT_SEEN] = run_cursor,   [SUBMIT_INVITE] = run_invite,   [SUBMIT_ENROLL] = run_enroll,
+		[SUBMIT_DEVICE] = run_device, [SUBMIT_ACCOUNT] = run_account, [SUBMIT_INVITE] = run_invite,
+		[SUBMIT_ENROLL] = run_enroll,
 		[SUBMIT_REVOKE] = run_revoke,
 	};
 	struct submission *list = submission_take(&m->base);
 	if (!list)
 		return false;
+	lazy_take(&m->lazy, list);
+	if (lazy_due(&m->lazy, list))
+		save_lazy(m);
 	for (struct submission *u = list; u; u = u->next)
-		run[u->kind](m, u);
+		if (submission_answered(u))
+			run[u->kind](m, u);
 	submission_answer_all(s, list);
 	return true;
 }
@@ -340,12 +357,14 @@ static void memory_destroy(struct store *s)
 	map_finish(&m->devices);
 	map_finish(&m->invites);
 	map_finish(&m->notes);
+	lazy_finish(&m->lazy);
 	free(m);
 }
 
 void store_memory_crash(struct store *s)
 {
 	submission_drop_all(submission_take((struct submission_store *)s));
+	lazy_clear(&((struct memory_store *)s)->lazy);
 }
 
 static const struct store_ops memory_ops = {

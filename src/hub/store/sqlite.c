@@ -3,15 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/map.h"
 #include "base/mem.h"
 #include "hub/store/backends.h"
+#include "hub/store/lazy.h"
 #include "hub/store/sqlite_db.h"
 #include "hub/store/submission.h"
 
-#define NUMBER_BITS  40   /* of a place; the account's id is above */
-#define LAZY_CURSORS 1024 /* cursors that may wait for a transaction to travel with */
-#define LAZY_MS      2000
+#define NUMBER_BITS 40 /* of a place; the account's id is above */
 
 /* What the running transaction knows of the account and the writer it is appending for. */
 struct tail {
@@ -22,21 +20,11 @@ struct tail {
 	struct id chain;
 };
 
-struct lazy { /* a cursor or a sign of life on its way to the disk: losing one in a crash costs nothing */
-	struct id device;
-	bool has_cursor;
-	uint64_t cursor;
-	int64_t now_ms;
-};
-
 struct sqlite_store {
 	struct submission_store base;
 	struct sqlite_db db;
 	struct tail tail;
-	struct lazy *lazy;
-	size_t lazy_count, lazy_cap;
-	struct map lazy_places; /* device -> place in lazy + 1 */
-	int64_t lazy_since_ms;
+	struct lazy lazy;
 };
 
 static int64_t place_of(int64_t account, uint64_t seq)
@@ -379,32 +367,12 @@ static bool run_account(struct sqlite_store *s, struct submission *u)
 	return got == 0 && find_chain(s, u->seq, &u->answer.chain);
 }
 
-static bool run_lazy(struct sqlite_store *s, struct submission *u)
-{
-	size_t place = (size_t)(uintptr_t)map_find(&s->lazy_places, u->device.b, ID_LEN);
-	if (!place) {
-		MEM_ROOM(s->lazy, s->lazy_count, s->lazy_cap);
-		if (s->lazy_count == 0)
-			s->lazy_since_ms = u->now_ms;
-		s->lazy[s->lazy_count] = (struct lazy){ .device = u->device };
-		place = ++s->lazy_count;
-		map_put(&s->lazy_places, u->device.b, ID_LEN, (void *)(uintptr_t)place);
-	}
-	struct lazy *l = &s->lazy[place - 1];
-	l->now_ms = u->now_ms;
-	if (u->kind == SUBMIT_CURSOR) {
-		l->has_cursor = true;
-		l->cursor = u->seq;
-	}
-	return true;
-}
-
 static bool save_lazy(struct sqlite_store *s)
 {
 	struct sqlite_db *d = &s->db;
 	bool good = true;
-	for (size_t i = 0; good && i < s->lazy_count; i++) {
-		const struct lazy *l = &s->lazy[i];
+	for (size_t i = 0; good && i < s->lazy.count; i++) {
+		const struct lazy_row *l = &s->lazy.rows[i];
 		struct span device = span_of(l->device.b, ID_LEN);
 		if (l->has_cursor)
 			good = sqlite_db_run(
@@ -413,12 +381,6 @@ static bool save_lazy(struct sqlite_store *s)
 			good = sqlite_db_run(d, sqlite_db_bind(d, QUERY_SEEN, "bi", device, l->now_ms));
 	}
 	return good;
-}
-
-static void clear_lazy(struct sqlite_store *s)
-{
-	s->lazy_count = 0;
-	map_finish(&s->lazy_places);
 }
 
 /* One number, or -1. */
@@ -526,34 +488,23 @@ static bool run_revoke(struct sqlite_store *s, struct submission *u)
 
 static bool (*const runs[])(struct sqlite_store *, struct submission *) = {
 	[SUBMIT_APPEND] = run_append, [SUBMIT_READ] = run_read,       [SUBMIT_SLICE] = run_slice,
-	[SUBMIT_DEVICE] = run_device, [SUBMIT_ACCOUNT] = run_account, [SUBMIT_CURSOR] = run_lazy,
-	[SUBMIT_SEEN] = run_lazy,     [SUBMIT_INVITE] = run_invite,   [SUBMIT_ENROLL] = run_enroll,
+	[SUBMIT_DEVICE] = run_device, [SUBMIT_ACCOUNT] = run_account, [SUBMIT_INVITE] = run_invite,
+	[SUBMIT_ENROLL] = run_enroll,
 	[SUBMIT_REVOKE] = run_revoke,
 };
 
-static bool writes(const struct submission *u)
-{
-	return u->kind == SUBMIT_APPEND || u->kind == SUBMIT_INVITE || u->kind == SUBMIT_ENROLL ||
-	       u->kind == SUBMIT_REVOKE;
-}
-
-/* Cursors travel with other writes; alone they wait a little, unless somebody is about to read them. */
 static bool must_write(const struct sqlite_store *s, const struct submission *list)
 {
-	for (const struct submission *u = list; u; u = u->next) {
-		bool shows_cursors = u->kind == SUBMIT_ACCOUNT || u->kind == SUBMIT_DEVICE;
-		if (writes(u) || (shows_cursors && s->lazy_count))
+	for (const struct submission *u = list; u; u = u->next)
+		if (submission_writes(u))
 			return true;
-		if (s->lazy_count && u->now_ms > s->lazy_since_ms + LAZY_MS)
-			return true;
-	}
-	return s->lazy_count >= LAZY_CURSORS;
+	return lazy_due(&s->lazy, list);
 }
 
 static bool run_all(struct sqlite_store *s, struct submission *list)
 {
 	for (struct submission *u = list; u; u = u->next)
-		if (u->kind != SUBMIT_CURSOR && u->kind != SUBMIT_SEEN && !runs[u->kind](s, u))
+		if (submission_answered(u) && !runs[u->kind](s, u))
 			return false;
 	return true;
 }
@@ -564,7 +515,7 @@ static bool write_all(struct sqlite_store *s, struct submission *list)
 	if (!sqlite_db_run(d, d->queries[QUERY_BEGIN]))
 		return false;
 	if (save_lazy(s) && run_all(s, list) && save_tail(s) && sqlite_db_run(d, d->queries[QUERY_COMMIT])) {
-		clear_lazy(s);
+		lazy_clear(&s->lazy);
 		return true;
 	}
 	if (!sqlite3_get_autocommit(d->db)) /* some failures have rolled back already */
@@ -581,7 +532,7 @@ static void answer_failed(struct sqlite_store *s, struct submission *list)
 	for (struct submission *u = list; u; u = u->next) {
 		submission_reset(u);
 		s->tail.loaded = false;
-		if (writes(u))
+		if (submission_writes(u))
 			submission_fail(u, status, text);
 		else if (submission_answered(u) && !runs[u->kind](s, u))
 			submission_fail(u, sqlite_db_corrupt(&s->db) ? STORE_CORRUPT : STORE_BUSY, s->db.text);
@@ -594,9 +545,7 @@ static bool sqlite_pump(struct store *base)
 	struct submission *list = submission_take(&s->base);
 	if (!list)
 		return false;
-	for (struct submission *u = list; u; u = u->next)
-		if (u->kind == SUBMIT_CURSOR || u->kind == SUBMIT_SEEN)
-			run_lazy(s, u);
+	lazy_take(&s->lazy, list);
 	s->tail = (struct tail){ 0 };
 	if (!(must_write(s, list) ? write_all(s, list) : run_all(s, list)))
 		answer_failed(s, list);
@@ -637,11 +586,10 @@ static void sqlite_destroy(struct store *base)
 {
 	struct sqlite_store *s = (struct sqlite_store *)base;
 	submission_drop_all(submission_take(&s->base));
-	if (s->lazy_count)
+	if (s->lazy.count)
 		write_all(s, NULL);
 	sqlite_db_close(&s->db);
-	clear_lazy(s);
-	free(s->lazy);
+	lazy_finish(&s->lazy);
 	free(s);
 }
 

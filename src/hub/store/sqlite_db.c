@@ -65,7 +65,7 @@ static const char *const queries[QUERY_COUNT] = {
 	[QUERY_DEVICE] = "SELECT d.id, d.public_key, d.name, d.cursor, d.seen, d.revoked, a.name, a.head"
 	                 " FROM devices d JOIN accounts a ON a.id = d.account WHERE d.id = ?1",
 	[QUERY_DEVICES] = "SELECT d.id, d.public_key, d.name, d.cursor, d.seen, d.revoked, a.name, a.head"
-	                  " FROM devices d JOIN accounts a ON a.id = d.account WHERE d.account = ?1",
+	                  " FROM devices d JOIN accounts a ON a.id = d.account WHERE d.account = ?1 ORDER BY d.id",
 	[QUERY_DEVICE_COUNT] = "SELECT count(*) FROM devices WHERE account = ?1 AND NOT revoked",
 	[QUERY_DEVICE_ADD] = "INSERT INTO devices(id, account, public_key, name, seen) VALUES(?1, ?2, ?3, ?4, ?5)",
 	[QUERY_CURSOR] = "UPDATE devices SET cursor = ?2, seen = ?3 WHERE id = ?1",

@@ -135,6 +135,12 @@ struct submission *submission_take(struct submission_store *s)
 	return list;
 }
 
+bool submission_writes(const struct submission *u)
+{
+	return u->kind == SUBMIT_APPEND || u->kind == SUBMIT_INVITE || u->kind == SUBMIT_ENROLL ||
+	       u->kind == SUBMIT_REVOKE;
+}
+
 bool submission_answered(const struct submission *u)
 {
 	return u->kind != SUBMIT_CURSOR && u->kind != SUBMIT_SEEN;

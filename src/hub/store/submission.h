@@ -65,6 +65,7 @@ void submission_revoke(struct store *s, uint64_t ticket, const char *account, co
 /* All that was submitted so far, out of the store; what comes from now on is the next batch. */
 struct submission *submission_take(struct submission_store *s);
 bool submission_answered(const struct submission *u);                 /* the core waits for an answer */
+bool submission_writes(const struct submission *u);                   /* what it does must be durable when answered */
 void submission_answer_all(struct store *s, struct submission *list); /* in order; frees them */
 void submission_drop_all(struct submission *list);                    /* without an answer */
 
