@@ -453,14 +453,11 @@ uint64_t core_deadline(const struct core *c)
 
 uint64_t core_digest(const struct core *c)
 {
-	uint64_t sum = map_hash(&c->state.epoch, sizeof c->state.epoch) ^ c->state.counter * 31 ^ c->state.cursor * 1000003;
+	uint64_t sum = map_digest(&c->state.epoch, sizeof c->state.epoch) ^ c->state.counter * 31 ^ c->state.cursor * 1000003;
 	for (size_t i = 0; i < c->ledger.count; i++) {
 		const struct item_row *row = &c->ledger.all[i]->row;
-		uint64_t one = map_hash(row->item.b, ID_LEN);
-		one = one * 31 + map_hash(row->head_version.b, ID_LEN);
-		one = one * 31 + map_hash(row->local.b, ID_LEN);
-		one = one * 31 + map_hash(row->agreed.b, ID_LEN);
-		sum += one * 31 + row->head_seq;
+		struct id all[] = { row->item, row->head_version, row->local, row->agreed };
+		sum += map_digest(all, sizeof all) * 31 + row->head_seq;
 	}
 	return sum + c->debounce.count + (c->flight_count << 20);
 }

@@ -39,11 +39,15 @@ static const char *held_why(const struct core *c, const struct item *it)
 /* What is between this item and rest; NULL when nothing is. */
 static const char *item_state(const struct core *c, const struct item *it, bool *incoming)
 {
+	const struct item_row *row = &it->row;
+	*incoming = false;
+	if (row->side || !it->category->active || it->unwanted)
+		return NULL;
+	if (!it->in_flight && !it->own_side && id_equal(&row->local, &row->head_version) && id_equal(&row->local, &row->agreed))
+		return NULL; /* nearly all are in step, and this is asked of all */
 	struct plan_facts facts = ledger_facts(it);
 	enum plan plan = plan_item(&facts);
 	*incoming = plan == PLAN_APPLY;
-	if (it->row.side || !it->category->active || it->unwanted)
-		return NULL;
 	if (it->in_flight || (it->own_side && it->own_side->in_flight)) {
 		const struct item *what = it->in_flight ? it : it->own_side;
 		enum sendq_state s = link_progress(&c->link, what->in_flight, NULL);

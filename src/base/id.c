@@ -1,18 +1,5 @@
 #include "base/id.h"
 
-#include <string.h>
-
-bool id_equal(const struct id *a, const struct id *b)
-{
-	return memcmp(a->b, b->b, ID_LEN) == 0;
-}
-
-bool id_zero(const struct id *a)
-{
-	static const struct id zero;
-	return id_equal(a, &zero);
-}
-
 int id_order(const struct id *a, const struct id *b)
 {
 	return memcmp(a->b, b->b, ID_LEN);

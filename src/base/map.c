@@ -17,6 +17,29 @@ uint64_t map_hash(const void *bytes, size_t len)
 	return h ^ h >> 32;
 }
 
+static uint64_t word(const uint8_t *p, size_t len)
+{
+	uint64_t v = 0;
+	if (len == 8)
+		return (uint64_t)p[7] << 56 | (uint64_t)p[6] << 48 | (uint64_t)p[5] << 40 | (uint64_t)p[4] << 32 |
+		       (uint64_t)p[3] << 24 | (uint64_t)p[2] << 16 | (uint64_t)p[1] << 8 | p[0];
+	for (size_t i = len; i--;)
+		v = v << 8 | p[i];
+	return v;
+}
+
+uint64_t map_digest(const void *bytes, size_t len)
+{
+	const uint8_t *p = bytes;
+	uint64_t h = 0xcbf29ce484222325u ^ len;
+	for (size_t at = 0; at < len; at += 8) {
+		h = (h ^ word(p + at, len - at < 8 ? len - at : 8)) * 0xd6e8feb86659fd93u;
+		h ^= h >> 32;
+	}
+	h *= 0xd6e8feb86659fd93u;
+	return h ^ h >> 32;
+}
+
 static uint8_t process_secret[16];
 
 void map_use_secret(const uint8_t secret[16])

@@ -27,6 +27,8 @@ size_t map_count(const struct map *m);
 int map_next(const struct map *m, size_t *at, void **value);
 /* For maps that are first filled from here on: keys that collide cannot be guessed. Without it, all is as if zero. */
 void map_use_secret(const uint8_t secret[16]);
-/* For digests: FNV-1a with a final mix, the same everywhere. */
+/* For digests: FNV-1a with a final mix, the same everywhere and for ever: names on disk are made of it. */
 uint64_t map_hash(const void *bytes, size_t len);
+/* For digests of much, which nobody keeps: the same everywhere, eight bytes at a time. */
+uint64_t map_digest(const void *bytes, size_t len);
 #endif

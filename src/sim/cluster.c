@@ -136,7 +136,7 @@ uint64_t cluster_drawn(struct cluster *cl, enum fault fault, const struct simnod
 
 void cluster_mix(struct cluster *cl, const void *bytes, size_t len)
 {
-	cl->digest = (cl->digest ^ map_hash(bytes, len)) * 0x9e3779b97f4a7c15u;
+	cl->digest = (cl->digest ^ map_digest(bytes, len)) * 0x9e3779b97f4a7c15u;
 	cl->digest ^= cl->digest >> 29;
 }
 

@@ -271,28 +271,46 @@ bool judge_quiet(struct cluster *cl, char *why, size_t cap)
 	return true;
 }
 
-/* The side item that this device keeps for a name, when it is open. */
-static const struct simentry *own_side(struct cluster *cl, const struct simnode *n, unsigned path)
+/* The log's heads, sorted by what they are. */
+struct heads {
+	const struct simentry **main;  /* by name; NULL: the log has none */
+	const struct simentry **sides; /* by name and device: open second versions */
+	size_t names, devices, open;
+};
+
+static void heads_init(struct heads *h, struct cluster *cl)
 {
 	const struct simentry *head;
+	*h = (struct heads){ .names = cl->witness.name_count, .devices = cl->node_count };
+	h->main = mem_alloc((h->names + 1) * sizeof *h->main);
+	h->sides = mem_alloc((h->names * h->devices + 1) * sizeof *h->sides);
 	for (size_t at = 0; simstore_next_item(cl->hub.store, &at, &head);) {
 		const struct witness_item *i = witness_item(&cl->witness, &head->e.change.item);
-		if (i && i->side && i->path == path && id_equal(&i->device, &n->device) &&
-		    !id_zero(&head->e.change.version))
-			return head;
+		const struct simnode *n = i && i->side ? cluster_node_of(cl, &i->device) : NULL;
+		if (i && !i->side)
+			h->main[i->path] = head;
+		if (!i || !i->side || id_zero(&head->e.change.version))
+			continue;
+		h->open++;
+		if (n)
+			h->sides[i->path * h->devices + n->index] = head;
 	}
-	return NULL;
 }
 
-static void check_tree(struct cluster *cl, struct simnode *n)
+static void heads_finish(struct heads *h)
 {
-	const struct simentry *head;
-	for (size_t at = 0; simstore_next_item(cl->hub.store, &at, &head);) {
-		const struct witness_item *item = witness_item(&cl->witness, &head->e.change.item);
-		const char *name = item ? witness_name(&cl->witness, item->path) : "";
-		if (!item || item->side || !synced(cl, name))
+	free(h->main);
+	free(h->sides);
+}
+
+static void check_tree(struct cluster *cl, struct simnode *n, const struct heads *heads)
+{
+	for (size_t path = 0; path < heads->names; path++) {
+		const struct simentry *head = heads->main[path];
+		const char *name = witness_name(&cl->witness, (unsigned)path);
+		if (!head || !synced(cl, name))
 			continue;
-		const struct simentry *mine = own_side(cl, n, item->path);
+		const struct simentry *mine = heads->sides[path * heads->devices + n->index];
 		const struct id *want = mine ? &mine->e.change.version : &head->e.change.version;
 		const struct simfile *f = map_find(&n->disk.index, name, strlen(name));
 		struct id is = f ? simnode_version(n, &f->now) : (struct id){ 0 };
@@ -312,11 +330,10 @@ static void check_tree(struct cluster *cl, struct simnode *n)
 }
 
 /* Every device lists exactly the open side items, naming both versions. */
-static size_t check_conflicts(struct cluster *cl, struct simnode *n)
+static void check_conflicts(struct cluster *cl, struct simnode *n, const struct heads *heads)
 {
 	struct conflict_view v;
-	size_t listed = 0, open = 0;
-	const struct simentry *head;
+	size_t listed = 0;
 	for (; core_view_conflict(n->core, listed, &v); listed++) {
 		const struct simentry *side = simstore_head(cl->hub.store, &v.id);
 		const struct id *version = side ? &side->e.change.version : NULL;
@@ -327,13 +344,8 @@ static size_t check_conflicts(struct cluster *cl, struct simnode *n)
 			cluster_break(cl, "Q4", "%s lists a conflict in %s/%s without naming the second version",
 			              n->name, v.category, v.path);
 	}
-	for (size_t at = 0; simstore_next_item(cl->hub.store, &at, &head);) {
-		const struct witness_item *item = witness_item(&cl->witness, &head->e.change.item);
-		open += item && item->side && !id_zero(&head->e.change.version);
-	}
-	if (open != listed)
-		cluster_break(cl, "Q4", "%s lists %zu conflicts, and the log has %zu", n->name, listed, open);
-	return open;
+	if (heads->open != listed)
+		cluster_break(cl, "Q4", "%s lists %zu conflicts, and the log has %zu", n->name, listed, heads->open);
 }
 
 static void mark(struct map *tokens, struct span text)
@@ -402,13 +414,15 @@ static void check_tokens(struct cluster *cl)
 
 void judge_rest(struct cluster *cl)
 {
-	size_t head = simstore_count(cl->hub.store), open = 0;
+	size_t head = simstore_count(cl->hub.store);
+	struct heads heads;
+	heads_init(&heads, cl);
 	for (unsigned i = 0; i < cl->node_count && !cl->breach.found; i++) {
 		struct simnode *n = cl->nodes[i];
 		if (n->stopped || n->partitioned)
 			continue;
-		check_tree(cl, n);
-		open = check_conflicts(cl, n);
+		check_tree(cl, n, &heads);
+		check_conflicts(cl, n, &heads);
 		const struct simentry *last = simstore_entry(cl->hub.store, head);
 		if (last && !id_equal(&last->e.chain, &n->ledger.state.chain))
 			cluster_break(cl, "Q1", "%s has folded another log than the hub's", n->name);
@@ -416,7 +430,8 @@ void judge_rest(struct cluster *cl)
 			cluster_break(cl, "Q9", "%s has temporary files left", n->name);
 		files_match(n);
 	}
-	cl->tally.conflicts += open;
+	cl->tally.conflicts += heads.open;
+	heads_finish(&heads);
 	if (!cl->breach.found)
 		check_tokens(cl);
 }
@@ -428,10 +443,10 @@ uint64_t judge_digest(struct cluster *cl)
 		struct simnode *n = cl->nodes[i];
 		uint64_t state[3] = { n->core ? core_digest(n->core) : 0, n->ledger.history_count,
 			              n->ledger.state.cursor };
-		sum = sum * 31 + map_hash(state, sizeof state);
+		sum = sum * 31 + map_digest(state, sizeof state);
 		for (size_t k = 0; k < n->disk.count; k++) {
 			const struct simimage *f = &n->disk.files[k]->now;
-			sum = sum * 31 + (f->present ? map_hash(f->content.data, f->content.len) + f->meta : 0);
+			sum = sum * 31 + (f->present ? f->inode + (uint64_t)f->mtime_ns + f->content.len + f->meta : 0);
 		}
 	}
 	return sum;

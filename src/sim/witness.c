@@ -179,7 +179,7 @@ struct authored { /* a key without padding */
 
 static struct authored authored_key(unsigned who, unsigned path, uint8_t meta, struct span content)
 {
-	return (struct authored){ who, path, map_hash(content.data, content.len) * 31 + meta };
+	return (struct authored){ who, path, map_digest(content.data, content.len) * 31 + meta };
 }
 
 void witness_wrote(struct witness *w, unsigned who, unsigned path, uint8_t meta, struct span content)

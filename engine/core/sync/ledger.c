@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/mem.h"
+#include "base/relpath.h"
 
 void ledger_init(struct ledger *l, const uint8_t account_key[KEY_LEN])
 {
@@ -44,20 +44,27 @@ struct item *ledger_find(const struct ledger *l, const struct id *id)
 	return map_find(&l->by_id, id->b, ID_LEN);
 }
 
-static struct buf name_of(const char *category, const char *path)
+/* The key of by_name: both names, with the category's zero between them. */
+struct name_key {
+	char bytes[CATEGORY_MAX + RELPATH_MAX + 2];
+	size_t len; /* 0: such a name there cannot be */
+};
+
+static void name_key(struct name_key *k, const char *category, const char *path)
 {
-	struct buf name = { 0 };
-	buf_put(&name, category, strlen(category) + 1);
-	buf_put(&name, path, strlen(path));
-	return name;
+	size_t category_len = strlen(category) + 1, path_len = strlen(path);
+	k->len = category_len <= CATEGORY_MAX + 1 && path_len <= RELPATH_MAX ? category_len + path_len : 0;
+	if (!k->len)
+		return;
+	memcpy(k->bytes, category, category_len);
+	memcpy(k->bytes + category_len, path, path_len);
 }
 
 struct item *ledger_find_name(const struct ledger *l, const char *category, const char *path)
 {
-	struct buf name = name_of(category, path);
-	struct item *it = map_find(&l->by_name, name.data, name.len);
-	buf_finish(&name);
-	return it;
+	struct name_key k;
+	name_key(&k, category, path);
+	return k.len ? map_find(&l->by_name, k.bytes, k.len) : NULL;
 }
 
 static struct item *add(struct ledger *l, struct category *c, const char *path, const struct id *id)
@@ -77,9 +84,10 @@ static struct item *add(struct ledger *l, struct category *c, const char *path, 
 struct item *ledger_add(struct ledger *l, struct category *c, const char *path, const struct id *id)
 {
 	struct item *it = add(l, c, path, id);
-	struct buf name = name_of(c->name, path);
-	map_put(&l->by_name, name.data, name.len, it);
-	buf_finish(&name);
+	struct name_key k;
+	name_key(&k, c->name, path);
+	if (k.len)
+		map_put(&l->by_name, k.bytes, k.len, it);
 	return it;
 }
 
