@@ -126,7 +126,7 @@ void merge_run(struct merge *m, enum merge_kind kind, struct span base, struct s
 		merge_lines(m, &in);
 		return;
 	case MERGE_KIND_JSON:
-		merge_refuse(m, "JSON is not merged by key yet");
+		merge_json(m, &in);
 		return;
 	case MERGE_KIND_NONE:
 		break;
@@ -146,12 +146,16 @@ bool merge_settle(const struct merge *m, const enum merge_choice *choices, size_
 		*why = "it takes one choice for each hunk";
 		return false;
 	}
-	return merge_text_settle(m, choices, out, why);
+	return m->kind == MERGE_KIND_JSON ? merge_json_settle(m, choices, out, why) :
+	                                    merge_text_settle(m, choices, out, why);
 }
 
 void merge_finish(struct merge *m)
 {
 	merge_refuse(m, NULL);
-	merge_text_finish(m);
+	if (m->kind == MERGE_KIND_JSON)
+		merge_json_finish(m);
+	else
+		merge_text_finish(m);
 	*m = (struct merge){ 0 };
 }

@@ -13,6 +13,11 @@ void merge_text(struct merge *m, const struct merge_inputs *in);
 bool merge_text_settle(const struct merge *m, const enum merge_choice *choices, struct blob *out, const char **why);
 void merge_text_finish(struct merge *m);
 
+/* Sets the kind to text where one of the three is no JSON. */
+void merge_json(struct merge *m, const struct merge_inputs *in);
+bool merge_json_settle(const struct merge *m, const enum merge_choice *choices, struct blob *out, const char **why);
+void merge_json_finish(struct merge *m);
+
 void merge_lines(struct merge *m, const struct merge_inputs *in);
 
 /* Ends a merge as refused: `why` is a literal. */
