@@ -16,7 +16,7 @@ bool areas_wanted(void *ctx, const char *category, const char *path, bool folder
 
 /* ---- scans ---- */
 
-static struct area *areas_find(const struct engine *g, const char *category)
+struct area *areas_find(const struct engine *g, const char *category)
 {
 	for (size_t i = 0; i < g->area_count; i++)
 		if (!strcmp(g->areas[i].name, category))
@@ -155,9 +155,13 @@ static void hook_scanned(void *ctx, const char *category, const char *under, boo
 static void hook_closed(void *ctx, const char *category, const char *folder, int error)
 {
 	struct engine *g = ctx;
+	struct area *a = areas_find(g, category);
 	char *item = mem_printf("%s/%s", category, folder);
-	engine_notice(g, NOTICE_WARN, "scan", item, "what is in this folder is not looked at: %s",
-	              error == EXDEV ? "another filesystem is mounted there" : strerror(error));
+	if (a && !map_find(&a->closed, folder, strlen(folder))) {
+		map_put(&a->closed, folder, strlen(folder), a);
+		engine_notice(g, NOTICE_WARN, "scan", item, "what is in this folder is not looked at: %s",
+		              error == EXDEV ? "another filesystem is mounted there" : strerror(error));
+	}
 	free(item);
 	engine_gather(g, &(struct event){ .type = EVENT_SEEN,
 	                                  .category = category,
@@ -177,6 +181,9 @@ static void hook_seen(void *ctx, const char *category, const char *path, enum lo
 static void hook_enter(void *ctx, const char *category, const char *folder, int folder_fd)
 {
 	struct engine *g = ctx;
+	struct area *a = areas_find(g, category);
+	if (a && map_count(&a->closed))
+		map_remove(&a->closed, folder, strlen(folder)); /* it is open again */
 	watcher_enter(g->watcher, category, folder, folder_fd);
 }
 
@@ -303,6 +310,13 @@ void areas_open(struct engine *g)
 	g->scan = scan_create(g->files, &scan);
 }
 
+static void area_forget(struct area *a)
+{
+	owe_nothing(a);
+	refusals_forget(a);
+	map_finish(&a->closed);
+}
+
 void areas_close(struct engine *g)
 {
 	scan_destroy(g->scan);
@@ -310,7 +324,7 @@ void areas_close(struct engine *g)
 	for (size_t i = 0; i < g->area_count; i++) {
 		forget_asked(&g->areas[i]);
 		free(g->areas[i].asked);
-		owe_nothing(&g->areas[i]);
+		area_forget(&g->areas[i]);
 	}
 	free(g->areas);
 }
@@ -329,7 +343,7 @@ static bool same_lines(char *const *a, size_t a_count, char *const *b, size_t b_
 
 static bool same_place(const struct config_category *a, const struct config_category *b)
 {
-	return !strcmp(a->path, b->path) && same_lines(a->include, a->include_count, b->include, b->include_count) &&
+	return !strcmp(a->path, b->path) && a->allow == b->allow && same_lines(a->include, a->include_count, b->include, b->include_count) &&
 	       same_lines(a->ignore, a->ignore_count, b->ignore, b->ignore_count);
 }
 
@@ -345,7 +359,7 @@ static void area_drop(struct engine *g, const char *category)
 	hook_started(g, category, "");
 	hook_scanned(g, category, "", false);
 	free(a->asked);
-	owe_nothing(a);
+	area_forget(a);
 	*a = g->areas[--g->area_count];
 }
 

@@ -237,6 +237,13 @@ void verb_why(const struct question *q)
 		return;
 	core_view_counts(q->engine->core, &counts);
 	core_view_why(q->engine->core, n.category, n.path, &v);
+	const char *left_out, *left_out_next;
+	if ((!strcmp(v.state, "unknown") || refusals_count(q->engine, n.category)) &&
+	    refusals_why(q->engine, n.category, n.path, &left_out, &left_out_next)) {
+		v.state = "left-out";
+		snprintf(v.reason, sizeof v.reason, "stays on this device: %s", left_out);
+		snprintf(v.next, sizeof v.next, "%s", left_out_next);
+	}
 	if (!strcmp(v.state, "unknown")) {
 		control_fail_with(q, CONTROL_FAILED, n.item, v.next[0] ? v.next : "'syncline history' lists the items",
 		                  "%s", v.reason[0] ? v.reason : "no such item");
@@ -250,8 +257,12 @@ void verb_why(const struct question *q)
 			        json_pack("{s:o, s:b}", "name", json_bytes(p.row->name, strlen(p.row->name)), "has_it",
 			                  (int)(v.seq && ((p.self ? counts.cursor : p.row->cursor) >= v.seq ||
 			                                  id_equal(&p.row->device, &v.author)))));
+	const char *polling = watcher_polling(q->engine->watcher, n.category);
+	const struct config_category *c = config_find(&q->engine->config, n.category);
 	control_answer(q,
-	               json_pack("{s:o, s:s, s:o, s:o, s:o, s:o}", "item", json_bytes(n.item, strlen(n.item)), "state",
+	               json_pack("{s:o, s:o, s:I, s:o, s:s, s:o, s:o, s:o, s:o}", "watch_reason",
+	                         polling ? json_string(polling) : json_null(), "interval_ms",
+	                         (json_int_t)(c ? c->interval_ms : 0), "item", json_bytes(n.item, strlen(n.item)), "state",
 	                         v.state, "since", v.since_ms ? json_string(clock_iso(v.since_ms, at)) : json_null(),
 	                         "reason", json_bytes(v.reason, strlen(v.reason)), "next",
 	                         json_bytes(v.next, strlen(v.next)), "devices", devices));

@@ -11,6 +11,7 @@
  * This header is theirs; nobody else includes it. */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
+#include "base/map.h"
 #include "engine/core/core.h"
 #include "engine/intray.h"
 #include "engine/io/config.h"
@@ -43,6 +44,8 @@ struct area {
 	size_t asked_count, asked_cap;
 	char *owed[AREA_OWED + 1]; /* events were lost below these; told to the core while it waits for no scan */
 	size_t owed_count;
+	struct map refusals; /* path -> struct refused_file, see refusals.c */
+	struct map closed;   /* folders that could not be read at the last scan, told of once: path -> itself */
 	bool polling;     /* events cannot be trusted */
 	uint64_t poll_ms; /* monotonic: when it is looked at next */
 };
@@ -168,6 +171,18 @@ void areas_start_rescans(struct engine *g);                          /* tells th
 void areas_poll(struct engine *g, bool now); /* scans of what cannot be watched: those due, or all of them now */
 uint64_t areas_poll_deadline(const struct engine *g);
 void areas_look_at_all(struct engine *g); /* the slow full scan */
+
+struct area *areas_find(const struct engine *g, const char *category);
+
+/* refusals.c */
+/* files_take for the core: LOOK_UNWANTED for what the category does not allow and is not on every device already. */
+enum look refusals_take(struct engine *g, const struct file_ref *f, struct file_stat *stat, struct blob *content);
+bool refusals_known(struct engine *g, const struct file_ref *f, const struct file_stat *stat); /* judged so before */
+void refusals_drop(struct engine *g, const struct file_ref *f);
+void refusals_forget(struct area *a);
+size_t refusals_count(const struct engine *g, const char *category);
+/* Why a name is no item: false when it could be one. The sentences are literals. */
+bool refusals_why(struct engine *g, const char *category, const char *path, const char **why, const char **next);
 
 /* report.c */
 json_t *report_status(struct engine *g, bool steady); /* steady: without what changes while nothing happens */

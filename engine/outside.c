@@ -16,13 +16,18 @@ static enum look do_look(void *ctx, const struct file_ref *f, struct file_stat *
 	struct engine *g = ctx;
 	if (!areas_wanted(g, f->category, f->path, false))
 		return LOOK_UNWANTED;
-	return files_look(g->files, f, stat);
+	enum look look = files_look(g->files, f, stat);
+	if (look == LOOK_FILE && refusals_known(g, f, stat))
+		return LOOK_UNWANTED;
+	if (look == LOOK_ABSENT)
+		refusals_drop(g, f);
+	return look;
 }
 
 static enum look do_take(void *ctx, const struct file_ref *f, struct file_stat *stat, struct blob *content)
 {
 	struct engine *g = ctx;
-	return files_take(g->files, f, stat, content);
+	return refusals_take(g, f, stat, content);
 }
 
 static enum place_result do_place(void *ctx, const struct place *p, struct file_stat *after)

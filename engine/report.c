@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "engine/engine.h"
+#include "engine/io/refuse.h"
 #include "sys/clock.h"
 #include "wire/message.h"
 
@@ -164,12 +165,18 @@ static json_t *category_rows(struct engine *g)
 {
 	json_t *rows = json_array();
 	struct category_view v;
-	for (size_t i = 0; core_view_category(g->core, i, &v); i++)
+	for (size_t i = 0; core_view_category(g->core, i, &v); i++) {
+		const struct config_category *c = config_find(&g->config, v.name);
+		const char *polling = watcher_polling(g->watcher, v.name);
 		json_array_append_new(rows,
-		                      json_pack("{s:o, s:I, s:I, s:I, s:s, s:o, s:o}", "name", text_of(v.name), "items",
+		                      json_pack("{s:o, s:I, s:I, s:I, s:s, s:o, s:o, s:s, s:o, s:I, s:I}", "name", text_of(v.name), "items",
 		                                (json_int_t)v.items, "pending", (json_int_t)v.pending, "conflicts",
 		                                (json_int_t)v.conflicts, "state", v.state, "last_change_at",
-		                                time_of(v.last_change_ms), "error", text_of(v.error)));
+		                                time_of(v.last_change_ms), "error", text_of(v.error), "watch",
+		                                polling ? "polling" : "events", "watch_reason", text_of(polling),
+		                                "interval_ms", (json_int_t)(c ? c->interval_ms : 0), "refused",
+		                                (json_int_t)refusals_count(g, v.name)));
+	}
 	return rows;
 }
 
@@ -333,6 +340,12 @@ json_t *report_categories(struct engine *g)
 		const char *polling = watcher_polling(g->watcher, v.name);
 		json_object_set_new(o, "watch", json_string(polling ? "polling" : "events"));
 		json_object_set_new(o, "watch_reason", text_of(polling));
+		json_t *allow = json_array();
+		for (unsigned kind = REFUSE_DATABASES; kind <= REFUSE_PRIVATE_KEYS; kind <<= 1)
+			if (c->allow & kind)
+				json_array_append_new(allow, json_string(refuse_word((enum refuse_kind)kind)));
+		json_object_set_new(o, "allow", allow);
+		json_object_set_new(o, "refused", json_integer((json_int_t)refusals_count(g, v.name)));
 		json_object_set_new(o, "items", json_integer((json_int_t)v.items));
 		json_object_set_new(o, "bytes", json_integer((json_int_t)v.bytes));
 		json_object_set_new(o, "pending", json_integer((json_int_t)v.pending));

@@ -374,6 +374,13 @@ static void look_absent(struct core *c, struct watched *w, struct item *it)
 	}
 }
 
+static void unwanted(struct core *c, struct watched *w, struct item *it)
+{
+	if (it)
+		it->unwanted = true;
+	debounce_drop(&c->debounce, w);
+}
+
 /* Returns what it read, for the budget. */
 static uint64_t look_file(struct core *c, struct watched *w, struct item *it, const struct file_stat *seen)
 {
@@ -414,6 +421,9 @@ static uint64_t look_file(struct core *c, struct watched *w, struct item *it, co
 		too_large(c, w);
 		debounce_drop(&c->debounce, w);
 		break;
+	case LOOK_UNWANTED: /* what it holds is not to be sent; what was sent of it stays as it is */
+		unwanted(c, w, it);
+		break;
 	default:
 		look_later(c, w, "it cannot be read now");
 		break;
@@ -437,7 +447,10 @@ bool capture_run(struct core *c)
 			debounce_drop(&c->debounce, w);
 			continue;
 		}
-		switch (c->world.look(c->world.ctx, &file, &stat)) {
+		enum look look = c->world.look(c->world.ctx, &file, &stat);
+		if (it && look != LOOK_UNWANTED)
+			it->unwanted = false; /* a content that was not allowed is gone, or looked at again */
+		switch (look) {
 		case LOOK_FILE:
 			bytes += look_file(c, w, it, &stat);
 			break;
@@ -446,9 +459,7 @@ bool capture_run(struct core *c)
 			look_absent(c, w, it);
 			break;
 		case LOOK_UNWANTED:
-			if (it)
-				it->unwanted = true;
-			debounce_drop(&c->debounce, w);
+			unwanted(c, w, it);
 			break;
 		case LOOK_ROOT_GONE:
 			debounce_drop(&c->debounce, w);

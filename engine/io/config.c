@@ -16,6 +16,7 @@
 #include "base/duration.h"
 #include "base/mem.h"
 #include "engine/io/gitlib.h"
+#include "engine/io/refuse.h"
 #include "sys/gitconfig.h"
 #include "sys/home.h"
 
@@ -47,6 +48,8 @@ static const char shipped_ignores[] = "*~\n"
                                       ".fuse_hidden*\n"
                                       ".goutputstream-*\n"
                                       "*.kate-swp\n"
+                                      ".DS_Store\nThumbs.db\n"
+                                      ".cache/\n__pycache__/\n.Trash-*/\n"
                                       ".~lock.*#\n";
 
 static const char *const strategies[] = {
@@ -346,6 +349,11 @@ static bool category_key(struct loading *l, const struct gitconfig_entry *g)
 		return false;
 	if (strcmp(g->key, "include") == 0)
 		return add_pattern(l, &c->include, &c->include_count, g->value);
+	if (strcmp(g->key, "allow") == 0) {
+		c->allow |= refuse_parse(g->value);
+		return refuse_parse(g->value) || err_set(l->e, l->where, "use databases or private-keys",
+		                                         "there is nothing called '%s' to allow", g->value);
+	}
 	if (strcmp(g->key, "ignore") == 0)
 		return add_pattern(l, &c->ignore, &c->ignore_count, g->value);
 	if (tunable_find(g->key))
@@ -368,8 +376,8 @@ static bool category_key(struct loading *l, const struct gitconfig_entry *g)
 		                                    "the path of a category must be absolute");
 	}
 	return err_set(l->e, l->where,
-	               "a category has path, profile, strategy, merge, include, ignore, interval, debounce, min-change and "
-	               "max-per-minute",
+	               "a category has path, profile, strategy, merge, include, ignore, allow, interval, debounce, "
+	               "min-change and max-per-minute",
 	               "unknown key '%s'", g->key);
 }
 

@@ -40,6 +40,7 @@ struct config_category {
 	enum merge_rule merge;
 	char **include, **ignore; /* as written; the shipped ignores are not in here */
 	size_t include_count, ignore_count;
+	unsigned allow;           /* enum refuse_kind of what is synced although it is refused by default */
 	struct config_rules *rules;
 };
 

@@ -413,3 +413,28 @@ enum look files_take(struct files *f, const struct file_ref *ref, struct file_st
 {
 	return look_at(f, ref, stat, content);
 }
+
+size_t files_peek(struct files *f, const struct file_ref *ref, void *out, size_t len)
+{
+	struct files_root *r = files_root_find(f, ref->category, false);
+	char folder[RELPATH_MAX + 1];
+	const char *name;
+	struct stat st;
+	ssize_t got = 0;
+	if (!r || relpath_bad(ref->path, strlen(ref->path)))
+		return 0;
+	files_split(ref->path, folder, &name);
+	int dir = files_open_below(f, r->fd, folder, O_PATH);
+	if (dir < 0)
+		return 0;
+	int fd = -1;
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+		fd = openat(dir, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
+	if (fd >= 0) {
+		if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+			got = read(fd, out, len);
+		close(fd);
+	}
+	close(dir);
+	return got > 0 ? (size_t)got : 0;
+}

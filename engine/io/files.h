@@ -52,6 +52,8 @@ int files_open_folder(struct files *f, const char *category, const char *folder)
 /* The three of world.h. */
 enum look files_look(struct files *f, const struct file_ref *ref, struct file_stat *stat);
 enum look files_take(struct files *f, const struct file_ref *ref, struct file_stat *stat, struct blob *content);
+/* The first bytes of a regular file, as many as there are up to len; 0 for anything else. */
+size_t files_peek(struct files *f, const struct file_ref *ref, void *out, size_t len);
 enum place_result files_place(struct files *f, const struct place *p, struct file_stat *after);
 
 /* Many at once. files_stage writes what a later files_place of the same item and version will need, without waiting for

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -75,6 +76,14 @@ static int64_t kernel_number(const char *name)
 	return n > 0 ? atoll(text) : -1;
 }
 
+static bool instances_left(void)
+{
+	int fd = inotify_init1(IN_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 || errno != EMFILE;
+}
+
 static void check_watches(struct doctor *d)
 {
 	int64_t watches = kernel_number("max_user_watches"), queue = kernel_number("max_queued_events");
@@ -83,6 +92,9 @@ static void check_watches(struct doctor *d)
 	else if (kernel_number("max_user_instances") < 8)
 		find(d, HEALTH_WARN, "watches", "sysctl fs.inotify.max_user_instances=128",
 		     "few watchers at once are allowed");
+	else if (!instances_left())
+		find(d, HEALTH_FAIL, "watches", "sysctl fs.inotify.max_user_instances=1024",
+		     "all watchers that one user may have are in use");
 	else
 		find(d, watches < WATCHES_LEAST ? HEALTH_WARN : HEALTH_OK, "watches",
 		     "sysctl fs.inotify.max_user_watches=524288", "%lld folders can be watched, %lld events wait",
@@ -256,6 +268,25 @@ static void check_hub(struct doctor *d, const char *url)
 		find(d, HEALTH_OK, "hub", NULL, "%s takes connections", url);
 }
 
+/* A root that is looked at by the clock: on a network filesystem that is as it should be, else it can be mended. */
+static void check_polled(struct doctor *d, const json_t *root, const json_t *facts)
+{
+	const char *name = json_get_text(root, "name"), *path = json_get_text(root, "path"),
+	           *why = json_get_text(root, "polling_why");
+	int64_t needed = json_get_int(facts, "needed_folders", 0), limit = 524288;
+	char mend[160];
+	while (limit < 2 * needed)
+		limit *= 2;
+	snprintf(mend, sizeof mend, "sysctl fs.inotify.max_user_watches=%lld fs.inotify.max_user_instances=1024",
+	         (long long)limit);
+	if (path && farfs_at(path))
+		find(d, HEALTH_WARN, name, "nothing to mend: 'interval' in its category says how often", "looked at every %s: %s",
+		     say_span(json_get_int(root, "interval_ms", 0)), why ? why : "");
+	else
+		find(d, HEALTH_FAIL, name, mend, "looked at every %s, not watched: %s (%s needed)",
+		     say_span(json_get_int(root, "interval_ms", 0)), why ? why : "", say_count(needed, "watch", "watches"));
+}
+
 /* What only the engine knows. */
 static void check_engine(struct doctor *d)
 {
@@ -289,9 +320,7 @@ static void check_engine(struct doctor *d)
 			     "bring it back, or 'syncline remove' the category; nothing is deleted meanwhile", "%s",
 			     why);
 		else if (json_get_bool(root, "polling"))
-			find(d, HEALTH_WARN, name,
-			     "sysctl fs.inotify.max_user_watches=524288, unless it is a network filesystem",
-			     "it is looked at from time to time: its events cannot be trusted");
+			check_polled(d, root, facts);
 	}
 	json_decref(facts);
 }

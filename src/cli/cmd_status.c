@@ -161,6 +161,23 @@ static void print_categories(const json_t *rows)
 	table_print(t, "  ");
 }
 
+/* What a person should know of how the folders are looked at. */
+static void print_watching(const json_t *rows)
+{
+	size_t i;
+	json_t *row;
+	json_array_foreach(rows, i, row) {
+		const char *name = json_get_text(row, "name"), *why = json_get_text(row, "watch_reason");
+		int64_t refused = json_get_int(row, "refused", 0);
+		if (why)
+			printf("\n  %s%s is looked at every %s: %s%s\n", say_tint(TINT_WARN), say_text(name),
+			       say_span(json_get_int(row, "interval_ms", 0)), say_text(why), say_plain());
+		if (refused)
+			printf("\n  %s: %s on this device: 'syncline log' names them, 'syncline why' says more\n", say_text(name),
+			       say_count(refused, "file stays", "files stay"));
+	}
+}
+
 static void print_errors(const json_t *errors)
 {
 	size_t i;
@@ -185,6 +202,7 @@ int cmd_status(int argc, char **argv)
 		print_link(status);
 		print_traffic(status);
 		print_categories(json_object_get(status, "categories"));
+		print_watching(json_object_get(status, "categories"));
 		print_errors(json_object_get(status, "errors"));
 	}
 	json_decref(status);

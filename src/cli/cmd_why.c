@@ -21,6 +21,9 @@ static void print_why(const json_t *why)
 		printf("  %s\n", say_text(reason));
 	if (next && *next)
 		printf("  next: %s\n", say_text(next));
+	if (json_get_text(why, "watch_reason"))
+		printf("  its folder is looked at every %s: %s\n", say_span(json_get_int(why, "interval_ms", 0)),
+		       say_text(json_get_text(why, "watch_reason")));
 	json_array_foreach(devices, i, row) {
 		bool has = json_get_bool(row, "has_it");
 		printf("  %s%-8s%s %s\n", say_tint(has ? TINT_GOOD : TINT_DIM), has ? "has it" : "not yet", say_plain(),

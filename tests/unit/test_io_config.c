@@ -8,6 +8,7 @@
 
 #include "engine/io/config.h"
 #include "engine/io/keyring.h"
+#include "engine/io/refuse.h"
 
 static char dir[32], file[64], root[64], state[64];
 static const char *home_dirs[2] = { state, NULL };
@@ -258,4 +259,86 @@ Test(io_config, keyring)
 	fclose(f);
 	cr_expect_not(keyring_open(&again, path, &e));
 	cr_expect(strstr(e.why, "damaged"));
+}
+
+/* What is refused unless it is allowed */
+
+#define BODY "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gt"
+
+static enum refuse_kind judge(const char *path, const char *text)
+{
+	return refuse_judge(path, span_text(text));
+}
+
+Test(io_config, private_keys_are_told_by_their_content)
+{
+	cr_expect_eq(judge("k", "-----BEGIN OPENSSH PRIVATE KEY-----\n" BODY "\n"), REFUSE_PRIVATE_KEYS);
+	cr_expect_eq(judge("k.pem", "-----BEGIN RSA PRIVATE KEY-----\r\nProc-Type: 4,ENCRYPTED\r\n\r\n" BODY "\r\n"),
+	             REFUSE_PRIVATE_KEYS);
+	cr_expect_eq(judge("all.pem", "-----BEGIN CERTIFICATE-----\n" BODY "\n-----END CERTIFICATE-----\n"
+	                              "-----BEGIN EC PRIVATE KEY-----\n" BODY "\n"),
+	             REFUSE_PRIVATE_KEYS, "behind a certificate");
+	cr_expect_eq(judge("k.asc", "-----BEGIN PGP PRIVATE KEY BLOCK-----\nVersion: x\n\n" BODY "\n"), REFUSE_PRIVATE_KEYS);
+	cr_expect_eq(judge("k.ppk", "PuTTY-User-Key-File-3: ssh-ed25519\n"), REFUSE_PRIVATE_KEYS);
+	cr_expect_eq(judge("age.txt", "# created\nAGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ\n"),
+	             REFUSE_PRIVATE_KEYS);
+	cr_expect_eq(judge("ssh/id_ed25519", "x"), REFUSE_PRIVATE_KEYS, "by its name");
+}
+
+Test(io_config, what_only_speaks_of_keys_is_none)
+{
+	cr_expect_eq(judge("a.md", "A key begins with:\n-----BEGIN PRIVATE KEY-----\nand then comes base64.\n"), REFUSE_NOTHING);
+	cr_expect_eq(judge("a.md", "see -----BEGIN PRIVATE KEY-----\n" BODY "\n"), REFUSE_NOTHING, "no line of its own");
+	cr_expect_eq(judge("a.pem", "-----BEGIN CERTIFICATE-----\n" BODY "\n"), REFUSE_NOTHING);
+	cr_expect_eq(judge("a.pub", "-----BEGIN PUBLIC KEY-----\n" BODY "\n"), REFUSE_NOTHING);
+	cr_expect_eq(judge("id_ed25519.pub", "ssh-ed25519 AAAA"), REFUSE_NOTHING);
+	cr_expect_eq(judge("id_ed25519", ""), REFUSE_NOTHING);
+	cr_expect_eq(judge("a.md", "AGE-SECRET-KEY-1..."), REFUSE_NOTHING);
+	cr_expect_eq(judge("a", "-----BEGIN "), REFUSE_NOTHING);
+	cr_expect_eq(judge("a", "-----BEGIN PRIVATE KEY"), REFUSE_NOTHING);
+}
+
+Test(io_config, databases_are_told_by_their_header)
+{
+	char page[512] = "SQLite format 3";
+	cr_expect_eq(refuse_judge("notes.txt", span_of(page, sizeof page)), REFUSE_DATABASES, "whatever its name");
+	cr_expect_eq(refuse_judge("a-wal", span_of("\x37\x7f\x06\x82....", 8)), REFUSE_DATABASES);
+	cr_expect_eq(refuse_judge("a-journal", span_of("\xd9\xd5\x05\xf9\x20\xa1\x63\xd7", 8)), REFUSE_DATABASES);
+	cr_expect_eq(judge("a.db", "SQLite format 3 is what it begins with"), REFUSE_NOTHING, "the header ends with a NUL");
+	cr_expect_eq(refuse_beside("d/places.sqlite-wal"), strlen("d/places.sqlite"));
+	cr_expect_eq(refuse_beside("places.db-shm"), strlen("places.db"));
+	cr_expect_eq(refuse_beside("d/-wal"), 0);
+	cr_expect_eq(refuse_beside("places.db"), 0);
+}
+
+Test(io_config, a_category_may_allow_them)
+{
+	struct config c;
+	struct err e = { 0 };
+	char text[256];
+	snprintf(text, sizeof text, "[category \"n\"]\npath = %s\nallow = databases\nallow = private-keys\n", root);
+	write_config(text);
+	cr_assert(config_load(&c, file, home_dirs, &e), "%s", e.why);
+	cr_expect_eq(c.categories[0].allow, (unsigned)(REFUSE_DATABASES | REFUSE_PRIVATE_KEYS));
+	config_finish(&c);
+	snprintf(text, sizeof text, "[category \"n\"]\npath = %s\nallow = everything\n", root);
+	cr_expect(strstr(refusal(text), "nothing called 'everything'"), "%s", refusal(text));
+}
+
+Test(io_config, shipped_rules)
+{
+	struct config c;
+	struct err e = { 0 };
+	char text[256];
+	static const char *const out[] = { "a~", ".a.swp", "4913", "d/.#a", "d/#a#", ".cache/x", "d/__pycache__/x.pyc", "s.sock",
+		                           ".nfs0001", ".fuse_hidden01", ".DS_Store", ".~lock.a.odt#", ".git/config" };
+	static const char *const in[] = { "a", "cache/x", ".hidden", "a.git", ".gitignore", "#a", "~a", "dir-foo/a", "a#", "100%s%n" };
+	snprintf(text, sizeof text, "[category \"n\"]\npath = %s\n", root);
+	write_config(text);
+	cr_assert(config_load(&c, file, home_dirs, &e));
+	for (size_t i = 0; i < sizeof out / sizeof *out; i++)
+		cr_expect_not(config_wanted(&c.categories[0], out[i], false), "%s", out[i]);
+	for (size_t i = 0; i < sizeof in / sizeof *in; i++)
+		cr_expect(config_wanted(&c.categories[0], in[i], false), "%s", in[i]);
+	config_finish(&c);
 }
