@@ -83,6 +83,11 @@ int say_json(const json_t *data)
 
 static bool progress_shown;
 
+bool say_json_wanted(void)
+{
+	return globals.json;
+}
+
 bool say_progress_wanted(void)
 {
 	return !globals.quiet && isatty(STDERR_FILENO);

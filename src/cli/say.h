@@ -20,6 +20,7 @@ int say_not_yet(const char *verb, const char *why_format, ...) __attribute__((fo
 void say_done(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* JSON as one line. Returns 0. */
 int say_json(const json_t *data);
+bool say_json_wanted(void); /* --json was given */
 
 /* A line on the terminal's stderr that the next one replaces; nothing when stderr is none, or with --quiet. */
 bool say_progress_wanted(void);

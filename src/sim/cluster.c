@@ -54,6 +54,11 @@ void cluster_destroy(struct cluster *cl)
 	free(cl);
 }
 
+const char *cluster_device_name(unsigned index)
+{
+	return names[index];
+}
+
 int64_t cluster_wall_ms(const struct cluster *cl)
 {
 	return CLUSTER_WALL_MS + (int64_t)(cl->now_us / 1000);
@@ -83,30 +88,38 @@ void cluster_break(struct cluster *cl, const char *invariant, const char *format
 	cluster_note(cl, "BROKEN %s: %s", b->invariant, b->text);
 }
 
+static void note(struct cluster *cl, const char *text)
+{
+	if (cl->trace)
+		fprintf(stderr, "%10.4f %s\n", (double)cl->now_us / 1e6, text);
+	if (cl->until && !cl->breach.found && strstr(text, cl->until))
+		cluster_break(cl, "X1", "%s", text);
+}
+
 void cluster_note(struct cluster *cl, const char *format, ...)
 {
-	if (!cl->trace)
+	if (!cl->trace && !cl->until)
 		return;
+	char text[1000];
 	va_list args;
 	va_start(args, format);
-	fprintf(stderr, "%10.4f ", (double)cl->now_us / 1e6);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
+	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
+	note(cl, text);
 }
 
 void cluster_tell(struct cluster *cl, const char *format, ...)
 {
-	if (!cl->trace && !cl->story)
+	if (!cl->trace && !cl->until && !cl->story)
 		return;
-	char line[400];
+	char text[1000];
 	va_list args;
 	va_start(args, format);
-	vsnprintf(line, sizeof line, format, args);
+	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	cluster_note(cl, "%s", line);
-	if (cl->story)
-		buf_printf(cl->story, "%9.3f s  %s\n", (double)cl->now_us / 1e6, line);
+	if (cl->story && !cl->breach.found)
+		buf_printf(cl->story, "%9.3f s  %s\n", (double)cl->now_us / 1e6, text);
+	note(cl, text);
 }
 
 static unsigned fault_stream(enum fault fault, const struct simnode *n)
@@ -277,6 +290,8 @@ void cluster_run(struct cluster *cl, uint64_t for_us)
 			uint64_t state = judge_digest(cl);
 			cluster_mix(cl, &state, sizeof state);
 			cl->digested_step = cl->tally.steps;
+			if (cl->trail)
+				buf_u64le(cl->trail, cl->digest);
 		}
 	}
 	cl->now_us = until;

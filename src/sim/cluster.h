@@ -15,6 +15,7 @@
 #include "hub/core/hub_core.h"
 #include "sim/agenda.h"
 #include "sim/chance.h"
+#include "sim/invariants.h"
 #include "sim/simdisk.h"
 #include "sim/simledger.h"
 #include "sim/simstore.h"
@@ -41,7 +42,7 @@ struct tally { /* what a life was made of */
 	        half_opens, reconnects, partitions, frames, lost_frames, lost_answers, stale_frames, garbled, conflicts,
 	        settlements, ledger_failures, hints_lost, clock_jumps, rollbacks, log, turns, versions, places, checks;
 	uint64_t virtual_us;
-	uint64_t faults[FAULT_COUNT];
+	uint64_t faults[FAULT_COUNT], checked[INVARIANT_COUNT];
 };
 
 struct cluster;
@@ -84,8 +85,10 @@ struct cluster {
 	struct breach breach;
 	bool acting;     /* people edit by themselves (random lives) */
 	bool trace;      /* say on stderr what happens */
+	const char *until; /* when a note holds this text, the life breaks as X1; NULL: never */
 	struct buf *story; /* what people and faults do is told here, in plain words; NULL: nobody listens */
 	uint64_t calm_us;  /* since when there are no faults; 0: there are */
+	struct buf *trail; /* the digest is added at each 1,000th step; NULL: not */
 	uint64_t digest; /* over all that happened */
 	uint64_t digested_step;
 };
@@ -103,6 +106,11 @@ bool cluster_settle_alone(struct cluster *cl, uint64_t limit_us); /* … or nobo
 /* An invariant does not hold. Only the first is kept. */
 void cluster_break(struct cluster *cl, const char *invariant, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
+/* It was looked at and held, unless cluster_break says otherwise. */
+static inline void cluster_checked(struct cluster *cl, enum invariant invariant)
+{
+	cl->tally.checked[invariant]++;
+}
 void cluster_note(struct cluster *cl, const char *format, ...) __attribute__((format(printf, 2, 3))); /* trace */
 /* The same, and a line of the story: what a person or a fault did, not what came of it. */
 void cluster_tell(struct cluster *cl, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -111,5 +119,6 @@ bool cluster_strikes(struct cluster *cl, enum fault fault, const struct simnode 
 uint64_t cluster_drawn(struct cluster *cl, enum fault fault, const struct simnode *n, uint64_t bound);
 void cluster_mix(struct cluster *cl, const void *bytes, size_t len); /* into the digest */
 struct simnode *cluster_node_of(struct cluster *cl, const struct id *device);
+const char *cluster_device_name(unsigned index);
 int64_t cluster_wall_ms(const struct cluster *cl);
 #endif

@@ -170,13 +170,15 @@ void life_run(const struct life_setup *s, struct life_result *out)
 	struct cluster *cl = cluster_create(s->seed, s->devices, categories, sizeof categories / sizeof *categories);
 	cl->trace = s->trace;
 	cl->story = s->story;
+	cl->until = s->until;
+	cl->trail = s->trail;
 	cl->chance.record = s->record;
 	cl->chance.play = s->play;
 	draw_rates(cl);
 	furnish(cl);
 	cl->acting = true;
 	cluster_run(cl, s->seconds * 1000000ull);
-	cluster_note(cl, "---- calm");
+	cluster_tell(cl, "---- no more acts and faults; everything boots and connects");
 	cluster_calm(cl);
 	cluster_run(cl, 30000000); /* what was shut down boots by itself */
 	look_at_everything(cl);

@@ -10,6 +10,8 @@ struct life_setup {
 	bool trace;
 	struct choices *record; /* NULL; or the choices of this life are added to it */
 	struct choices *play;   /* NULL; or the life is this list, made ready, and the seed is only for entropy */
+	const char *until;      /* NULL; or a text: the life breaks, as X1, where a note or the story holds it */
+	struct buf *trail;      /* NULL; or the digest at each 1,000th step is added */
 	struct buf *story;      /* NULL; or what people and faults do is told here */
 };
 

@@ -33,3 +33,12 @@ size_t marks_print(FILE *out)
 	free(all);
 	return missed;
 }
+
+json_t *marks_json(void)
+{
+	json_t *out = json_object();
+	struct mark *m;
+	for (size_t i = 0; (m = mark_at(i)); i++)
+		json_object_set_new(out, m->name, json_integer((json_int_t)m->hits));
+	return out;
+}

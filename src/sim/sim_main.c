@@ -5,17 +5,22 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/map.h"
 #include "cli/say.h"
 #include "cli/verbs.h"
-#include "sim/cluster.h"
-#include "sim/life.h"
-#include "sim/marks.h"
+#include "sim/built.h"
+#include "sim/evidence.h"
 #include "sim/relive.h"
+#include "sim/replay.h"
+
+#define SHRINK_SECONDS      20  /* of the processor, when a life broke and nobody asked for more */
+#define SHRINK_LONG_SECONDS 300 /* with --shrink */
 
 struct wish {
 	uint64_t seed, seeds, devices, minutes;
-	bool trace;
-	char **relive; /* the files of --relive: all that follow it */
+	bool trace, shrink, twice, json, trail;
+	const char *replay, *until;
+	char *const *relive;
 	size_t relive_count;
 };
 
@@ -29,30 +34,57 @@ static bool number(const char *text, uint64_t low, uint64_t high, uint64_t *out)
 	return !errno && !*end && *out >= low && *out <= high;
 }
 
+/* Today's lives of this commit: others tomorrow, and after the next change. */
+static uint64_t fresh_seed(void)
+{
+	time_t now = time(NULL);
+	struct tm day = { 0 };
+	gmtime_r(&now, &day);
+	uint64_t date = (uint64_t)(day.tm_year + 1900) * 10000 + (uint64_t)(day.tm_mon + 1) * 100 + (uint64_t)day.tm_mday;
+	return date * 10000000000u + map_hash(built_commit(), strlen(built_commit())) % 100 * 100000000;
+}
+
+static bool *flag(struct wish *w, const char *arg)
+{
+	return strcmp(arg, "--trace") == 0    ? &w->trace
+	       : strcmp(arg, "--shrink") == 0 ? &w->shrink
+	       : strcmp(arg, "--twice") == 0  ? &w->twice
+	       : strcmp(arg, "--trail") == 0  ? &w->trail
+	                                      : NULL;
+}
+
+static bool valued(struct wish *w, const char *arg, const char *value)
+{
+	if (!value)
+		return false;
+	if (strcmp(arg, "--replay") == 0 || strcmp(arg, "--until") == 0) {
+		*(arg[2] == 'r' ? &w->replay : &w->until) = value;
+		return *value;
+	}
+	return strcmp(arg, "--seed") == 0      ? number(value, 0, UINT64_MAX, &w->seed)
+	       : strcmp(arg, "--seeds") == 0   ? number(value, 1, 100000000, &w->seeds)
+	       : strcmp(arg, "--devices") == 0 ? number(value, 2, CLUSTER_NODES_MAX, &w->devices)
+	       : strcmp(arg, "--minutes") == 0 ? number(value, 1, 100000, &w->minutes)
+	                                       : false;
+}
+
 /* -1: go on. */
 static int read_wish(int argc, char **argv, struct wish *w)
 {
 	bool counted = false;
-	*w = (struct wish){ .seed = (uint64_t)time(NULL), .seeds = 20, .devices = 3, .minutes = 5 };
+	*w = (struct wish){ .seed = fresh_seed(), .seeds = 20, .devices = 3, .minutes = 5, .json = say_json_wanted() };
 	for (int i = 1; i < argc; i++) {
-		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-		if (strcmp(argv[i], "--shrink") == 0 || strcmp(argv[i], "--replay") == 0)
-			return say_not_yet("sim", "%s (run the seed that failed again with --seed N --trace)", argv[i]);
-		if (strcmp(argv[i], "--trace") == 0) {
-			w->trace = true;
+		bool *on = flag(w, argv[i]);
+		if (on) {
+			*on = true;
 			continue;
 		}
-		if (strcmp(argv[i], "--relive") == 0 && value) {
+		if (strcmp(argv[i], "--relive") == 0 && i + 1 < argc) {
 			w->relive = argv + i + 1;
 			w->relive_count = (size_t)(argc - i - 1);
 			break;
 		}
-		bool ok = strcmp(argv[i], "--seed") == 0      ? number(value, 0, UINT64_MAX, &w->seed)
-		          : strcmp(argv[i], "--seeds") == 0   ? number(value, 1, 100000000, &w->seeds)
-		          : strcmp(argv[i], "--devices") == 0 ? number(value, 2, CLUSTER_NODES_MAX, &w->devices)
-		          : strcmp(argv[i], "--minutes") == 0 ? number(value, 1, 100000, &w->minutes)
-		                                              : false;
-		if (!ok)
+		if (!valued(w, argv[i], i + 1 < argc ? argv[i + 1] : NULL))
 			return say_usage("sim", "%s: not an option of it, or not a value of it", argv[i]);
 		counted = counted || strcmp(argv[i], "--seeds") == 0;
 		if (strcmp(argv[i], "--seed") == 0 && !counted)
@@ -62,83 +94,108 @@ static int read_wish(int argc, char **argv, struct wish *w)
 	return -1;
 }
 
-static void add_up(struct tally *sum, const struct tally *one)
+/* Of 1,000 steps each: where two lives part. SIZE_MAX: nowhere. */
+static size_t parting(const struct buf *a, const struct buf *b)
 {
-	uint64_t *into = (uint64_t *)sum;
-	const uint64_t *from = (const uint64_t *)one;
-	for (size_t i = 0; i < sizeof *sum / sizeof *into; i++)
-		into[i] += from[i];
+	size_t i = 0;
+	for (; i + 8 <= a->len && i + 8 <= b->len; i += 8)
+		if (memcmp(a->data + i, b->data + i, 8) != 0)
+			return i / 8;
+	return a->len == b->len ? SIZE_MAX : i / 8;
 }
 
-static void print_evidence(const struct wish *w, const struct tally *t, uint64_t lives, double spent_s)
+static void print_trail(uint64_t seed, const struct buf *trail)
 {
-	double hours = (double)t->virtual_us / 3.6e9;
-#define N(field) (unsigned long long)t->field
-	printf("lived      %llu lives of %llu devices and a hub, %.2f cluster-hours, %llu steps\n",
-	       (unsigned long long)lives, (unsigned long long)w->devices, hours, N(steps));
-	printf("people     %llu edits (%llu in the middle of a call), %llu files replaced, %llu log entries, %llu "
-	       "settlements, %llu conflicts left to settle\n",
-	       N(edits), N(races), N(places), N(log), N(settlements), N(conflicts));
-	printf("net        %llu frames, %llu lost, %llu late, %llu garbled, %llu lost answers, %llu cuts, %llu half-open, "
-	       "%llu partitions, %llu connects\n",
-	       N(frames), N(lost_frames), N(stale_frames), N(garbled), N(lost_answers), N(cuts), N(half_opens),
-	       N(partitions), N(reconnects));
-	printf("processes  %llu kills, %llu power cuts, %llu restarts, %llu failed commits; hub: %llu kills\n",
-	       N(kills), N(power_cuts), N(restarts), N(ledger_failures), N(hub_kills));
-	printf("backups    hub put back %llu times, devices %llu times; %llu rollbacks accepted\n", N(hub_restores),
-	       N(node_restores), N(rollbacks));
-	printf("others     %llu lost hints, %llu clock jumps\n", N(hints_lost), N(clock_jumps));
-	printf("held       I1 captured before replaced  I2 nothing silently overwritten  I3 durable before sent  I4 "
-	       "log gapless, chained, once\n");
-	printf("           I6 ids and items as issued  I7 no delete out of an error  I8 no spin, no garbage  Q1 trees "
-	       "equal heads\n");
-	printf("           Q2 every captured token to be had  Q4 conflicts as in the log  Q5 no echo  Q7 quiet is true "
-	       " Q8 restart changes nothing  Q10 comes to rest\n");
-	printf("checks     %llu beside those at every call\n", N(checks));
-	marks_print(stdout);
-	if (spent_s > 0)
-		fprintf(stderr, "speed      %.1f cluster-hours a CPU minute\n", hours * 60 / spent_s);
-#undef N
+	struct reader r = reader_of(buf_view(trail));
+	for (unsigned i = 1; reader_left(&r); i++)
+		printf("trail %llu %u000 %016llx\n", (unsigned long long)seed, i, (unsigned long long)reader_u64le(&r));
+}
+
+/* Once, or twice: then the second one must be the first. */
+static bool live(const struct wish *w, struct life_setup *s, struct life_result *r)
+{
+	struct buf first = { 0 }, second = { 0 };
+	struct life_result again;
+	s->trail = w->twice || w->trail ? &first : NULL;
+	life_run(s, r);
+	if (w->trail)
+		print_trail(s->seed, &first);
+	bool same = true;
+	if (w->twice && !r->breach.found) {
+		s->trail = &second;
+		life_run(s, &again);
+		size_t at = parting(&first, &second);
+		same = at == SIZE_MAX && r->digest == again.digest;
+		if (!same && at == SIZE_MAX)
+			printf("PARTED     seed %llu: two lives end differently, after the last full thousand of steps\n",
+			       (unsigned long long)s->seed);
+		else if (!same)
+			printf("PARTED     seed %llu: two lives differ somewhere in steps %zu to %zu\n",
+			       (unsigned long long)s->seed, at * 1000, (at + 1) * 1000);
+	}
+	buf_finish(&first);
+	buf_finish(&second);
+	s->trail = NULL;
+	return same;
+}
+
+static void tell_broken(const struct wish *w, const struct life_setup *s, const struct life_result *r)
+{
+	const struct breach *b = &r->breach;
+	say_progress_end();
+	printf("BROKEN     %s, %s\n", b->invariant, invariant_text(b->invariant));
+	printf("           %s\n", say_text(b->text));
+	printf("           seed %llu, step %llu, %.3f s of its life\n", (unsigned long long)s->seed,
+	       (unsigned long long)b->step, (double)b->at_us / 1e6);
+	printf("whole      syncline sim --seed %llu --devices %u --minutes %llu --trace\n", (unsigned long long)s->seed,
+	       s->devices, (unsigned long long)w->minutes);
+	fflush(stdout);
+	replay_shrunk(s, r, w->shrink ? SHRINK_LONG_SECONDS : SHRINK_SECONDS);
 }
 
 int sim_main(int argc, char **argv)
 {
 	struct wish w;
-	struct tally sum = { 0 };
-	uint64_t digest = 0, lives = 0;
-	clock_t begun = clock(); /* of the processor */
 	int code = read_wish(argc, argv, &w);
 	if (code >= 0)
 		return code;
-	printf("seed %llu\n", (unsigned long long)w.seed);
+	if (w.replay)
+		return replay_file(w.replay, w.trace);
+	struct evidence e = { .seed = w.seed, .devices = w.devices, .twice = w.twice };
+	clock_t begun = clock(); /* of the processor */
+	if (!w.json)
+		printf("seed %llu\n", (unsigned long long)w.seed);
 	fflush(stdout);
 	if (w.relive) {
-		struct relive_setup setup = { .seed = w.seed, .devices = (unsigned)w.devices, .faults = true, .trace = w.trace };
+		struct relive_setup setup = {
+			.seed = w.seed, .devices = (unsigned)w.devices, .faults = true, .trace = w.trace
+		};
 		return relive_main(&setup, w.relive, w.relive_count);
 	}
-	for (; lives < w.seeds; lives++) {
-		struct life_setup setup = { .seed = w.seed + lives,
+	while (e.lives < w.seeds) {
+		struct life_setup setup = { .seed = w.seed + e.lives,
 			                    .devices = (unsigned)w.devices,
 			                    .seconds = (unsigned)w.minutes * 60,
-			                    .trace = w.trace };
+			                    .trace = w.trace,
+			                    .until = w.until };
 		struct life_result r;
-		say_progress("life %llu of %llu, seed %llu", (unsigned long long)lives + 1, (unsigned long long)w.seeds,
-		             (unsigned long long)setup.seed);
-		life_run(&setup, &r);
-		add_up(&sum, &r.tally);
-		digest = (digest ^ r.digest) * 0x9e3779b97f4a7c15u;
-		if (!r.breach.found)
+		say_progress("life %llu of %llu, seed %llu", (unsigned long long)e.lives + 1,
+		             (unsigned long long)w.seeds, (unsigned long long)setup.seed);
+		bool same = live(&w, &setup, &r);
+		evidence_add(&e, &r);
+		if (same && !r.breach.found)
 			continue;
-		say_progress_end();
-		printf("BROKEN     %s: %s\n", r.breach.invariant, r.breach.text);
-		printf("           seed %llu, step %llu, %.3f s of its life\n", (unsigned long long)setup.seed,
-		       (unsigned long long)r.breach.step, (double)r.breach.at_us / 1e6);
-		printf("replay     syncline sim --seed %llu --devices %u --minutes %u --trace\n",
-		       (unsigned long long)setup.seed, setup.devices, (unsigned)w.minutes);
+		if (w.json)
+			evidence_json(&e, &setup, &r.breach);
+		else if (same)
+			tell_broken(&w, &setup, &r);
 		return 1;
 	}
 	say_progress_end();
-	print_evidence(&w, &sum, lives, (double)(clock() - begun) / CLOCKS_PER_SEC);
-	printf("digest %016llx\n", (unsigned long long)digest);
+	e.spent_s = (double)(clock() - begun) / CLOCKS_PER_SEC;
+	if (w.json)
+		evidence_json(&e, NULL, NULL);
+	else
+		evidence_print(&e);
 	return 0;
 }

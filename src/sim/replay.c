@@ -1,0 +1,185 @@
+#include "sim/replay.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cli/say.h"
+#include "sim/built.h"
+#include "sim/invariants.h"
+#include "sim/shrink.h"
+
+/* ---- lives from traces ---- */
+
+struct living {
+	struct life_result result;
+	unsigned acts, faults;
+};
+
+static void live(const struct trace *t, bool trace, struct buf *story, struct life_result *out)
+{
+	struct choices list = t->choices;
+	struct life_setup s = { .seed = t->seed,
+		                .devices = t->devices,
+		                .seconds = t->seconds,
+		                .trace = trace,
+		                .until = t->until[0] ? t->until : NULL,
+		                .play = &list,
+		                .story = story };
+	life_run(&s, out);
+}
+
+static bool still_breaks(void *ctx, struct trace *t)
+{
+	struct living *l = ctx;
+	live(t, false, NULL, &l->result);
+	return l->result.breach.found && strcmp(l->result.breach.invariant, t->invariant) == 0;
+}
+
+static void shrinking(void *ctx, const struct trace *t, unsigned tries)
+{
+	struct living *l = ctx;
+	if (tries % 16 == 1) {
+		struct trace_size size = trace_measure(t);
+		l->acts = size.acts;
+		l->faults = size.faults;
+	}
+	say_progress("shrinking: %u lives tried; %u acts, %u faults and %u devices are left", tries, l->acts, l->faults,
+	             t->devices);
+}
+
+/* ---- what people see ---- */
+
+static void print_story(const struct trace *t)
+{
+	struct buf story = { 0 };
+	struct life_result r;
+	live(t, false, &story, &r);
+	fputs(buf_text(&story), stdout);
+	buf_finish(&story);
+}
+
+static void print_breach(const struct breach *b)
+{
+	printf("BROKEN     %s, %s\n", b->invariant, invariant_text(b->invariant));
+	printf("           %s\n", say_text(b->text));
+	printf("           step %llu, %.3f s of its life\n", (unsigned long long)b->step, (double)b->at_us / 1e6);
+}
+
+static void print_built(void)
+{
+	printf("built      syncline %s, commit %s, %s\n", BUILT_VERSION, built_commit(), built_flags());
+}
+
+static bool save(const char *file, const struct trace *t, const struct breach *b)
+{
+	struct buf remarks = { 0 }, text = { 0 };
+	buf_printf(&remarks, "# %s\n# Found by syncline %s, commit %s. Play it: syncline sim --replay FILE\n", b->text,
+	           BUILT_VERSION, built_commit());
+	trace_write(t, buf_text(&remarks), &text);
+	FILE *f = fopen(file, "w");
+	bool ok = f && fwrite(text.data, 1, text.len, f) == text.len;
+	ok = f && fclose(f) == 0 && ok;
+	buf_finish(&remarks);
+	buf_finish(&text);
+	return ok;
+}
+
+static struct trace recorded(const struct life_setup *s, const struct breach *b)
+{
+	struct trace t = { .seed = s->seed, .devices = s->devices, .seconds = s->seconds };
+	struct life_setup again = *s;
+	struct life_result r;
+	again.trace = false;
+	again.record = &t.choices;
+	life_run(&again, &r);
+	choices_sort(&t.choices);
+	snprintf(t.invariant, sizeof t.invariant, "%s", b->invariant);
+	snprintf(t.until, sizeof t.until, "%s", s->until ? s->until : "");
+	return t;
+}
+
+static void tell_shrunk(struct trace *t, const char *file, const struct shrink *shrink, const struct breach *was)
+{
+	struct life_result r;
+	struct trace_size size = trace_measure(t);
+	choices_ready(&t->choices);
+	live(t, false, NULL, &r);
+	printf("shrunk     to %u devices, %u acts of people, %u faults, %u s (%u lives tried)\n", t->devices, size.acts,
+	       size.faults, t->seconds, shrink->tries);
+	printf("story\n");
+	print_story(t);
+	print_breach(r.breach.found ? &r.breach : was);
+	print_built();
+	if (save(file, t, &r.breach))
+		printf("replay     syncline sim --replay %s\n", file);
+	else
+		fprintf(stderr, "syncline: sim: %s cannot be written: %s (the seed still tells: --seed %llu --shrink)\n",
+		        file, strerror(errno), (unsigned long long)t->seed);
+}
+
+void replay_shrunk(const struct life_setup *s, const struct life_result *broke, double cpu_s)
+{
+	struct living l = { 0 };
+	struct shrink shrink = { .breaks = still_breaks, .progress = shrinking, .ctx = &l, .cpu_s = cpu_s };
+	struct trace t = recorded(s, &broke->breach);
+	char file[64];
+	snprintf(file, sizeof file, "sim-%llu.trace", (unsigned long long)s->seed);
+	bool done = shrink_trace(&shrink, &t);
+	say_progress_end();
+	if (done)
+		tell_shrunk(&t, file, &shrink, &broke->breach);
+	else
+		printf("           its list of choices does not break it: no shorter story\n");
+	trace_finish(&t);
+}
+
+/* ---- files ---- */
+
+static bool load(const char *file, struct trace *t, struct err *e)
+{
+	FILE *f = fopen(file, "r");
+	char *text = mem_alloc(TRACE_BYTES_MAX + 2);
+	size_t len = f ? fread(text, 1, TRACE_BYTES_MAX + 1, f) : 0;
+	bool ok = f && !ferror(f);
+	if (!ok)
+		err_set(e, file, "give it a file that 'syncline sim' wrote", "%s", strerror(errno));
+	else
+		ok = trace_read(span_of(text, len), t, e) || err_in(e, file);
+	if (f)
+		fclose(f);
+	free(text);
+	return ok;
+}
+
+int replay_file(const char *file, bool trace)
+{
+	struct trace t;
+	struct err e = { 0 };
+	struct life_result r;
+	if (!load(file, &t, &e))
+		return say_error(2, &e);
+	struct trace_size size = trace_measure(&t);
+	choices_ready(&t.choices);
+	live(&t, trace, NULL, &r);
+	size_t idle = 0;
+	for (size_t i = 0; i < t.choices.count; i++)
+		idle += !t.choices.list[i].used;
+	printf("played     %u devices, %u acts of people, %u faults, %u s; %zu of %zu choices were asked for\n", t.devices,
+	       size.acts, size.faults, t.seconds, t.choices.count - idle, t.choices.count);
+	if (r.breach.found) {
+		printf("story\n");
+		print_story(&t);
+		print_breach(&r.breach);
+		print_built();
+		if (t.invariant[0] && strcmp(t.invariant, r.breach.invariant) != 0)
+			printf("           the file is of another failure: %s\n", t.invariant);
+	} else {
+		printf("held       every invariant%s%s\n", t.invariant[0] ? ", and once it broke " : "", t.invariant);
+		printf("digest     %016llx\n", (unsigned long long)r.digest);
+	}
+	trace_finish(&t);
+	return r.breach.found;
+}
