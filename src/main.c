@@ -72,9 +72,14 @@ const struct verb verbs[] = {
 	  "a playground: a hub and devices in a temporary folder",
 	  "Opens the console on the first device. --script tells the story without a terminal and exits 0 when\n"
 	  "all devices hold the same bytes." },
-	{ "sim", sim_main, "[--seed N] [--seeds COUNT] [--devices N] [--minutes M] [--trace] [--relive FILE…]",
+	{ "sim", sim_main, "[--seed N] [--seeds COUNT] [--devices N] [--minutes M] [--shrink] [--twice] [--trace] [--trail] [--until TEXT]\n"
+	  "--replay FILE [--nearby N] [--trace]\n"
+	  "[--seed N] [--devices N] --relive FILE…",
 	  "many lives of devices and a hub in virtual time, with bad luck",
-	  "The same seed gives the same life; --trace tells it. --relive: real edit histories, made by several devices at once." },
+	  "The same seed gives the same life; --trace tells it, --twice checks it. What breaks is shrunk (longer with\n"
+	  "--shrink), told as a story and written to sim-SEED.trace, which --replay plays: exit 1 while it still breaks, 0\n"
+	  "when it does not, 2 when the file is none. --until: the life ends, as if broken, where that TEXT is told.\n"
+	  "--relive: real edit histories, made by several devices at once." },
 	{ "help", cmd_help, "[VERB]", "this page, or one verb's", NULL },
 	{ "helper", helper_main, "", NULL, NULL },
 	{ NULL, NULL, NULL, NULL, NULL },

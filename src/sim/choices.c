@@ -4,6 +4,17 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "sim/chance.h"
+#include "sim/person.h"
+
+uint32_t choice_second(uint64_t key)
+{
+	uint32_t epoch = choice_epoch(key);
+	unsigned area = choice_area(key);
+	if (area == CHANCE_PERSON)
+		return epoch >= CHANCE_BEFORE ? 0 : epoch / PERSON_ACTS;
+	return area == CHANCE_SETUP ? 0 : area == CHANCE_END ? UINT32_MAX : epoch;
+}
 
 void choices_finish(struct choices *c)
 {
@@ -22,14 +33,14 @@ void choices_add(struct choices *c, uint64_t key, uint64_t bound, uint64_t value
 	c->list[c->count++] = (struct choice){ key, bound, value, name, false };
 }
 
-struct place { /* qsort is not stable */
+struct ordered { /* qsort is not stable */
 	struct choice choice;
 	size_t at;
 };
 
 static int by_key(const void *x, const void *y)
 {
-	const struct place *a = x, *b = y;
+	const struct ordered *a = x, *b = y;
 	if (a->choice.key != b->choice.key)
 		return a->choice.key < b->choice.key ? -1 : 1;
 	return a->at < b->at ? -1 : a->at > b->at;
@@ -37,10 +48,10 @@ static int by_key(const void *x, const void *y)
 
 void choices_sort(struct choices *c)
 {
-	struct place *places = mem_grow(NULL, c->count + 1, sizeof *places);
+	struct ordered *places = mem_grow(NULL, c->count + 1, sizeof *places);
 	size_t used = 0;
 	for (size_t i = 0; i < c->count; i++)
-		places[i] = (struct place){ c->list[i], i };
+		places[i] = (struct ordered){ c->list[i], i };
 	qsort(places, c->count, sizeof *places, by_key);
 	for (size_t i = 0; i < c->count; i++) {
 		if (used && c->list[used - 1].key == places[i].choice.key)

@@ -43,6 +43,7 @@ static inline uint32_t choice_index(uint64_t key)
 {
 	return (uint32_t)(key & 0xfffff);
 }
+uint32_t choice_second(uint64_t key); /* of the life: 0 for what has no time, UINT32_MAX for the reckoning */
 
 void choices_finish(struct choices *c);
 void choices_add(struct choices *c, uint64_t key, uint64_t bound, uint64_t value, const char *name);

@@ -40,7 +40,7 @@ struct rates {
 struct tally { /* what a life was made of */
 	uint64_t steps, edits, races, kills, power_cuts, restarts, hub_kills, hub_restores, node_restores, cuts,
 	        half_opens, reconnects, partitions, frames, lost_frames, lost_answers, stale_frames, garbled, conflicts,
-	        settlements, ledger_failures, hints_lost, clock_jumps, rollbacks, log, turns, versions, places, checks;
+	        settlements, ledger_failures, hints_lost, clock_jumps, rollbacks, log, turns, versions, places;
 	uint64_t virtual_us;
 	uint64_t faults[FAULT_COUNT], checked[INVARIANT_COUNT];
 };

@@ -52,6 +52,7 @@ void judge_replaces(struct simnode *n, const struct simfile *f, const struct pla
 	size_t had, has;
 	if (!f->now.present || f->blurred)
 		return;
+	cluster_checked(cl, INVARIANT_I2);
 	uint32_t *old = witness_tokens(span_blob(&f->now.content), &had), *new = witness_tokens(p->content, &has);
 	for (size_t i = 0, k = 0; i < had; i++) {
 		while (k < has && new[k] < old[i])
@@ -73,6 +74,7 @@ static void check_lineage(struct cluster *cl, struct simnode *n, const struct wi
 	const struct simfile *f = map_find(&n->disk.index, name, strlen(name));
 	if (f && f->blurred)
 		return;
+	cluster_checked(cl, INVARIANT_I2);
 	if (cl->tally.hub_restores && new &&new->accepted) /* offered again, by whoever has it */
 		return;
 	if (item->side) {
@@ -98,6 +100,10 @@ void judge_appended(struct cluster *cl, const struct simentry *e, const struct s
 	const struct change *c = &e->e.change;
 	struct simnode *n = cluster_node_of(cl, &e->e.device);
 	const struct witness_item *item = witness_item(&cl->witness, &c->item);
+	static const enum invariant checked[] = { INVARIANT_I1, INVARIANT_I4, INVARIANT_I6,
+		                                  INVARIANT_I7, INVARIANT_Q5, INVARIANT_Q6 };
+	for (size_t i = 0; i < sizeof checked / sizeof *checked; i++)
+		cluster_checked(cl, checked[i]);
 	cl->tally.log++;
 	if (!n || !item) {
 		cluster_break(cl, "I6", "entry %llu names an item that its sender never saved",
@@ -148,6 +154,7 @@ void judge_frame_up(struct simnode *n, bool text, struct span frame)
 	if (text)
 		return;
 	while ((more = wire_next(&r, &record)) > 0) {
+		cluster_checked(cl, INVARIANT_I3);
 		if (record.type == RECORD_CURSOR && record.seq > n->ledger.state.cursor)
 			cluster_break(cl, "I3", "%s says it has applied %llu and has saved %llu", n->name,
 			              (unsigned long long)record.seq, (unsigned long long)n->ledger.state.cursor);
@@ -157,6 +164,7 @@ void judge_frame_up(struct simnode *n, bool text, struct span frame)
 			cluster_break(cl, "I3", "%s sends change %llu and has saved only %llu", n->name,
 			              (unsigned long long)counter, (unsigned long long)n->ledger.state.counter);
 	}
+	cluster_checked(cl, INVARIANT_I8);
 	if (more < 0)
 		cluster_break(cl, "I8", "%s sends a frame that does not read back", n->name);
 }
@@ -171,12 +179,14 @@ void judge_frame_down(struct cluster *cl, uint64_t conn, bool text, struct span 
 		return;
 	while ((more = wire_next(&r, &record)) > 0) {
 		bool log = record.type == RECORD_ENTRY || record.type == RECORD_CONFIRM;
+		cluster_checked(cl, INVARIANT_I3);
 		if (log && record.seq > simstore_count(cl->hub.store))
 			cluster_break(cl, "I3", "the hub tells of entry %llu, which is not durable",
 			              (unsigned long long)record.seq);
 		if (record.type != RECORD_ENTRY)
 			continue;
 		const struct simentry *e = simstore_entry(cl->hub.store, record.seq);
+		cluster_checked(cl, INVARIANT_I4);
 		if (record.seq <= c->told)
 			cluster_break(cl, "I4", "the hub tells of entry %llu after %llu",
 			              (unsigned long long)record.seq, (unsigned long long)c->told);
@@ -186,6 +196,7 @@ void judge_frame_down(struct cluster *cl, uint64_t conn, bool text, struct span 
 			              (unsigned long long)record.seq);
 		c->told = record.seq;
 	}
+	cluster_checked(cl, INVARIANT_I8);
 	if (more < 0)
 		cluster_break(cl, "I8", "the hub sends a frame that does not read back");
 }
@@ -214,7 +225,7 @@ void judge_claims(struct simnode *n)
 	core_view_counts(n->core, &v);
 	if (!v.quiet)
 		return;
-	cl->tally.checks++;
+	cluster_checked(cl, INVARIANT_Q7);
 	if (map_count(&n->ledger.outbox))
 		cluster_break(cl, "Q7", "%s says it is quiet with %zu changes unanswered", n->name,
 		              map_count(&n->ledger.outbox));
@@ -404,7 +415,7 @@ static void check_tokens(struct cluster *cl)
 	void *p;
 	for (size_t at = 0; map_next(must, &at, &p);) {
 		uint32_t token = (uint32_t)(uintptr_t)p;
-		cl->tally.checks++;
+		cluster_checked(cl, INVARIANT_Q2);
 		if (!map_find(&reachable, &token, sizeof token))
 			cluster_break(cl, "Q2", "t%08x was captured and can be had nowhere any more", token);
 	}
@@ -421,6 +432,9 @@ void judge_rest(struct cluster *cl)
 		struct simnode *n = cl->nodes[i];
 		if (n->stopped || n->partitioned)
 			continue;
+		cluster_checked(cl, INVARIANT_Q1);
+		cluster_checked(cl, INVARIANT_Q4);
+		cluster_checked(cl, INVARIANT_Q9);
 		check_tree(cl, n, &heads);
 		check_conflicts(cl, n, &heads);
 		const struct simentry *last = simstore_entry(cl->hub.store, head);

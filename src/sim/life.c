@@ -100,6 +100,7 @@ static void tell_queues(struct cluster *cl)
 static void settle(struct cluster *cl, const char *when)
 {
 	char why[400] = "";
+	cluster_checked(cl, INVARIANT_Q10);
 	if (cl->breach.found || cluster_settle(cl, SETTLE_US))
 		return;
 	tell_queues(cl);
@@ -122,6 +123,7 @@ static void restart_all(struct cluster *cl)
 	uint64_t places = cl->tally.places;
 	if (cl->breach.found)
 		return;
+	cluster_checked(cl, INVARIANT_Q8);
 	for (unsigned i = 0; i < cl->node_count; i++) {
 		simnode_stop(cl->nodes[i]);
 		simnode_boot(cl->nodes[i]);

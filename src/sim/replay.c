@@ -61,6 +61,14 @@ static void print_story(const struct trace *t)
 	buf_finish(&story);
 }
 
+static void print_size(const struct trace *t)
+{
+	struct trace_size size = trace_measure(t);
+	printf("%s, ", say_count(t->devices, "device", "devices"));
+	printf("%s of people, ", say_count(size.acts, "act", "acts"));
+	printf("%s, %u s", say_count(size.faults, "fault", "faults"), t->seconds);
+}
+
 static void print_breach(const struct breach *b)
 {
 	printf("BROKEN     %s, %s\n", b->invariant, invariant_text(b->invariant));
@@ -104,11 +112,11 @@ static struct trace recorded(const struct life_setup *s, const struct breach *b)
 static void tell_shrunk(struct trace *t, const char *file, const struct shrink *shrink, const struct breach *was)
 {
 	struct life_result r;
-	struct trace_size size = trace_measure(t);
 	choices_ready(&t->choices);
 	live(t, false, NULL, &r);
-	printf("shrunk     to %u devices, %u acts of people, %u faults, %u s (%u lives tried)\n", t->devices, size.acts,
-	       size.faults, t->seconds, shrink->tries);
+	printf("shrunk     to ");
+	print_size(t);
+	printf(" (%u lives tried)\n", shrink->tries);
 	printf("story\n");
 	print_story(t);
 	print_breach(r.breach.found ? &r.breach : was);
@@ -138,6 +146,45 @@ void replay_shrunk(const struct life_setup *s, const struct life_result *broke, 
 
 /* ---- files ---- */
 
+/* The trace with one fault, and what it draws, some occasions earlier or later in its second. */
+static bool moved(const struct trace *t, size_t fault, int by, struct trace *out)
+{
+	const struct choice *list = t->choices.list;
+	int64_t index = (int64_t)choice_index(list[fault].key) + by;
+	*out = *t;
+	out->choices = choices_copy(&t->choices);
+	for (size_t i = fault; i < t->choices.count && list[i].key >> 20 == list[fault].key >> 20; i++) {
+		if (i > fault && !list[i].bound)
+			break;
+		out->choices.list[i].key += (uint64_t)(int64_t)by;
+	}
+	choices_sort(&out->choices);
+	if (index >= 0)
+		return true;
+	choices_finish(&out->choices);
+	return false;
+}
+
+/* Code that makes a call more or less moves a fault to the neighbour of where the bug was: so those are tried as well.
+ * False: one of them breaks something, and is in `out`. */
+static bool neighbours_hold(const struct trace *t, unsigned nearby, unsigned *tried, struct trace *out,
+                            struct life_result *r)
+{
+	for (size_t i = 0; i < t->choices.count; i++)
+		for (int by = -(int)nearby; by <= (int)nearby; by++) {
+			if (choice_area(t->choices.list[i].key) < CHANCE_FAULTS || t->choices.list[i].bound || !by ||
+			    !moved(t, i, by, out))
+				continue;
+			choices_ready(&out->choices);
+			live(out, false, NULL, r);
+			++*tried;
+			if (r->breach.found)
+				return false;
+			choices_finish(&out->choices);
+		}
+	return true;
+}
+
 static bool load(const char *file, struct trace *t, struct err *e)
 {
 	FILE *f = fopen(file, "r");
@@ -154,31 +201,44 @@ static bool load(const char *file, struct trace *t, struct err *e)
 	return ok;
 }
 
-int replay_file(const char *file, bool trace)
+static void tell_played(const struct trace *t, const struct life_result *r)
 {
-	struct trace t;
+	printf("story\n");
+	print_story(t);
+	print_breach(&r->breach);
+	print_built();
+	if (t->invariant[0] && strcmp(t->invariant, r->breach.invariant) != 0)
+		printf("           the file is of another failure: %s\n", t->invariant);
+}
+
+int replay_file(const char *file, unsigned nearby, bool trace)
+{
+	struct trace t, other = { 0 };
 	struct err e = { 0 };
 	struct life_result r;
+	unsigned tried = 0;
 	if (!load(file, &t, &e))
 		return say_error(2, &e);
-	struct trace_size size = trace_measure(&t);
 	choices_ready(&t.choices);
 	live(&t, trace, NULL, &r);
 	size_t idle = 0;
 	for (size_t i = 0; i < t.choices.count; i++)
 		idle += !t.choices.list[i].used;
-	printf("played     %u devices, %u acts of people, %u faults, %u s; %zu of %zu choices were asked for\n", t.devices,
-	       size.acts, size.faults, t.seconds, t.choices.count - idle, t.choices.count);
+	printf("played     ");
+	print_size(&t);
+	printf("; %zu of %zu choices were asked for\n", t.choices.count - idle, t.choices.count);
+	uint64_t digest = r.digest;
 	if (r.breach.found) {
-		printf("story\n");
-		print_story(&t);
-		print_breach(&r.breach);
-		print_built();
-		if (t.invariant[0] && strcmp(t.invariant, r.breach.invariant) != 0)
-			printf("           the file is of another failure: %s\n", t.invariant);
+		tell_played(&t, &r);
+	} else if (!neighbours_hold(&t, nearby, &tried, &other, &r)) {
+		printf("           and with a fault some occasions earlier or later:\n");
+		tell_played(&other, &r);
+		choices_finish(&other.choices);
 	} else {
 		printf("held       every invariant%s%s\n", t.invariant[0] ? ", and once it broke " : "", t.invariant);
-		printf("digest     %016llx\n", (unsigned long long)r.digest);
+		if (tried)
+			printf("           and so did %u neighbours\n", tried);
+		printf("digest     %016llx\n", (unsigned long long)digest);
 	}
 	trace_finish(&t);
 	return r.breach.found;

@@ -6,6 +6,6 @@
 
 /* Shrinks a life that broke, for so long at most, says what is left of it, and writes it to `sim-SEED.trace` in the current folder. */
 void replay_shrunk(const struct life_setup *s, const struct life_result *broke, double cpu_s);
-/* Exit code: 0, it breaks nothing; 1, it does; 2, the file is none. */
-int replay_file(const char *file, bool trace);
+/* Plays a file, and again with each fault up to `nearby` occasions earlier and later. Exit code: 0, it breaks nothing; 1, it does; 2, the file is none. */
+int replay_file(const char *file, unsigned nearby, bool trace);
 #endif

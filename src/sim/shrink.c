@@ -35,16 +35,6 @@ static enum kind kind_of(uint64_t key)
 	return choice_area(key) == CHANCE_PERSON ? KIND_ACT : choice_area(key) >= CHANCE_FAULTS ? KIND_FAULT : KIND_OTHER;
 }
 
-/* Times in one order: before, the life, the calm. */
-static uint32_t second_of(uint64_t key)
-{
-	uint32_t epoch = choice_epoch(key);
-	unsigned area = choice_area(key);
-	if (area == CHANCE_PERSON)
-		return epoch >= CHANCE_BEFORE ? 0 : epoch / PERSON_ACTS;
-	return area == CHANCE_SETUP ? 0 : area == CHANCE_END ? UINT32_MAX : epoch;
-}
-
 /* The list is sorted by device, area, epoch, index: what belongs together stands together. */
 static struct groups group(const struct trace *t)
 {
@@ -60,7 +50,7 @@ static struct groups group(const struct trace *t)
 			continue;
 		}
 		MEM_ROOM(g.list, g.count, g.cap);
-		g.list[g.count++] = (struct group){ kind, i, i + 1, second_of(c->key) };
+		g.list[g.count++] = (struct group){ kind, i, i + 1, choice_second(c->key) };
 	}
 	return g;
 }
@@ -199,7 +189,7 @@ static struct choices cut_out(const struct trace *t, uint32_t from, uint32_t spa
 	struct choices rest = { 0 };
 	for (size_t i = 0; i < t->choices.count; i++) {
 		const struct choice *c = &t->choices.list[i];
-		uint32_t epoch = choice_epoch(c->key), second = second_of(c->key), per = 1;
+		uint32_t epoch = choice_epoch(c->key), second = choice_second(c->key), per = 1;
 		unsigned area = choice_area(c->key);
 		uint64_t key = c->key;
 		bool timed = area != CHANCE_SETUP && area != CHANCE_END && epoch < CHANCE_CALM;

@@ -17,7 +17,7 @@
 #define SHRINK_LONG_SECONDS 300 /* with --shrink */
 
 struct wish {
-	uint64_t seed, seeds, devices, minutes;
+	uint64_t seed, seeds, devices, minutes, nearby;
 	bool trace, shrink, twice, json, trail;
 	const char *replay, *until;
 	char *const *relive;
@@ -65,6 +65,7 @@ static bool valued(struct wish *w, const char *arg, const char *value)
 	       : strcmp(arg, "--seeds") == 0   ? number(value, 1, 100000000, &w->seeds)
 	       : strcmp(arg, "--devices") == 0 ? number(value, 2, CLUSTER_NODES_MAX, &w->devices)
 	       : strcmp(arg, "--minutes") == 0 ? number(value, 1, 100000, &w->minutes)
+	       : strcmp(arg, "--nearby") == 0  ? number(value, 0, 1000, &w->nearby)
 	                                       : false;
 }
 
@@ -160,7 +161,7 @@ int sim_main(int argc, char **argv)
 	if (code >= 0)
 		return code;
 	if (w.replay)
-		return replay_file(w.replay, w.trace);
+		return replay_file(w.replay, (unsigned)w.nearby, w.trace);
 	struct evidence e = { .seed = w.seed, .devices = w.devices, .twice = w.twice };
 	clock_t begun = clock(); /* of the processor */
 	if (!w.json)

@@ -185,6 +185,7 @@ static enum place_result sim_place(void *ctx, const struct place *p, struct file
 	if (result != PLACE_DONE)
 		return result;
 	if (!id_zero(&p->version)) {
+		cluster_checked(cl, INVARIANT_I6);
 		struct id placed = core_version_of(n->core, p->meta, p->content);
 		if (!id_equal(&placed, &p->version))
 			cluster_break(cl, "I6", "%s writes %s with bytes that are not the version it names", n->name,
@@ -217,6 +218,7 @@ static bool sim_version_put(void *ctx, const struct id *version, uint8_t meta, s
 	struct simnode *n = ctx;
 	if (!enter(n))
 		return false;
+	cluster_checked(n->cl, INVARIANT_I6);
 	if (!witness_saw_version(&n->cl->witness, version, meta, content))
 		cluster_break(n->cl, "I6", "%s: one version id for two contents", n->name);
 	struct id is = core_version_of(n->core, meta, content);
@@ -757,6 +759,7 @@ static void tidy(struct simnode *n)
 		struct leftover *l = &n->leftovers[i];
 		struct id version = core_version_of(n->core, l->meta, span_blob(&l->content));
 		const struct simversion *v = simledger_version(&n->ledger, &version);
+		cluster_checked(n->cl, INVARIANT_I1);
 		if (!v && !l->old)
 			judge_destroys(n, l->target, &version);
 		if (!v) {
@@ -815,6 +818,7 @@ void simnode_end_turn(struct simnode *n)
 
 static void watch_spin(struct simnode *n, bool idle)
 {
+	cluster_checked(n->cl, INVARIANT_I8);
 	if (!idle || n->cl->now_us - n->idle_since_us > 10000000) {
 		n->idle_turns = 0;
 		n->idle_since_us = n->cl->now_us;

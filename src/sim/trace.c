@@ -82,20 +82,25 @@ static void write_head(const struct trace *t, const char *remarks, struct buf *o
 	buf_printf(out, "seed %llu\ndevices %u\nseconds %u\n", (unsigned long long)t->seed, t->devices, t->seconds);
 }
 
-void trace_write(const struct trace *t, const char *remarks, struct buf *out)
+/* What stands together is of one second. */
+static int by_time(const void *x, const void *y)
+{
+	const struct choice *a = x, *b = y;
+	uint32_t first = choice_second(a->key), second = choice_second(b->key);
+	if (first != second)
+		return first < second ? -1 : 1;
+	return a->key < b->key ? -1 : a->key > b->key;
+}
+
+static void write_choices(const struct choices *all, struct buf *out)
 {
 	uint64_t last = UINT64_MAX;
 	size_t line = 0;
-	write_head(t, remarks, out);
-	for (size_t i = 0; i < t->choices.count; i++) {
-		const struct choice *c = &t->choices.list[i];
+	for (size_t i = 0; i < all->count; i++) {
+		const struct choice *c = &all->list[i];
 		unsigned who = choice_who(c->key);
-		if (c->name) {
-			buf_printf(out, "%sset %s %llu/%llu\n", last == UINT64_MAX ? "" : "\n", c->name,
-			           (unsigned long long)c->value, (unsigned long long)c->bound);
-			last = UINT64_MAX;
+		if (c->name)
 			continue;
-		}
 		if (c->key >> 20 != last || out->len - line > LINE_MAX / 2) {
 			buf_printf(out, "%s", last == UINT64_MAX ? "" : "\n");
 			line = out->len;
@@ -108,6 +113,20 @@ void trace_write(const struct trace *t, const char *remarks, struct buf *out)
 			buf_printf(out, "=%llu/%llu", (unsigned long long)c->value, (unsigned long long)c->bound);
 	}
 	buf_printf(out, "%s", last == UINT64_MAX ? "" : "\n");
+}
+
+void trace_write(const struct trace *t, const char *remarks, struct buf *out)
+{
+	struct choices all = choices_copy(&t->choices);
+	write_head(t, remarks, out);
+	for (size_t i = 0; i < all.count; i++)
+		if (all.list[i].name)
+			buf_printf(out, "set %s %llu/%llu\n", all.list[i].name, (unsigned long long)all.list[i].value,
+			           (unsigned long long)all.list[i].bound);
+	if (all.count)
+		qsort(all.list, all.count, sizeof *all.list, by_time);
+	write_choices(&all, out);
+	choices_finish(&all);
 }
 
 /* ---- reading ---- */
@@ -295,7 +314,7 @@ bool trace_read(struct span text, struct trace *out, struct err *e)
 	static const char first[] = "syncline-trace 1\n";
 	struct reading r = { out, 1, e };
 	*out = (struct trace){ 0 };
-	if (text.len > TRACE_BYTES_MAX || text.len < sizeof first || memcmp(text.data, first, sizeof first - 1) != 0)
+	if (text.len > TRACE_BYTES_MAX || text.len < sizeof first - 1 || memcmp(text.data, first, sizeof first - 1) != 0)
 		return err_set(e, "trace", "give it a file that 'syncline sim' wrote",
 		               "not a trace of version 1, or too large a one");
 	if (memchr(text.data, 0, text.len))
