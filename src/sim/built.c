@@ -1,6 +1,6 @@
 #include "sim/built.h"
 
-#include "src/sim/built.inc" /* made by room.am */
+#include "sim/built.inc" /* made by room.am */
 
 #ifdef __clang__
 #define COMPILER "clang " __clang_version__
