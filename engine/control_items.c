@@ -1,4 +1,4 @@
-/* What can be asked about one item: its versions, why it waits, going back, settling. */
+/* What can be asked about one item: its versions, why it waits, going back. Settling: control_settle.c. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,12 +9,6 @@
 
 #define HISTORY_ROWS      1000
 #define HISTORY_ITEM_ROWS 10000
-
-struct item_name {
-	char category[CATEGORY_MAX + 1];
-	char path[RELPATH_MAX + 1];
-	char item[CATEGORY_MAX + RELPATH_MAX + 2]; /* as it was asked for */
-};
 
 static int hex_digit(char c)
 {
@@ -37,8 +31,7 @@ static void unescape(char *text)
 	*to = 0;
 }
 
-/* The request's item. False: it was answered. */
-static bool item_of(const struct question *q, struct item_name *n)
+bool control_item(const struct question *q, struct item_name *n)
 {
 	const char *item = json_get_text(q->request, "item"), *path;
 	if (!item || strlen(item) >= sizeof n->item || !relpath_split_item(item, n->category, &path) ||
@@ -61,7 +54,7 @@ static bool item_of(const struct question *q, struct item_name *n)
 
 static bool known_item(const struct question *q, struct item_name *n, const struct item_row **row)
 {
-	if (!item_of(q, n))
+	if (!control_item(q, n))
 		return false;
 	*row = core_find_item(q->engine->core, n->category, n->path);
 	if (!*row)
@@ -233,7 +226,7 @@ void verb_why(const struct question *q)
 	struct peer_view p;
 	struct counts_view counts;
 	char at[32];
-	if (!item_of(q, &n))
+	if (!control_item(q, &n))
 		return;
 	core_view_counts(q->engine->core, &counts);
 	core_view_why(q->engine->core, n.category, n.path, &v);
@@ -266,66 +259,4 @@ void verb_why(const struct question *q)
 	                         v.state, "since", v.since_ms ? json_string(clock_iso(v.since_ms, at)) : json_null(),
 	                         "reason", json_bytes(v.reason, strlen(v.reason)), "next",
 	                         json_bytes(v.next, strlen(v.next)), "devices", devices));
-}
-
-/* ---- deciding ---- */
-
-static bool resolve_one(const struct question *q, const char *category, const char *path, bool mine, struct err *e)
-{
-	return core_resolve(q->engine->core, category, path, mine, e);
-}
-
-/* Every conflict that is open now; those that cannot be settled stay, and the first reason is told. */
-static void resolve_all(const struct question *q, bool mine)
-{
-	struct conflict_view v;
-	struct err first = { 0 };
-	size_t count = 0, settled = 0, failed = 0;
-	while (core_view_conflict(q->engine->core, count, &v))
-		count++;
-	char **names = mem_alloc((count + 1) * 2 * sizeof *names);
-	for (size_t i = 0; i < count && core_view_conflict(q->engine->core, i, &v); i++) {
-		names[2 * i] = mem_text(v.category);
-		names[2 * i + 1] = mem_text(v.path);
-	}
-	for (size_t i = 0; i < count; i++) {
-		struct err e = { 0 };
-		bool again =
-		        i && !strcmp(names[2 * i], names[2 * i - 2]) && !strcmp(names[2 * i + 1], names[2 * i - 1]);
-		if (resolve_one(q, names[2 * i], names[2 * i + 1], mine, &e) || again)
-			settled++;
-		else if (!failed++)
-			first = e;
-	}
-	for (size_t i = 0; i < 2 * count; i++)
-		free(names[i]);
-	free(names);
-	if (failed)
-		control_fail(q, CONTROL_FAILED, &first);
-	else
-		control_answer(q, json_pack("{s:I}", "settled", (json_int_t)settled));
-}
-
-void verb_resolve(const struct question *q)
-{
-	const char *keep = json_get_text(q->request, "keep");
-	bool mine = keep && !strcmp(keep, "mine");
-	struct item_name n;
-	struct err e = { 0 };
-	if (!keep || (!mine && strcmp(keep, "theirs"))) {
-		bool later = keep && (!strcmp(keep, "both") || !strcmp(keep, "original") || !strcmp(keep, "auto"));
-		control_fail_with(q, later ? CONTROL_FAILED : CONTROL_USAGE, "resolve", "keep mine or theirs",
-		                  later ? "not yet" : "which side is to be kept?");
-		return;
-	}
-	if (json_get_bool(q->request, "all")) {
-		resolve_all(q, mine);
-		return;
-	}
-	if (!item_of(q, &n))
-		return;
-	if (resolve_one(q, n.category, n.path, mine, &e))
-		control_answer(q, json_pack("{s:i}", "settled", 1));
-	else
-		control_fail(q, CONTROL_FAILED, &e);
 }

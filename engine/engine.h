@@ -188,6 +188,7 @@ bool refusals_why(struct engine *g, const char *category, const char *path, cons
 json_t *report_status(struct engine *g, bool steady); /* steady: without what changes while nothing happens */
 json_t *report_queue(struct engine *g, size_t cap, size_t *total, bool steady);
 json_t *report_conflicts(struct engine *g);
+json_t *report_conflict(struct engine *g, const struct conflict_view *v);
 json_t *report_devices(struct engine *g, bool steady);
 json_t *report_categories(struct engine *g);
 const char *report_device_name(struct engine *g, const struct id *device, char hex[ID_HEX]);

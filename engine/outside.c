@@ -153,6 +153,18 @@ bool outside_commit(struct engine *g)
 	return false;
 }
 
+static bool do_save_settlement(void *ctx, const struct settlement_row *row)
+{
+	struct engine *g = ctx;
+	return written(g, ledger_save_settlement(g->ledger, row));
+}
+
+static bool do_came_back(void *ctx, const struct id *item, const struct id *version, const struct id *agreed)
+{
+	struct engine *g = ctx;
+	return ledger_came_back(g->ledger, item, version, agreed);
+}
+
 static bool do_commit(void *ctx)
 {
 	return outside_commit(ctx);
@@ -390,6 +402,8 @@ struct world outside_world(struct engine *g)
 		.save_state = do_save_state,
 		.save_peer = do_save_peer,
 		.add_history = do_add_history,
+		.save_settlement = do_save_settlement,
+		.came_back = do_came_back,
 		.dial = do_dial,
 		.hang_up = do_hang_up,
 		.send = do_send,

@@ -273,18 +273,21 @@ static json_t *version_json(struct engine *g, const struct version_view *v)
 	                 (json_int_t)v->size, "deleted", (int)id_zero(&v->version));
 }
 
+json_t *report_conflict(struct engine *g, const struct conflict_view *v)
+{
+	return json_pack("{s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:b}", "id", id_text(&v->id), "item",
+	                 item_text(v->category, v->path), "strategy", config_strategy_name(v->strategy), "kind", v->kind,
+	                 "detected_at", time_of(v->detected_ms), "mine", version_json(g, &v->mine), "theirs",
+	                 version_json(g, &v->theirs), "base", v->has_base ? version_json(g, &v->base) : json_null(),
+	                 "hunks", (int)v->hunks, "merged_clean", (int)v->merged_clean);
+}
+
 json_t *report_conflicts(struct engine *g)
 {
 	json_t *list = json_array();
 	struct conflict_view v;
 	for (size_t i = 0; core_view_conflict(g->core, i, &v); i++)
-		json_array_append_new(list, json_pack("{s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:b}", "id",
-		                                      id_text(&v.id), "item", item_text(v.category, v.path), "strategy",
-		                                      config_strategy_name(v.strategy), "kind", v.kind, "detected_at",
-		                                      time_of(v.detected_ms), "mine", version_json(g, &v.mine),
-		                                      "theirs", version_json(g, &v.theirs), "base",
-		                                      v.has_base ? version_json(g, &v.base) : json_null(), "hunks", 0,
-		                                      "merged_clean", 0));
+		json_array_append_new(list, report_conflict(g, &v));
 	return list;
 }
 

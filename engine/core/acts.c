@@ -1,4 +1,4 @@
-/* What a person asks for. */
+/* What a person asks for (settlements: settle.c). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,121 +6,6 @@
 #include "base/mark.h"
 #include "base/mem.h"
 #include "engine/core/coordinator.h"
-
-static struct item *named(const struct core *c, const char *category, const char *path, struct err *e)
-{
-	struct item *it = ledger_find_name(&c->ledger, category, path);
-	if (it)
-		return it;
-	char *what = mem_printf("%s/%s", category, path);
-	err_set(e, what, "'syncline history' lists the items", "no such item");
-	free(what);
-	return NULL;
-}
-
-static bool fails(struct err *e, const struct item *it, const char *fix, const char *why)
-{
-	char *what = mem_printf("%s/%s", it->row.category, it->path);
-	err_set(e, what, fix, "%s", why);
-	free(what);
-	return false;
-}
-
-static struct item *oldest_side(const struct item *main)
-{
-	struct item *oldest = NULL;
-	for (struct item *side = main->sides; side; side = side->next_side)
-		if (ledger_side_open(side) && side != main->own_side && (!oldest || side->row.detected_ms < oldest->row.detected_ms))
-			oldest = side;
-	return oldest;
-}
-
-/* Puts a version of the store into the file, exactly if the file is as captured. */
-static bool put_version(struct core *c, struct item *it, const struct id *version, enum history_how how, struct err *e)
-{
-	struct blob content = { 0 };
-	struct file_stat after = { 0 };
-	uint8_t meta = 0;
-	if (!id_zero(version) && !c->world.version_get(c->world.ctx, version, &content, &meta))
-		return fails(e, it, "another device may have it: run 'syncline history' there", "that version's content is not on this device");
-	struct place p = {
-		.file = { it->row.category, it->path },
-		.item = it->row.item,
-		.version = *version,
-		.expect_absent = id_zero(&it->row.local),
-		.expect_stat = it->row.local_stat,
-		.expect_version = it->row.local,
-		.content = span_blob(&content),
-		.meta = meta,
-		.mtime_ms = c->wall_ms,
-	};
-	enum place_result result = c->world.place(c->world.ctx, &p, &after);
-	size_t len = content.len;
-	blob_finish(&content);
-	if (result == PLACE_CHANGED) {
-		MARK("acts.choice_meets_an_edit");
-		it->read_ms = 0;
-		capture_soon(c, it);
-		return fails(e, it, "look at it and decide again", "the file changed just now");
-	}
-	if (result != PLACE_DONE)
-		return fails(e, it, "mend that and try again",
-			     result == PLACE_FULL ? "the disk is full" : result == PLACE_DENIED ? "permission denied" : "the file cannot be replaced now");
-	core_set_local(c, it, version, len);
-	it->row.local_stat = after;
-	it->row.local_at_ms = it->read_ms = c->wall_ms;
-	it->row.local_edited = core_tick(c);
-	it->how = (uint8_t)how;
-	it->urgency = PRIORITY_CRITICAL;
-	ledger_touch(&c->ledger, it);
-	core_history(c, it, version, &c->setup.device, 0, how, id_zero(version) ? KIND_DELETE : KIND_UPDATE, len, meta, c->wall_ms);
-	core_plan(c, it);
-	return true;
-}
-
-bool core_resolve(struct core *c, const char *category, const char *path, bool keep_mine, struct err *e)
-{
-	struct item *it = named(c, category, path, e);
-	if (!it)
-		return false;
-	bool own = ledger_side_open(it->own_side);
-	struct item *other = oldest_side(it);
-	if (!own && !other)
-		return fails(e, it, "'syncline conflicts' lists what waits", "it has no conflict");
-	it->urgency = PRIORITY_CRITICAL;
-	if (own) { /* agreeing with one of the two is all: the planner does the rest */
-		it->row.agreed = keep_mine ? it->row.head_version : it->row.local;
-		it->how = HOW_SETTLE;
-		ledger_touch(&c->ledger, it);
-		core_plan(c, it);
-	} else if (!keep_mine) {
-		struct id side = other->row.item, version = other->row.head_version;
-		if (!put_version(c, it, &version, HOW_SETTLE, e))
-			return false;
-		MARK("acts.chose_anothers_side");
-		it->settles = side;
-	}
-	for (struct item *side = it->sides; keep_mine && side; side = side->next_side) {
-		if (side == it->own_side || !ledger_side_open(side))
-			continue;
-		MARK("acts.chose_mine_over_anothers_side");
-		side->row.local = (struct id){ { 0 } };
-		side->urgency = PRIORITY_CRITICAL;
-		ledger_touch(&c->ledger, side);
-		core_plan(c, side);
-	}
-	core_finish(c);
-	return true;
-}
-
-bool core_restore(struct core *c, const char *category, const char *path, const struct id *version, struct err *e)
-{
-	struct item *it = named(c, category, path, e);
-	if (!it || !put_version(c, it, version, HOW_RESTORE, e))
-		return false;
-	core_finish(c);
-	return true;
-}
 
 static void plan_all(struct core *c, const struct category *category)
 {
@@ -189,7 +74,8 @@ bool core_accept_rollback(struct core *c, struct err *e)
 		}
 		it->row.head_seq = 0;
 		it->row.head_version = none;
-		it->row.agreed = none;
+		it->row.agreed = it->row.want = it->row.settles = none;
+		it->row.hold = HOLD_NONE;
 		it->row.chain_len = 0;
 		it->row.chain_bytes = 0;
 		it->await_seq = 0;

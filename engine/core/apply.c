@@ -18,7 +18,7 @@ static uint64_t backoff(struct item *it)
 	return 5000u << step;
 }
 
-static void put_off(struct core *c, struct item *it, const char *why)
+void apply_put_off(struct core *c, struct item *it, const char *why)
 {
 	bool news = it->failures == 0 || it->trouble != why;
 	it->trouble = why;
@@ -33,6 +33,7 @@ static void placed(struct core *c, struct item *it, const struct file_stat *afte
 	ledger_verify(it, &head);
 	core_set_local(c, it, &head, it->row.head_size);
 	it->row.agreed = head;
+	it->row.hold = HOLD_NONE;
 	it->row.local_stat = *after;
 	it->row.local_edited = it->row.head_edited;
 	it->row.local_at_ms = it->read_ms = c->wall_ms;
@@ -67,7 +68,7 @@ static void place_head(struct core *c, struct item *it, const struct place *p)
 		break;
 	case PLACE_BLOCKED:
 		MARK("apply.place_blocked");
-		put_off(c, it, "a folder or special file stands in its place");
+		apply_put_off(c, it, "a folder or special file stands in its place");
 		break;
 	case PLACE_UNWANTED:
 		it->unwanted = true;
@@ -75,14 +76,14 @@ static void place_head(struct core *c, struct item *it, const struct place *p)
 		break;
 	case PLACE_FULL:
 		MARK("apply.place_full");
-		put_off(c, it, "the disk is full");
+		apply_put_off(c, it, "the disk is full");
 		break;
 	case PLACE_DENIED:
 		MARK("apply.place_denied");
-		put_off(c, it, "permission denied");
+		apply_put_off(c, it, "permission denied");
 		break;
 	default:
-		put_off(c, it, "it cannot be written now");
+		apply_put_off(c, it, "it cannot be written now");
 		break;
 	}
 }
@@ -148,12 +149,22 @@ static void plan_one(struct core *c, struct work *w)
 			capture_soon(c, it);
 		return;
 	}
+	if (!id_zero(&it->row.want) && id_equal(&it->row.want, &it->row.head_version) && !it->in_flight) {
+		it->row.want = (struct id){ { 0 } };
+		ledger_touch(&c->ledger, it);
+	}
 	switch (plan) {
 	case PLAN_NOTHING:
 		it->queued_ms = 0;
+		settle_measure(c, it);
+		break;
+	case PLAN_SIDE_PUT:
+		if (!settle_try(c, it))
+			send_wish(c, it);
 		break;
 	case PLAN_AGREE:
 		it->row.agreed = it->row.head_version;
+		it->row.hold = HOLD_NONE;
 		it->trouble = NULL;
 		ledger_touch(&c->ledger, it);
 		core_plan(c, it);

@@ -309,6 +309,7 @@ static void captured(struct core *c, struct watched *w, struct item *it, const s
 		core_plan(c, it); /* what waited for this look goes on */
 		return;
 	}
+	settle_captured(c, it, &version, stat->meta, content);
 	if (!c->world.version_put(c->world.ctx, &version, stat->meta, content))
 		return; /* the turn fails as a whole; the file is looked at again at the next start */
 	core_set_local(c, it, &version, content.len);

@@ -93,12 +93,46 @@ void core_set_local(struct core *c, struct item *it, const struct id *version, u
 	category->last_change_ms = c->wall_ms;
 }
 
+bool core_hub_now(const struct core *c, int64_t *wall_ms)
+{
+	int64_t offset = 0;
+	bool known = link_clock_offset(&c->link, &offset);
+	*wall_ms = c->wall_ms + offset;
+	return known;
+}
+
+static uint64_t hybrid(int64_t wall_ms)
+{
+	return wall_ms > WIRE_EPOCH_MS ? (uint64_t)(wall_ms - WIRE_EPOCH_MS) << 12 : 0;
+}
+
+bool core_time_sure(uint64_t edited)
+{
+	return edited & 1; /* see core_tick */
+}
+
+/* The lowest bit says whether the hub's clock was known. A clock that once ran far ahead is set back when it is. */
 uint64_t core_tick(struct core *c)
 {
-	uint64_t now = c->wall_ms > WIRE_EPOCH_MS ? (uint64_t)(c->wall_ms - WIRE_EPOCH_MS) << 12 : 0;
+	int64_t wall_ms;
+	bool sure = core_hub_now(c, &wall_ms);
+	uint64_t now = hybrid(wall_ms);
+	if (sure && c->state.clock > now + ((uint64_t)CLOCK_AHEAD_MS << 12))
+		c->state.clock = now;
 	c->state.clock = now > c->state.clock ? now : c->state.clock + 1;
+	c->state.clock += (c->state.clock & 1) != sure;
 	c->state_dirty = true;
 	return c->state.clock;
+}
+
+void core_date(struct core *c, struct item *it)
+{
+	int64_t offset;
+	if (core_time_sure(it->row.local_edited) || !it->captured_ms || it->captured_ms < c->even_since_ms ||
+	    !link_clock_offset(&c->link, &offset))
+		return;
+	it->row.local_edited = hybrid(it->row.local_at_ms + offset) | 1;
+	ledger_touch(&c->ledger, it);
 }
 
 void core_hear_time(struct core *c, uint64_t edited)
@@ -327,7 +361,8 @@ void core_new_root(struct core *c, const char *name)
 		told = told || it->in_flight;
 		core_set_local(c, it, &none, 0);
 		it->row.local_stat = (struct file_stat){ 0 };
-		it->row.agreed = it->moved_from = it->settles = none;
+		it->row.agreed = it->moved_from = it->row.want = it->row.settles = none;
+		it->row.hold = HOLD_NONE;
 		it->read_ms = 0;
 		ledger_verify(it, &none);
 		it->verified = false;
@@ -418,8 +453,14 @@ void core_finish(struct core *c)
 
 void core_clock(struct core *c, uint64_t now_ms, int64_t wall_ms)
 {
+	int64_t base = wall_ms - (int64_t)now_ms;
+	int64_t jump = base - c->clock_base_ms;
 	c->now_ms = now_ms;
 	c->wall_ms = wall_ms;
+	if (jump > CLOCK_JUMP_MS || jump < -CLOCK_JUMP_MS) {
+		c->clock_base_ms = base;
+		c->even_since_ms = now_ms;
+	}
 }
 
 void core_step(struct core *c, const struct event *e)

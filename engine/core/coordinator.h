@@ -7,6 +7,7 @@
  *   dictionary.c   what many small files have in common, sent once
  *   receive.c      what the hub says -> the log's heads
  *   apply.c        heads -> files
+ *   settle.c       both sides changed: strategies, settlements, undo
  *   acts.c         what a person asks for
  *   views.c        what a person sees
  *
@@ -57,6 +58,8 @@ struct core {
 	char *device_name;
 	uint64_t now_ms;
 	int64_t wall_ms;
+	int64_t clock_base_ms;         /* wall minus monotonic, while the wall clock runs evenly, */
+	uint64_t even_since_ms;        /* monotonic: since then */
 	struct rng rng;
 	uint8_t version_key[KEY_LEN];
 
@@ -106,7 +109,10 @@ void core_finish(struct core *c);                     /* the end of a step: look
 void core_notice_name(struct core *c, enum notice_level level, const char *from, const char *category, const char *path, const char *text);
 void core_notice(struct core *c, enum notice_level level, const char *from, const struct item *it, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
-uint64_t core_tick(struct core *c);                   /* next hybrid time */
+uint64_t core_tick(struct core *c);                   /* next hybrid time, of the hub's clock where that is known */
+bool core_time_sure(uint64_t edited);                 /* its device knew the hub's clock */
+bool core_hub_now(const struct core *c, int64_t *wall_ms); /* false: the hub's clock is not known */
+void core_date(struct core *c, struct item *it);      /* local_edited made sure, if it can be by now */
 void core_hear_time(struct core *c, uint64_t edited); /* merges another device's */
 void core_plan(struct core *c, struct item *it);      /* puts it on the list of items to plan */
 void core_retry(struct core *c, struct item *it, uint64_t after_ms); /* plans it again then */
@@ -156,4 +162,20 @@ bool receive_content(struct core *c, struct item *it); /* is the head's content 
 
 /* apply.c */
 bool apply_run(struct core *c);                       /* plans what is on the list; false when the budget ended first */
+void apply_put_off(struct core *c, struct item *it, const char *why); /* a literal; tried again later, ever more rarely */
+
+/* settle.c (settle.h is what others see of it) */
+bool settle_try(struct core *c, struct item *it);     /* PLAN_SIDE_PUT: the strategy settles it, or waits; false: ask */
+bool settle_asks(const struct item *it);              /* … it was tried, or need not be: ask */
+void settle_measure(struct core *c, struct item *main); /* hunks of its open conflicts, where they are not known */
+bool settle_base(const struct item *side, struct id *base); /* what the two versions of a conflict came from, if known */
+enum place_result settle_put(struct core *c, struct item *it, const struct id *version, const struct blob *content, uint8_t meta,
+			     enum history_how how);       /* into the file, if it is as captured; on PLACE_DONE it is local */
+/* For the history: a choice made this version the file's. */
+void settle_chosen(struct core *c, const struct item *it, const struct id *version, const struct id *by, enum history_how how);
+/* Before a write becomes local: is it an old version that comes back over a change from elsewhere? Then it is held. */
+void settle_captured(struct core *c, struct item *it, const struct id *version, uint8_t meta, struct span content);
+
+/* views.c */
+void views_conflict(const struct core *c, const struct item *side, struct conflict_view *v);
 #endif

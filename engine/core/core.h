@@ -104,9 +104,8 @@ void core_set_categories(struct core *c, const struct category_setup *categories
  * joins the log as if new. Call before core_set_categories, or before EVENT_BOOT. */
 void core_new_root(struct core *c, const char *category);
 
-/* A person's acts. Each returns false with e set. `now` fields come from the event that carried the command. */
+/* A person's acts (settling conflicts: settle.h). Each returns false with e set. `now` fields come from the event that carried the command. */
 void core_clock(struct core *c, uint64_t now_ms, int64_t wall_ms);   /* call before any of these */
-bool core_resolve(struct core *c, const char *category, const char *path, bool keep_mine, struct err *e);
 bool core_restore(struct core *c, const char *category, const char *path, const struct id *version, struct err *e);
 bool core_pause(struct core *c, const char *category /* NULL = all */, bool paused, struct err *e);
 void core_sync(struct core *c);                    /* scan all, end every debounce */
@@ -182,11 +181,13 @@ struct version_view {
 };
 struct conflict_view {
 	struct id id;                /* of the side item */
-	const char *category, *path, *kind;  /* kind: edit/edit, add/add, type */
+	const char *category, *path, *kind;  /* kind: edit/edit, add/add, type, rollback */
 	enum strategy strategy;
 	int64_t detected_ms;
 	struct version_view mine, theirs, base;
 	bool has_base;
+	uint32_t hunks;              /* places where both changed differently; 0 also when the contents cannot be compared */
+	bool merged_clean;           /* 'resolve --keep auto' would do it */
 };
 bool core_view_conflict(const struct core *c, size_t index, struct conflict_view *v);
 
@@ -198,6 +199,7 @@ struct peer_view {
 bool core_view_peer(const struct core *c, size_t index, struct peer_view *v);
 
 const struct item_row *core_find_item(const struct core *c, const char *category, const char *path);
+const struct item_row *core_row(const struct core *c, const struct id *item); /* NULL: not known */
 /* What an item waits for: state is one of in-sync, debouncing, queued, sending, sent, conflict, paused, offline, held,
  * unknown. reason and next are sentences; next may be "". */
 struct why_view {

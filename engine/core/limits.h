@@ -17,6 +17,9 @@
 #define DICTIONARY_SAMPLES (4u * 1024 * 1024)
 #define DICTIONARY_CONTENT (64u * 1024)        /* larger files compress well alone */
 
+#define CLOCK_JUMP_MS 1000                     /* wall against monotonic: what was known of the hub's clock is void */
+#define CLOCK_AHEAD_MS 60000                   /* an edit dated so far behind the hub's now was dated by a wrong clock */
+
 #define CALM_MS 500                            /* so long after the last news of the log, more is not expected at once */
 
 #define LINK_DIAL_MS 10000                     /* dial, and the same again for authentication */

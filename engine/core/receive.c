@@ -225,9 +225,18 @@ static void side_news(struct core *c, struct item *side, bool was_open, const st
 		c->conflicts--;
 		main->category->conflicts--;
 		core_notice(c, NOTICE_INFO, "sync", main, "the conflict is settled");
-		if (own && id_equal(was, &main->row.local) && !id_equal(&main->row.local, &main->row.head_version) && !main->in_flight) {
+		bool ours = id_equal(&main->row.settles, &side->row.item);
+		bool settled = ours && id_equal(&main->row.settled_as, &main->row.local);
+		if (((own && id_equal(was, &main->row.local)) || settled) && !id_equal(&main->row.local, &main->row.head_version) &&
+		    !main->in_flight) {
 			MARK("receive.mine_lost_the_choice");
-			main->row.agreed = main->row.local; /* somebody chose the other version: ours is history now */
+			main->row.agreed = main->row.local; /* somebody chose otherwise, or before us: ours is history now */
+			main->row.hold = HOLD_NONE;
+			settle_chosen(c, main, &main->row.head_version, &side->row.head_device, HOW_SETTLE);
+			ledger_touch(&c->ledger, main);
+		}
+		if (ours) {
+			main->row.settles = main->row.settled = main->row.settled_as = (struct id){ { 0 } };
 			ledger_touch(&c->ledger, main);
 		}
 	}
@@ -366,6 +375,10 @@ static bool take_entry(struct core *c, uint64_t seq, const struct writer *w, con
 	}
 	enum change_kind kind = (enum change_kind)b.kind;
 	c->state.bytes_plain += b.content_len;
+	if (b.side)
+		it->row.agreed = b.side_common;
+	else if (!it->row.side)
+		it->row.want = (struct id){ { 0 } }; /* an undo was about the head before */
 	set_head(c, it, seq, change, &w->device, &b);
 	if (!dictionary_is(it))
 		core_history(c, it, &change->version, &w->device, seq, HOW_REMOTE, kind, b.content_len, b.meta, body_edited_ms(change->edited));
@@ -403,7 +416,8 @@ static bool take_confirm(struct core *c, uint64_t seq, uint64_t counter)
 	bool again = !it->row.side && id_equal(&it->row.head_version, &change.version); /* a keyframe */
 	set_head(c, it, seq, &change, &device, again ? NULL : &b);
 	if (!it->row.side && !again) {
-		it->row.agreed = change.version;
+		if (id_zero(&it->row.want)) /* else an undo waits, for which this is only the head to go back from */
+			it->row.agreed = change.version;
 		it->trouble = NULL;
 		it->failures = 0;
 	}

@@ -219,10 +219,13 @@ static struct flight *drop_side(struct core *c, struct item *side, bool linked)
 static struct flight *with_second(struct core *c, struct item *it)
 {
 	struct item *from = id_zero(&it->moved_from) ? NULL : ledger_find(&c->ledger, &it->moved_from);
-	struct item *settled = id_zero(&it->settles) ? NULL : ledger_find(&c->ledger, &it->settles);
+	bool chosen = !id_zero(&it->row.settles) && id_equal(&it->row.settled_as, &it->row.local);
+	struct item *settled = chosen ? ledger_find(&c->ledger, &it->row.settles) : NULL;
+	if (settled && !id_equal(&settled->row.head_version, &it->row.settled))
+		settled = NULL; /* another version than the person saw */
 	if (!settled && ledger_side_open(it->own_side) && id_equal(&it->own_side->row.head_version, &it->row.local))
 		settled = it->own_side;
-	if (settled && ledger_side_open(settled) && !settled->in_flight && id_equal(&settled->row.head_version, &it->row.local)) {
+	if (settled && ledger_side_open(settled) && !settled->in_flight) {
 		MARK("send.settlement_linked");
 		return drop_side(c, settled, true);
 	}
@@ -252,6 +255,7 @@ static void send_main(struct core *c, struct item *it)
 		MARK("send.waits_for_entry_it_is_stale_against");
 	if (it->in_flight || it->row.head_seq < it->await_seq || it->missing)
 		return; /* planned again when that is answered */
+	core_date(c, it);
 	w.kind = id_zero(&it->row.local) ? KIND_DELETE : id_zero(&it->row.head_version) ? KIND_CREATE : KIND_UPDATE;
 	if (!id_zero(&it->moved_from) && w.kind == KIND_CREATE)
 		w.kind = KIND_RENAME;
@@ -260,7 +264,16 @@ static void send_main(struct core *c, struct item *it)
 		return;
 	launch(c, first, w.kind == KIND_DELETE ? NULL : with_second(c, it));
 	it->moved_from = (struct id){ { 0 } };
-	it->settles = (struct id){ { 0 } };
+}
+
+/* An undo gives the item back what the settlement took from it. */
+static void send_return(struct core *c, struct item *it)
+{
+	struct wish w = { .it = it, .version = it->row.want, .kind = KIND_UPDATE, .priority = PRIORITY_CRITICAL };
+	if (it->in_flight || it->row.head_seq < it->await_seq)
+		return; /* planned again when that is answered */
+	MARK("send.settlement_taken_back");
+	launch(c, make_change(c, &w), NULL);
 }
 
 static void send_keyframe(struct core *c, struct item *it)
@@ -291,7 +304,14 @@ static void send_one(struct core *c, struct item *it)
 	case PLAN_SEND:
 		send_main(c, it);
 		break;
+	case PLAN_RETURN:
+		send_return(c, it);
+		break;
 	case PLAN_SIDE_PUT: {
+		if (!settle_asks(it)) { /* what was wished is another thing by now */
+			core_plan(c, it);
+			break;
+		}
 		struct item *side = ledger_add_side(&c->ledger, it, &c->setup.device, true);
 		struct wish put = { .it = side, .version = it->row.local, .priority = PRIORITY_HIGH };
 		put.kind = ledger_side_open(side) ? KIND_UPDATE : KIND_CREATE;

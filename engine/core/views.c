@@ -200,8 +200,13 @@ bool core_view_conflict(const struct core *c, size_t index, struct conflict_view
 	for (size_t i = 0, at = 0; i < c->ledger.count && !side; i++)
 		if (c->ledger.all[i]->row.side && ledger_side_open(c->ledger.all[i]) && at++ == index)
 			side = c->ledger.all[i];
-	if (!side)
-		return false;
+	if (side)
+		views_conflict(c, side, v);
+	return side != NULL;
+}
+
+void views_conflict(const struct core *c, const struct item *side, struct conflict_view *v)
+{
 	const struct item *main = side->main;
 	bool own = main->own_side == side;
 	*v = (struct conflict_view){
@@ -213,12 +218,15 @@ bool core_view_conflict(const struct core *c, size_t index, struct conflict_view
 	if (!own && id_equal(&main->row.local, &main->row.head_version))
 		v->mine = version_of(c, main, false);
 	v->mine.device = c->setup.device; /* whoever wrote it: it is what this device holds */
-	v->kind = (v->mine.meta ^ v->theirs.meta) & META_LINK ? "type" : own && id_zero(&main->row.agreed) ? "add/add" : "edit/edit";
-	if (own && !id_zero(&main->row.agreed) && !id_equal(&main->row.agreed, &main->row.head_version)) {
-		v->has_base = true;
-		v->base.version = main->row.agreed;
+	v->has_base = settle_base(side, &v->base.version);
+	v->kind = (v->mine.meta ^ v->theirs.meta) & META_LINK		 ? "type"
+		  : own && main->row.hold == HOLD_ROLLBACK		 ? "rollback"
+		  : id_zero(own ? &main->row.agreed : &side->row.agreed) ? "add/add"
+									 : "edit/edit";
+	if (side->measure) {
+		v->hunks = side->measure->hunks;
+		v->merged_clean = side->measure->clean;
 	}
-	return true;
 }
 
 bool core_view_peer(const struct core *c, size_t index, struct peer_view *v)
@@ -235,6 +243,12 @@ bool core_view_peer(const struct core *c, size_t index, struct peer_view *v)
 const struct item_row *core_find_item(const struct core *c, const char *category, const char *path)
 {
 	const struct item *it = ledger_find_name(&c->ledger, category, path);
+	return it ? &it->row : NULL;
+}
+
+const struct item_row *core_row(const struct core *c, const struct id *item)
+{
+	const struct item *it = ledger_find(&c->ledger, item);
 	return it ? &it->row : NULL;
 }
 

@@ -85,6 +85,15 @@ struct item_row {
 	uint64_t chain_bytes;          /* their weight */
 	uint64_t retry_count;
 	uint64_t detected_ms;          /* side items: wall time when the conflict was seen first */
+	uint8_t hold;                  /* enum hold: local goes to the side item, whatever agreed says */
+	struct id want;                /* undo: what the head shall be again while the file holds another; zero: nothing */
+	struct id settles;             /* a settlement that the hub has not confirmed: the side item (zero: none), */
+	struct id settled, settled_as; /* its version that was judged, and what the person made of it */
+};
+enum hold {
+	HOLD_NONE,
+	HOLD_ROLLBACK, /* a write brought an older version back, over a change from elsewhere */
+	HOLD_ASKED,    /* an undo opened the conflict again: no strategy may settle it */
 };
 
 /* A change that was given its counter: sent, or about to be. Resent byte for byte until answered. */
@@ -109,6 +118,17 @@ struct history_row {
 	uint8_t kind;             /* enum change_kind */
 	uint8_t how;              /* enum history_how */
 	uint8_t meta;
+};
+/* A conflict that was settled: what undo goes back to, and which versions a merged one came from. */
+struct settlement_row {
+	uint64_t id;              /* hybrid time: unique on a device, ascending */
+	struct id item;
+	struct id base;           /* what both came from; zero: not known */
+	struct id mine, theirs;   /* the file's version, and the other one */
+	struct id result;         /* what was made of them */
+	int64_t at_ms;            /* wall */
+	uint8_t how;              /* HOW_MERGE: by the category's strategy; HOW_SETTLE: by a person */
+	bool undone;
 };
 enum history_how { HOW_EDIT, HOW_REMOTE, HOW_MERGE, HOW_SETTLE, HOW_RESTORE, HOW_UNDO };
 enum change_kind { KIND_CREATE, KIND_UPDATE, KIND_DELETE, KIND_MOVE, KIND_RENAME };
@@ -161,6 +181,10 @@ struct world {
 	bool (*save_state)(void *ctx, const struct state_row *row);
 	bool (*save_peer)(void *ctx, const struct peer_row *row);
 	bool (*add_history)(void *ctx, const struct history_row *row);
+	bool (*save_settlement)(void *ctx, const struct settlement_row *row);
+	/* By the history: did the item's file hold this version before a change came to it from elsewhere (received, merged,
+	 * settled; up to the version `agreed`, which it held last of what the log has), and not since? */
+	bool (*came_back)(void *ctx, const struct id *item, const struct id *version, const struct id *agreed);
 	/* link. dial answers later with EVENT_LINK_OPEN or EVENT_LINK_CLOSED. send keeps order and copies. */
 	void (*dial)(void *ctx);
 	void (*hang_up)(void *ctx);

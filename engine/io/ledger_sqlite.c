@@ -11,7 +11,7 @@
 
 #include "base/mem.h"
 
-#define LEDGER_FORMAT  1
+#define LEDGER_FORMAT  2
 #define LEDGER_BUSY_MS 5000
 #define LEDGER_ASIDE                                                                                                   \
 	"move the state folder aside: the device then joins its hub again and nothing of your files changes"
@@ -22,8 +22,8 @@ static const char schema[] =
         " device BLOB, head_seq INT, head_version BLOB, head_edited INT, head_device BLOB, head_meta INT, head_size "
         "INT,"
         " head_mtime_ms INT, agreed BLOB, local BLOB, size INT, mtime_ns INT, ctime_ns INT, inode INT, meta INT,"
-        " local_edited INT, local_at_ms INT, chain_len INT, chain_bytes INT, retry_count INT, detected_ms INT) WITHOUT "
-        "ROWID;"
+        " local_edited INT, local_at_ms INT, chain_len INT, chain_bytes INT, retry_count INT, detected_ms INT,"
+        " hold INT, want BLOB, settles BLOB, settled BLOB, settled_as BLOB) WITHOUT ROWID;"
         "CREATE TABLE outbox (counter INTEGER PRIMARY KEY, item BLOB, version BLOB, base INT, priority INT, linked INT,"
         " record BLOB, queued_at_ms INT, retry_count INT, size_plain INT, delta INT, compression INT, kind INT);"
         "CREATE TABLE state (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INT, counter INT, cursor INT, chain BLOB,"
@@ -42,7 +42,20 @@ static const char schema[] =
         "CREATE TABLE contents (id INTEGER PRIMARY KEY, version BLOB UNIQUE, content BLOB);"
         "CREATE TABLE packs (name TEXT PRIMARY KEY, objects INT, verified INT) WITHOUT ROWID;"
         "CREATE TABLE branches (name TEXT PRIMARY KEY, tip BLOB) WITHOUT ROWID;"
-        "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;";
+        "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;"
+        "CREATE TABLE settlements (id INTEGER PRIMARY KEY, item BLOB, base BLOB, mine BLOB, theirs BLOB, result BLOB,"
+        " at_ms INT, how INT, undone INT);";
+
+/* From each format to the next. */
+static const char *const steps[LEDGER_FORMAT] = {
+	[1] = "ALTER TABLE items ADD COLUMN hold INT DEFAULT 0;"
+	      "ALTER TABLE items ADD COLUMN want BLOB DEFAULT (zeroblob(16));"
+	      "ALTER TABLE items ADD COLUMN settles BLOB DEFAULT (zeroblob(16));"
+	      "ALTER TABLE items ADD COLUMN settled BLOB DEFAULT (zeroblob(16));"
+	      "ALTER TABLE items ADD COLUMN settled_as BLOB DEFAULT (zeroblob(16));"
+	      "CREATE TABLE settlements (id INTEGER PRIMARY KEY, item BLOB, base BLOB, mine BLOB, theirs BLOB, result BLOB,"
+	      " at_ms INT, how INT, undone INT);",
+};
 
 enum statement {
 	SAVE_ITEM,
@@ -53,13 +66,15 @@ enum statement {
 	SAVE_STATE,
 	SAVE_PEER,
 	ADD_HISTORY,
+	SAVE_SETTLEMENT,
+	CAME_BACK,
 	SET_FACT,
 	UNSET_FACT,
 	GET_FACT,
 	STATEMENTS
 };
 static const char *const texts[STATEMENTS] = {
-	[SAVE_ITEM] = "INSERT OR REPLACE INTO items VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[SAVE_ITEM] = "INSERT OR REPLACE INTO items VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[SAVE_NAME] = "INSERT INTO names VALUES (?,?,?,?,?) ON CONFLICT (item) DO NOTHING",
 	[DROP_ITEM] = "DELETE FROM items WHERE item = ?",
 	[SAVE_OUTBOX] = "INSERT OR REPLACE INTO outbox VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -67,6 +82,11 @@ static const char *const texts[STATEMENTS] = {
 	[SAVE_STATE] = "INSERT OR REPLACE INTO state VALUES (1,?,?,?,?,?,?,?,?,?,?)",
 	[SAVE_PEER] = "INSERT OR REPLACE INTO peers VALUES (?,?,?,?,?)",
 	[ADD_HISTORY] = "INSERT INTO history VALUES (NULL,?,?,?,?,?,?,?,?,?)",
+	[SAVE_SETTLEMENT] = "INSERT OR REPLACE INTO settlements VALUES (?,?,?,?,?,?,?,?,?)",
+	/* how 1, 2, 3: remote, merge, settle */
+	[CAME_BACK] = "SELECT max(CASE WHEN version = ?2 THEN id ELSE 0 END), max(CASE WHEN how IN (1,2,3) AND"
+	              " id <= (SELECT max(id) FROM history WHERE item = ?1 AND version = ?3) THEN id ELSE 0 END)"
+	              " FROM history WHERE item = ?1",
 	[SET_FACT] = "INSERT OR REPLACE INTO facts VALUES (?,?)",
 	[UNSET_FACT] = "DELETE FROM facts WHERE name = ?",
 	[GET_FACT] = "SELECT value FROM facts WHERE name = ?",
@@ -125,6 +145,19 @@ static bool check(struct ledger *l, struct err *e)
 	return l->loaded || ledger_err(l, e);
 }
 
+/* An older format, step by step, all or nothing. */
+static bool bring_up(struct ledger *l, int format)
+{
+	char mark[64];
+	bool ok = run(l, "BEGIN IMMEDIATE");
+	for (; ok && format < LEDGER_FORMAT; format++)
+		ok = run(l, steps[format]);
+	snprintf(mark, sizeof mark, "PRAGMA user_version=%d", LEDGER_FORMAT);
+	if (ok && run(l, mark) && run(l, "COMMIT"))
+		return true;
+	return false; /* closing rolls it back */
+}
+
 /* The promise of WAL and FULL is read back, never assumed. */
 static bool set_up(struct ledger *l, struct err *e)
 {
@@ -152,6 +185,9 @@ static bool set_up(struct ledger *l, struct err *e)
 		char make[64];
 		snprintf(make, sizeof make, "PRAGMA user_version=%d", LEDGER_FORMAT);
 		if (!run(l, "BEGIN IMMEDIATE") || !run(l, schema) || !run(l, make) || !run(l, "COMMIT"))
+			return ledger_err(l, e);
+	} else if (atoi(format) > 0 && atoi(format) < LEDGER_FORMAT) {
+		if (!bring_up(l, atoi(format)))
 			return ledger_err(l, e);
 	} else if (atoi(format) != LEDGER_FORMAT) {
 		return err_set(e, l->path, *format ? "use the syncline that wrote it, or " LEDGER_ASIDE : LEDGER_ASIDE,
@@ -349,6 +385,11 @@ bool ledger_save_item(struct ledger *l, const struct item_row *r)
 	put_int(&b, (int64_t)r->chain_bytes);
 	put_int(&b, (int64_t)r->retry_count);
 	put_int(&b, (int64_t)r->detected_ms);
+	put_int(&b, r->hold);
+	put_id(&b, &r->want);
+	put_id(&b, &r->settles);
+	put_id(&b, &r->settled);
+	put_id(&b, &r->settled_as);
 	return ledger_done(l, b.q);
 }
 
@@ -439,6 +480,39 @@ bool ledger_add_history(struct ledger *l, const struct history_row *r)
 	return ledger_done(l, b.q);
 }
 
+bool ledger_save_settlement(struct ledger *l, const struct settlement_row *r)
+{
+	if (!ledger_begin(l))
+		return false;
+	struct binder b = { l->q[SAVE_SETTLEMENT], 0 };
+	put_int(&b, (int64_t)r->id);
+	put_id(&b, &r->item);
+	put_id(&b, &r->base);
+	put_id(&b, &r->mine);
+	put_id(&b, &r->theirs);
+	put_id(&b, &r->result);
+	put_int(&b, r->at_ms);
+	put_int(&b, r->how);
+	put_int(&b, r->undone);
+	return ledger_done(l, b.q);
+}
+
+bool ledger_came_back(struct ledger *l, const struct id *item, const struct id *version, const struct id *agreed)
+{
+	struct binder b = { l->q[CAME_BACK], 0 };
+	put_id(&b, item);
+	put_id(&b, version);
+	put_id(&b, agreed);
+	bool came = false;
+	if (sqlite3_step(b.q) == SQLITE_ROW) {
+		int64_t held = sqlite3_column_int64(b.q, 0), elsewhere = sqlite3_column_int64(b.q, 1);
+		came = held && held < elsewhere;
+	}
+	sqlite3_reset(b.q);
+	sqlite3_clear_bindings(b.q);
+	return came;
+}
+
 bool ledger_set(struct ledger *l, const char *name, const char *value)
 {
 	if (!ledger_begin(l))
@@ -524,6 +598,7 @@ static bool load(struct ledger *l, const char *sql, const struct id *key, size_t
 }
 
 struct each { /* one of these, by loader */
+	void (*settlement)(void *ctx, const struct settlement_row *row);
 	void (*item)(void *ctx, const struct item_row *row);
 	void (*outbox)(void *ctx, const struct outbox_row *row);
 	void (*peer)(void *ctx, const struct peer_row *row);
@@ -560,6 +635,11 @@ static void item_row(struct taker *t, void *each, void *ctx)
 	r.chain_bytes = (uint64_t)take_int(t);
 	r.retry_count = (uint64_t)take_int(t);
 	r.detected_ms = (uint64_t)take_int(t);
+	r.hold = (uint8_t)take_int(t);
+	r.want = take_id(t);
+	r.settles = take_id(t);
+	r.settled = take_id(t);
+	r.settled_as = take_id(t);
 	if (!t->bad)
 		((struct each *)each)->item(ctx, &r);
 }
@@ -640,6 +720,30 @@ bool ledger_load_state(struct ledger *l, struct state_row *out, struct err *e)
 	            "last_synced_ms, paused"
 	            " FROM state",
 	            NULL, 0, state_row, NULL, out, e);
+}
+
+static void settlement_row(struct taker *t, void *each, void *ctx)
+{
+	struct settlement_row r = { .id = (uint64_t)take_int(t) };
+	r.item = take_id(t);
+	r.base = take_id(t);
+	r.mine = take_id(t);
+	r.theirs = take_id(t);
+	r.result = take_id(t);
+	r.at_ms = take_int(t);
+	r.how = (uint8_t)take_int(t);
+	r.undone = take_int(t);
+	if (!t->bad)
+		((struct each *)each)->settlement(ctx, &r);
+}
+
+bool ledger_settlements(struct ledger *l, const struct id *item, size_t limit,
+                        void (*each)(void *ctx, const struct settlement_row *row), void *ctx, struct err *e)
+{
+	struct each call = { .settlement = each };
+	const char *sql = item ? "SELECT * FROM settlements WHERE item = ? ORDER BY id DESC LIMIT ?"
+	                       : "SELECT * FROM settlements ORDER BY id DESC LIMIT ?";
+	return limit == 0 || load(l, sql, item, limit, settlement_row, &call, ctx, e);
 }
 
 static void history_row(struct taker *t, void *each, void *ctx)

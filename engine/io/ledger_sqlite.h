@@ -27,6 +27,8 @@ bool ledger_drop_outbox(struct ledger *l, uint64_t counter);
 bool ledger_save_state(struct ledger *l, const struct state_row *row);
 bool ledger_save_peer(struct ledger *l, const struct peer_row *row);
 bool ledger_add_history(struct ledger *l, const struct history_row *row);
+bool ledger_save_settlement(struct ledger *l, const struct settlement_row *row);
+bool ledger_came_back(struct ledger *l, const struct id *item, const struct id *version, const struct id *agreed);
 
 /* Loading, at boot. Rows are borrowed for the call, but an outbox row's record is handed over. */
 bool ledger_load_items(struct ledger *l, void (*each)(void *ctx, const struct item_row *row), void *ctx, struct err *e);
@@ -39,6 +41,10 @@ bool ledger_load_state(struct ledger *l, struct state_row *out, struct err *e); 
 bool ledger_history(struct ledger *l, const struct id *item, size_t limit,
                     void (*each)(void *ctx, const struct history_row *row, const char *category, const char *path),
                     void *ctx, struct err *e);
+
+/* Settlements, newest first, of one item or (NULL) of all. */
+bool ledger_settlements(struct ledger *l, const struct id *item, size_t limit,
+                        void (*each)(void *ctx, const struct settlement_row *row), void *ctx, struct err *e);
 
 /* Small facts by name (pins of roots, marks). Part of the turn's transaction. */
 bool ledger_set(struct ledger *l, const char *name, const char *value /* NULL removes */);

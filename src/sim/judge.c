@@ -30,6 +30,18 @@ static bool synced(const struct cluster *cl, const char *name)
 	return false;
 }
 
+/* A category whose newest edit stands gives up the older one unasked; it must be in a history, see check_tokens. */
+static bool newest_stands(const struct cluster *cl, unsigned path)
+{
+	const char *name = witness_name(&cl->witness, path);
+	for (size_t i = 0; i < cl->category_count; i++) {
+		size_t len = strlen(cl->categories[i].name);
+		if (strncmp(name, cl->categories[i].name, len) == 0 && name[len] == '/')
+			return cl->categories[i].strategy == STRATEGY_NEWEST;
+	}
+	return false;
+}
+
 /* What a side item drops may be on the main item by now, or have been given up on any device: what both sides had once,
  * somebody else may have removed from the main item. */
 static bool side_may_lose(struct cluster *cl, unsigned path, const struct witness_version *main, uint32_t token)
@@ -50,7 +62,7 @@ void judge_replaces(struct simnode *n, const struct simfile *f, const struct pla
 {
 	struct cluster *cl = n->cl;
 	size_t had, has;
-	if (!f->now.present || f->blurred)
+	if (!f->now.present || f->blurred || newest_stands(cl, f->number))
 		return;
 	cluster_checked(cl, INVARIANT_I2);
 	uint32_t *old = witness_tokens(span_blob(&f->now.content), &had), *new = witness_tokens(p->content, &has);
@@ -72,7 +84,7 @@ static void check_lineage(struct cluster *cl, struct simnode *n, const struct wi
 	const struct witness_version *new = witness_version(&cl->witness, &e->e.change.version), *main = NULL;
 	const char *name = witness_name(&cl->witness, item->path);
 	const struct simfile *f = map_find(&n->disk.index, name, strlen(name));
-	if (f && f->blurred)
+	if ((f && f->blurred) || newest_stands(cl, item->path))
 		return;
 	cluster_checked(cl, INVARIANT_I2);
 	if (cl->tally.hub_restores && new &&new->accepted) /* offered again, by whoever has it */

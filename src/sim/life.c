@@ -16,6 +16,9 @@
 static const struct category_setup categories[] = {
 	{ .name = "notes", .debounce_ms = 2000, .max_wait_ms = 10000, .strategy = STRATEGY_ASK },
 	{ .name = "aliases", .strategy = STRATEGY_ASK },
+	{ .name = "snippets", .strategy = STRATEGY_MERGE, .merge = MERGE_BY_KIND },
+	{ .name = "quicklinks", .debounce_ms = 500, .max_wait_ms = 5000, .strategy = STRATEGY_MERGE, .merge = MERGE_LINES },
+	{ .name = "themes", .strategy = STRATEGY_NEWEST },
 };
 
 /* Rates are no choices: they say how likely choices are. A class is on in every second life, at a rate between nothing
@@ -152,7 +155,8 @@ static void resolve_all(struct cluster *cl)
 				continue;
 			any = true;
 			char *category = mem_text(v.category), *path = mem_text(v.path);
-			person_resolve(n, category, path, chance_below(&cl->chance, CHANCE_END, 2), &e);
+			person_resolve(n, category, path, chance_below(&cl->chance, CHANCE_END, 2) ? KEEP_MINE : KEEP_THEIRS,
+			               &e);
 			free(category);
 			free(path);
 			if (chance_below(&cl->chance, CHANCE_END, 2))

@@ -342,8 +342,10 @@ void person_edit(struct simnode *n, struct simfile *near)
 		make_link(n, f);
 }
 
-bool person_resolve(struct simnode *n, const char *category, const char *path, bool mine, struct err *e)
+bool person_resolve(struct simnode *n, const char *category, const char *path, enum keep keep, struct err *e)
 {
+	static const char *const words[] = { "mine", "theirs", "both", "original", "auto" };
+	const struct decision choice = { .keep = keep };
 	struct cluster *cl = n->cl;
 	struct conflict_view v;
 	unsigned number = witness_path(&cl->witness, category, path);
@@ -362,10 +364,34 @@ bool person_resolve(struct simnode *n, const char *category, const char *path, b
 	witness_replaced(&cl->witness, n->index, number, span_of(NULL, 0), span_of(NULL, 0),
 	                 true); /* "theirs" may be a delete */
 	simnode_clock(n);
-	bool done = core_resolve(n->core, category, path, mine, e);
-	cluster_tell(cl, "%s resolves %s/%s: keep %s: %s", n->name, category, path, mine ? "mine" : "theirs",
+	bool done = core_resolve(n->core, category, path, &choice, e);
+	cluster_tell(cl, "%s resolves %s/%s: keep %s: %s", n->name, category, path, words[keep],
 	             done ? "done" : e->why);
 	cl->tally.settlements += done;
+	simnode_end_turn(n);
+	return done;
+}
+
+bool person_undo(struct simnode *n, const char *category, const char *path, struct err *e)
+{
+	struct witness *w = &n->cl->witness;
+	unsigned number = witness_path(w, category, path);
+	const struct item_row *row = n->core ? core_find_item(n->core, category, path) : NULL;
+	const struct settlement_row *last = NULL;
+	for (size_t i = 0; row && i < n->ledger.settlement_count; i++) {
+		const struct settlement_row *s = &n->ledger.settlements[i];
+		if (id_equal(&s->item, &row->item) && !s->undone)
+			last = s;
+	}
+	if (!last)
+		return err_set(e, "undo", NULL, "no settlement is left to take back");
+	const struct settlement_row settlement = *last;
+	witness_gave_up(w, n->index, number, &settlement.result);
+	witness_chose(w, n->index, number, &settlement.mine);
+	witness_chose(w, n->index, number, &settlement.theirs);
+	simnode_clock(n);
+	bool done = core_undo(n->core, &settlement, e);
+	cluster_tell(n->cl, "%s takes the settlement of %s/%s back: %s", n->name, category, path, done ? "done" : e->why);
 	simnode_end_turn(n);
 	return done;
 }
@@ -380,7 +406,7 @@ static void resolve_any(struct simnode *n)
 	if (!count || !core_view_conflict(n->core, (size_t)pick(n, count), &v))
 		return;
 	char *category = mem_text(v.category), *path = mem_text(v.path);
-	person_resolve(n, category, path, pick(n, 2), &e);
+	person_resolve(n, category, path, pick(n, 2) ? KEEP_MINE : KEEP_THEIRS, &e);
 	free(category);
 	free(path);
 }

@@ -2,6 +2,7 @@
  * pauses, and restores old versions. */
 #ifndef SIM_PERSON_H
 #define SIM_PERSON_H
+#include "engine/core/settle.h"
 #include "sim/simnode.h"
 
 struct simhint {
@@ -37,7 +38,8 @@ void person_answer(struct simnode *n);
 void person_write(struct simnode *n, struct simfile *f, struct span content, uint8_t meta, bool in_place);
 void person_remove(struct simnode *n, struct simfile *f);
 void person_rename(struct simnode *n, struct simfile *from, struct simfile *to);
-bool person_resolve(struct simnode *n, const char *category, const char *path, bool mine, struct err *e);
+bool person_resolve(struct simnode *n, const char *category, const char *path, enum keep keep, struct err *e);
+bool person_undo(struct simnode *n, const char *category, const char *path, struct err *e); /* the item's last one */
 struct simfile *person_file(struct simnode *n, const char *category, const char *path); /* entry, made where new */
 void person_hint(struct simnode *n, struct simfile *f, enum hint hint);
 #endif

@@ -298,7 +298,8 @@ static void settle_conflicts(struct relive *r)
 			if (!n->core || !core_view_conflict(n->core, 0, &v))
 				continue;
 			char *category = mem_text(v.category), *path = mem_text(v.path);
-			person_resolve(n, category, path, chance_below(&cl->chance, CHANCE_PERSON, 2), &e);
+			person_resolve(n, category, path, chance_below(&cl->chance, CHANCE_PERSON, 2) ? KEEP_MINE : KEEP_THEIRS,
+			               &e);
 			free(category);
 			free(path);
 			any = true;

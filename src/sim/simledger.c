@@ -13,6 +13,7 @@ enum write_what {
 	WRITE_STATE,
 	WRITE_PEER,
 	WRITE_HISTORY,
+	WRITE_SETTLEMENT,
 	WRITE_VERSION
 };
 
@@ -90,6 +91,7 @@ void simledger_finish(struct simledger *l)
 	map_finish(&l->peers);
 	map_finish(&l->versions);
 	free(l->history);
+	free(l->settlements);
 	free(l->writes);
 	*l = (struct simledger){ 0 };
 }
@@ -160,6 +162,42 @@ const struct simversion *simledger_version(const struct simledger *l, const stru
 	return map_find(&l->versions, version, sizeof *version);
 }
 
+void simledger_save_settlement(struct simledger *l, const struct settlement_row *row)
+{
+	add(l, WRITE_SETTLEMENT)->row = mem_copy(row, sizeof *row);
+}
+
+bool simledger_came_back(const struct simledger *l, const struct id *item, const struct id *version, const struct id *agreed)
+{
+	size_t held = 0, elsewhere = 0, before_agreed = 0, at = 0;
+	for (size_t i = 0; i < l->history_count + l->write_count; i++) {
+		bool durable = i < l->history_count;
+		const struct simledger_write *w = durable ? NULL : &l->writes[i - l->history_count];
+		const struct history_row *h = durable ? &l->history[i] : w->what == WRITE_HISTORY ? w->row : NULL;
+		at++;
+		if (!h || !id_equal(&h->item, item))
+			continue;
+		if (id_equal(&h->version, version))
+			held = at;
+		if (h->how == HOW_REMOTE || h->how == HOW_MERGE || h->how == HOW_SETTLE)
+			elsewhere = at;
+		if (id_equal(&h->version, agreed))
+			before_agreed = elsewhere;
+	}
+	return held && held < before_agreed;
+}
+
+static void put_settlement(struct simledger *l, const struct settlement_row *row)
+{
+	for (size_t i = 0; i < l->settlement_count; i++)
+		if (l->settlements[i].id == row->id) {
+			l->settlements[i] = *row;
+			return;
+		}
+	MEM_ROOM(l->settlements, l->settlement_count, l->settlement_cap);
+	l->settlements[l->settlement_count++] = *row;
+}
+
 static void put(struct simledger *l, struct simledger_write *w)
 {
 	struct simversion *v;
@@ -186,6 +224,10 @@ static void put(struct simledger *l, struct simledger_write *w)
 	case WRITE_HISTORY:
 		MEM_ROOM(l->history, l->history_count, l->history_cap);
 		l->history[l->history_count++] = *(struct history_row *)w->row;
+		free(w->row);
+		break;
+	case WRITE_SETTLEMENT:
+		put_settlement(l, w->row);
 		free(w->row);
 		break;
 	case WRITE_VERSION:
@@ -244,4 +286,7 @@ void simledger_copy(struct simledger *out, const struct simledger *l)
 	out->history_count = out->history_cap = l->history_count;
 	if (l->history_count)
 		out->history = mem_copy(l->history, l->history_count * sizeof *l->history);
+	out->settlement_count = out->settlement_cap = l->settlement_count;
+	if (l->settlement_count)
+		out->settlements = mem_copy(l->settlements, l->settlement_count * sizeof *l->settlements);
 }

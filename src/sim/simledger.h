@@ -21,6 +21,8 @@ struct simledger {
 	struct map versions; /* id -> struct simversion; those of the open turn are not durable yet */
 	struct history_row *history;
 	size_t history_count, history_cap;
+	struct settlement_row *settlements;
+	size_t settlement_count, settlement_cap;
 	struct state_row state;
 	struct simledger_write *writes; /* of the open turn */
 	size_t write_count, write_cap;
@@ -34,6 +36,9 @@ void simledger_drop_outbox(struct simledger *l, uint64_t counter);
 void simledger_save_state(struct simledger *l, const struct state_row *row);
 void simledger_save_peer(struct simledger *l, const struct peer_row *row);
 void simledger_add_history(struct simledger *l, const struct history_row *row);
+void simledger_save_settlement(struct simledger *l, const struct settlement_row *row);
+/* See world.h. */
+bool simledger_came_back(const struct simledger *l, const struct id *item, const struct id *version, const struct id *agreed);
 void simledger_put_version(struct simledger *l, const struct id *version, uint8_t meta, struct span content);
 const struct simversion *simledger_version(const struct simledger *l, const struct id *version); /* durable or not */
 

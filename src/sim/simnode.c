@@ -320,8 +320,25 @@ static bool sim_add_history(void *ctx, const struct history_row *row)
 	struct simnode *n = ctx;
 	if (!ledger_open(n))
 		return false;
+	if (row->how == HOW_MERGE || row->how == HOW_SETTLE || row->how == HOW_UNDO) /* made of others: as good as an edit */
+		witness_merged(&n->cl->witness, n->index, &row->item, &row->version);
 	simledger_add_history(&n->ledger, row);
 	return true;
+}
+
+static bool sim_save_settlement(void *ctx, const struct settlement_row *row)
+{
+	struct simnode *n = ctx;
+	if (!ledger_open(n))
+		return false;
+	simledger_save_settlement(&n->ledger, row);
+	return true;
+}
+
+static bool sim_came_back(void *ctx, const struct id *item, const struct id *version, const struct id *agreed)
+{
+	struct simnode *n = ctx;
+	return enter(n) && simledger_came_back(&n->ledger, item, version, agreed);
 }
 
 static void version_durable(void *ctx, const struct simversion *v)
@@ -427,6 +444,8 @@ static const struct world sim_world = {
 	.save_state = sim_save_state,
 	.save_peer = sim_save_peer,
 	.add_history = sim_add_history,
+	.save_settlement = sim_save_settlement,
+	.came_back = sim_came_back,
 	.dial = sim_dial,
 	.hang_up = sim_hang_up,
 	.send = sim_send,

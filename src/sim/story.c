@@ -29,8 +29,12 @@ struct story {
 	size_t cap;
 };
 
+/* A category for each strategy, and for each way to merge. */
 static const struct category_setup categories[] = {
-	{ .name = "notes", .debounce_ms = 2000, .max_wait_ms = 10000, .strategy = STRATEGY_ASK },
+	{ .name = "notes", .debounce_ms = 2000, .max_wait_ms = 10000, .strategy = STRATEGY_ASK, .merge = MERGE_BY_KIND },
+	{ .name = "merged", .debounce_ms = 2000, .max_wait_ms = 10000, .strategy = STRATEGY_MERGE, .merge = MERGE_BY_KIND },
+	{ .name = "lines", .debounce_ms = 2000, .max_wait_ms = 10000, .strategy = STRATEGY_MERGE, .merge = MERGE_LINES },
+	{ .name = "newest", .debounce_ms = 2000, .max_wait_ms = 10000, .strategy = STRATEGY_NEWEST },
 };
 
 static bool fails(struct story *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -102,18 +106,26 @@ static struct simfile *file(struct story *s, struct simnode *n, const char *item
 {
 	char category[CATEGORY_MAX + 1];
 	const char *path;
-	if (!relpath_split_item(item, category, &path) || strcmp(category, "notes") != 0) {
-		fails(s, "'%s' is not notes/PATH", item);
-		return NULL;
-	}
-	return person_file(n, category, path);
+	if (relpath_split_item(item, category, &path))
+		for (size_t i = 0; i < sizeof categories / sizeof *categories; i++)
+			if (strcmp(category, categories[i].name) == 0)
+				return person_file(n, categories[i].name, path);
+	fails(s, "'%s' is not CATEGORY/PATH of a category that stories have", item);
+	return NULL;
 }
 
 static struct buf text_of(const char *word)
 {
 	struct buf text = { 0 };
+	for (const char *at = word; *at; at++)
+		if (at[0] == '\\' && at[1] == 'n') {
+			buf_u8(&text, '\n');
+			at++;
+		} else {
+			buf_u8(&text, (uint8_t)*at);
+		}
 	if (*word)
-		buf_printf(&text, "%s\n", word);
+		buf_u8(&text, '\n');
 	return text;
 }
 
@@ -152,13 +164,20 @@ static bool make_executable(struct story *s, struct simnode *n, const char *item
 	return true;
 }
 
-static bool resolve(struct story *s, struct simnode *n, const char *item, bool mine, bool possible)
+static bool resolve(struct story *s, struct simnode *n, const char *item, const char *word, bool possible)
 {
+	static const char *const words[] = { "mine", "theirs", "both", "original", "auto" };
+	enum keep keep = KEEP_CONTENT;
+	for (int i = 0; i < 5; i++)
+		if (strcmp(word, words[i]) == 0)
+			keep = (enum keep)i;
+	if (keep == KEEP_CONTENT)
+		return fails(s, "one resolves to mine, theirs, both, original or auto");
 	struct err e = { 0 };
 	struct simfile *f = file(s, n, item);
 	if (!f)
 		return false;
-	if (person_resolve(n, f->category, f->path, mine, &e) == possible)
+	if (person_resolve(n, f->category, f->path, keep, &e) == possible)
 		return true;
 	return fails(s, possible ? "it could not be resolved: %s" : "it could be resolved%s", e.why);
 }
@@ -184,6 +203,18 @@ static bool restore(struct story *s, struct simnode *n, const char *item, const 
 	bool done = core_restore(n->core, f->category, f->path, &version, &e);
 	simnode_end_turn(n);
 	return done || fails(s, "it could not be restored: %s", e.why);
+}
+
+/* The last settlement of the item, a strategy's too. */
+static bool undo(struct story *s, struct simnode *n, const char *item, bool possible)
+{
+	struct err e = { 0 };
+	struct simfile *f = file(s, n, item);
+	if (!f || !n->core)
+		return fails(s, "%s cannot undo that", n->name);
+	if (person_undo(n, f->category, f->path, &e) == possible)
+		return true;
+	return fails(s, possible ? "it could not be taken back: %s" : "it could be taken back%s", e.why);
 }
 
 static bool pause(struct story *s, struct simnode *n, bool paused)
@@ -231,10 +262,14 @@ static bool act_of_node(struct story *s)
 		return rename_file(s, n, w[2], w[3]);
 	if (says(s, "* makes * executable"))
 		return make_executable(s, n, w[2]);
-	if (says(s, "* resolves * mine") || says(s, "* resolves * theirs"))
-		return resolve(s, n, w[2], strcmp(w[3], "mine") == 0, true);
-	if (says(s, "* cannot resolve * mine") || says(s, "* cannot resolve * theirs"))
-		return resolve(s, n, w[3], strcmp(w[4], "mine") == 0, false);
+	if (says(s, "* resolves * *"))
+		return resolve(s, n, w[2], w[3], true);
+	if (says(s, "* cannot resolve * *"))
+		return resolve(s, n, w[3], w[4], false);
+	if (says(s, "* undoes *"))
+		return undo(s, n, w[2], true);
+	if (says(s, "* cannot undo *"))
+		return undo(s, n, w[3], false);
 	if (says(s, "* restores * \""))
 		return restore(s, n, w[2], w[3]);
 	if (says(s, "* pauses"))
@@ -396,7 +431,8 @@ static bool begin(struct story *s)
 {
 	if (s->cl || s->word_count < 2 || s->word_count > CLUSTER_NODES_MAX + 1)
 		return fails(s, "'devices NAME…' stands once, first");
-	s->cl = cluster_create(s->seed, (unsigned)s->word_count - 1, categories, 1);
+	s->cl = cluster_create(s->seed, (unsigned)s->word_count - 1, categories,
+	                       sizeof categories / sizeof *categories);
 	s->cl->trace = s->trace;
 	for (size_t i = 1; i < s->word_count; i++) {
 		s->names[s->count++] = mem_text(s->words[i]);

@@ -195,6 +195,13 @@ void witness_chose(struct witness *w, unsigned who, unsigned path, const struct 
 		witness_wrote(w, who, path, v->meta, span_blob(&v->content));
 }
 
+void witness_merged(struct witness *w, unsigned who, const struct id *item, const struct id *version)
+{
+	const struct witness_item *i = witness_item(w, item);
+	if (i)
+		witness_chose(w, who, i->path, version);
+}
+
 bool witness_made(const struct witness *w, unsigned who, unsigned path, const struct id *version)
 {
 	const struct witness_version *v = witness_version(w, version);

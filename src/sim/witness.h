@@ -55,6 +55,8 @@ bool witness_may_lose(const struct witness *w, unsigned who, unsigned path, uint
 /* A person (or a power cut) made the file on device `who` hold this; or chose this version there. */
 void witness_wrote(struct witness *w, unsigned who, unsigned path, uint8_t meta, struct span content);
 void witness_chose(struct witness *w, unsigned who, unsigned path, const struct id *version);
+/* The device put a merge of two versions into its file: as good as written there. */
+void witness_merged(struct witness *w, unsigned who, const struct id *item, const struct id *version);
 bool witness_made(const struct witness *w, unsigned who, unsigned path, const struct id *version);
 
 /* Tokens that were captured durably somewhere: they must never become unreachable. */

@@ -12,7 +12,7 @@ static struct id version(int n)
 
 #define FOR_ALL_FACTS(f)                                                                                               \
 	for (int all_ = 0; all_ < 4 * 4 * 4 * 5; all_++)                                                               \
-		for (struct plan_facts f = { version(all_ % 4), version(all_ / 4 % 4), version(all_ / 16 % 4), all_ / 64 > 0, version(all_ / 64) }, *once_ = &f; once_; once_ = NULL)
+		for (struct plan_facts f = { .agreed = version(all_ % 4), .local = version(all_ / 4 % 4), .head = version(all_ / 16 % 4), .side_open = all_ / 64 > 0, .side = version(all_ / 64) }, *once_ = &f; once_; once_ = NULL)
 
 Test(plan, never_overwrites_what_was_edited_here)
 {
@@ -48,8 +48,8 @@ Test(plan, both_changed_is_kept_on_the_side_and_then_waits)
 
 Test(plan, an_edit_beats_a_delete_both_ways)
 {
-	struct plan_facts deleted_here = { version(1), version(0), version(2), false, version(0) };
-	struct plan_facts deleted_there = { version(1), version(2), version(0), false, version(0) };
+	struct plan_facts deleted_here = { .agreed = version(1), .local = version(0), .head = version(2) };
+	struct plan_facts deleted_there = { .agreed = version(1), .local = version(2), .head = version(0) };
 	cr_assert_eq(plan_item(&deleted_here), PLAN_APPLY);
 	cr_assert_eq(plan_item(&deleted_there), PLAN_SEND);
 }
@@ -78,6 +78,9 @@ Test(plan, comes_to_rest_from_everywhere)
 				break;
 			case PLAN_SIDE_DROP:
 				f.side_open = false;
+				break;
+			case PLAN_RETURN:
+				f.head = f.want;
 				break;
 			case PLAN_NOTHING:
 				break;

@@ -113,6 +113,8 @@ static bool drop_outbox(void *ctx, uint64_t counter) { (void)ctx, (void)counter;
 static bool drop_item(void *ctx, const struct id *item) { (void)ctx, (void)item; return true; }
 static bool save_state(void *ctx, const struct state_row *row) { ((struct bench *)ctx)->chain = row->chain; return true; }
 static bool add_history(void *ctx, const struct history_row *row) { (void)ctx, (void)row; return true; }
+static bool save_settlement(void *ctx, const struct settlement_row *row) { (void)ctx, (void)row; return true; }
+static bool came_back(void *ctx, const struct id *i, const struct id *v, const struct id *a) { (void)ctx, (void)i, (void)v, (void)a; return false; }
 static void dial(void *ctx) { (void)ctx; }
 static void send_frame(void *ctx, bool text, struct span frame) { (void)ctx, (void)text, (void)frame; }
 static size_t backlog(void *ctx) { (void)ctx; return 0; }
@@ -182,7 +184,7 @@ static void start(struct bench *b)
 	*b = (struct bench){ .now_ms = 1000, .hub = { { 9 } }, .other = { { 2 } } };
 	b->world = (struct world){
 		b,	    look,	take,	     place,	  NULL,	   NULL,    version_put, version_get,
-		version_has, save_item, drop_item,   save_outbox, drop_outbox, save_state, save_peer, add_history,
+		version_has, save_item, drop_item,   save_outbox, drop_outbox, save_state, save_peer, add_history, save_settlement, came_back,
 		dial,	    hang_up,	send_frame,  backlog,	  scan,	   notice,  entropy,	 commit,
 	};
 	crypto_sign_keypair(public, setup.sign_secret);

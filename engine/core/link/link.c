@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CLOCK_JUMP_MS 1000 /* wall against monotonic: older offset samples are void */
 #define NUMBER_SANE   (1ull << 52)
 
 static void note(struct link *l, enum notice_level level, const char *text)

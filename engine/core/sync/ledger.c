@@ -17,6 +17,7 @@ void ledger_finish(struct ledger *l)
 	for (size_t i = 0; i < l->count; i++) {
 		free(l->all[i]->path);
 		free(l->all[i]->passed);
+		free(l->all[i]->measure);
 		free(l->all[i]);
 	}
 	free(l->all);
@@ -136,7 +137,8 @@ bool ledger_side_open(const struct item *side)
 
 struct plan_facts ledger_facts(const struct item *it)
 {
-	struct plan_facts f = { it->row.agreed, it->row.local, it->row.head_version, false, { { 0 } } };
+	struct plan_facts f = { .agreed = it->row.agreed, .local = it->row.local, .head = it->row.head_version,
+				.held = it->row.hold != HOLD_NONE, .want = it->row.want };
 	if (ledger_side_open(it->own_side)) {
 		f.side_open = true;
 		f.side = it->own_side->row.head_version;
@@ -147,8 +149,10 @@ struct plan_facts ledger_facts(const struct item *it)
 void ledger_passed(struct item *it, const struct id *head)
 {
 	if (it->verified) {
-		if (id_equal(&it->row.local, head))
-			it->row.agreed = *head; /* in step at this point of the log, whatever comes behind it */
+		if (id_equal(&it->row.local, head) && id_zero(&it->row.want)) { /* in step at this point of the log, whatever comes behind it */
+			it->row.agreed = *head;
+			it->row.hold = HOLD_NONE;
+		}
 		return;
 	}
 	if (it->passed_count == LEDGER_PASSED_MAX)

@@ -7,6 +7,12 @@
 #include "engine/core/conflict/plan.h"
 #include "engine/core/world.h"
 
+struct measure { /* of one conflict, as far as it is looked at: kept so that no report merges again */
+	struct id base, mine, theirs;
+	uint32_t hunks;
+	bool clean;
+};
+
 struct item {
 	struct item_row row;          /* category and path point into the two strings below */
 	char *path;
@@ -27,7 +33,8 @@ struct item {
 	uint64_t keyframe_due_ms;     /* monotonic: another device asked; 0 = not */
 	const char *trouble;          /* literal: why it is held */
 	struct id moved_from;         /* created by renaming this item; zero: not */
-	struct id settles;            /* the side item that sending this settles; zero: none */
+	struct id asked_local, asked_head; /* the strategy could not settle these two: a person is asked */
+	struct measure *measure;      /* side items: what a merge of the conflict gives, see settle.c; NULL: not known yet */
 	uint32_t round;               /* of the last scan that saw it */
 	bool verified;                /* since this start the file was looked at or replaced: row.local is what it holds */
 	struct id *passed;            /* until then: heads in log order, one of which a place before a crash may have left there */
