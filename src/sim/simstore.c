@@ -385,10 +385,15 @@ void simstore_enrol(struct store *store, const struct message_device *device)
 	enrol(of(store), device);
 }
 
+/* A linked change is taken only behind the one it is linked to, which the store has already. */
 static void append_again(struct simstore *s, const struct simentry *e)
 {
 	struct reply r = { 0 };
-	s->real->ops->append(s->real, 1, s->account, &e->e.device, e->e.epoch, &e->e.change, 1, 1);
+	struct simentry *before = e->e.change.flags & CHANGE_LINKED
+	                                  ? known_of(s, &e->e.device, e->e.epoch, e->e.change.counter - 1)
+	                                  : NULL;
+	struct change changes[2] = { before ? before->e.change : e->e.change, e->e.change };
+	s->real->ops->append(s->real, 1, s->account, &e->e.device, e->e.epoch, changes, before ? 2 : 1, 1);
 	ask(s, &r);
 	if (r.a.status != STORE_OK || r.a.head != e->e.seq)
 		broken(s, "hub: the store does not take a log again");
