@@ -253,7 +253,7 @@ void verb_why(const struct question *q)
 	const char *polling = watcher_polling(q->engine->watcher, n.category);
 	const struct config_category *c = config_find(&q->engine->config, n.category);
 	control_answer(q,
-	               json_pack("{s:o, s:o, s:I, s:o, s:s, s:o, s:o, s:o, s:o}", "watch_reason",
+	               json_pack("{s:o, s:I, s:o, s:s, s:o, s:o, s:o, s:o}", "watch_reason",
 	                         polling ? json_string(polling) : json_null(), "interval_ms",
 	                         (json_int_t)(c ? c->interval_ms : 0), "item", json_bytes(n.item, strlen(n.item)), "state",
 	                         v.state, "since", v.since_ms ? json_string(clock_iso(v.since_ms, at)) : json_null(),
