@@ -231,7 +231,8 @@ void verb_why(const struct question *q)
 	core_view_counts(q->engine->core, &counts);
 	core_view_why(q->engine->core, n.category, n.path, &v);
 	const char *left_out, *left_out_next;
-	if ((!strcmp(v.state, "unknown") || refusals_count(q->engine, n.category)) &&
+	if ((!strcmp(v.state, "unknown") || refusals_count(q->engine, n.category) ||
+	     !areas_wanted(q->engine, n.category, n.path, false)) &&
 	    refusals_why(q->engine, n.category, n.path, &left_out, &left_out_next)) {
 		v.state = "left-out";
 		snprintf(v.reason, sizeof v.reason, "stays on this device: %s", left_out);
