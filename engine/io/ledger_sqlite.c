@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "sys/walsync.h"
 
 #define LEDGER_FORMAT  2
 #define LEDGER_BUSY_MS 5000
@@ -140,6 +141,8 @@ static bool check(struct ledger *l, struct err *e)
 		ask(l, "PRAGMA quick_check(1)", answer);
 	if (strcmp(answer, "ok") != 0)
 		return err_set(e, l->path, LEDGER_ASIDE, "the database is damaged");
+	if (!l->was_clean && !walsync(l->db))
+		return ledger_err(l, e);
 	l->loaded = ledger_set(l, "clean", "0") && ledger_commit(l, e);
 	l->commits = 0;
 	return l->loaded || ledger_err(l, e);
@@ -213,6 +216,16 @@ static bool make_private(const char *path, struct err *e)
 	       err_set(e, path, "chmod 600 it, if it is yours", "others than you could read it, or it is not yours");
 }
 
+static struct ledger *open_file(struct ledger *l, const char *vfs, int flags, struct err *e)
+{
+	flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX;
+	bool ok = sqlite3_open_v2(l->path, &l->db, flags, vfs) == SQLITE_OK || ledger_err(l, e);
+	if (ok && set_up(l, e))
+		return l;
+	ledger_close(l);
+	return NULL;
+}
+
 struct ledger *ledger_open(const char *state_dir, struct err *e)
 {
 	struct ledger *l = mem_alloc(sizeof *l);
@@ -220,14 +233,17 @@ struct ledger *ledger_open(const char *state_dir, struct err *e)
 	                      NULL); /* a link in the file's own name is refused, one on the way is a person's choice */
 	l->path = mem_printf("%s/state.db", real ? real : state_dir);
 	free(real);
-	bool ok = make_private(l->path, e);
-	if (ok && sqlite3_open_v2(l->path, &l->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX,
-	                          NULL) != SQLITE_OK)
-		ok = ledger_err(l, e);
-	if (ok && set_up(l, e))
-		return l;
+	if (make_private(l->path, e))
+		return open_file(l, NULL, 0, e);
 	ledger_close(l);
 	return NULL;
+}
+
+struct ledger *ledger_open_on(const char *vfs, const char *file, struct err *e)
+{
+	struct ledger *l = mem_alloc(sizeof *l);
+	l->path = mem_text(file);
+	return open_file(l, vfs, SQLITE_OPEN_CREATE, e);
 }
 
 void ledger_close(struct ledger *l)

@@ -12,6 +12,8 @@ struct sqlite3;
 struct sqlite3_stmt;
 
 struct ledger *ledger_open(const char *state_dir, struct err *e); /* makes the file 0600; NULL with e set */
+/* The file itself, on a named VFS of SQLite's, which keeps it private: the simulated world's disk. */
+struct ledger *ledger_open_on(const char *vfs, const char *file, struct err *e);
 void ledger_close(struct ledger *l);                              /* rolls back what was not committed; NULL-safe */
 bool ledger_commit(struct ledger *l, struct err *e);              /* true at once when nothing was written */
 void ledger_rollback(struct ledger *l);

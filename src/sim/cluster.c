@@ -59,6 +59,12 @@ const char *cluster_device_name(unsigned index)
 	return names[index];
 }
 
+void cluster_use_real_stores(struct cluster *cl)
+{
+	cl->real = true;
+	simhub_use_real_store(cl);
+}
+
 int64_t cluster_wall_ms(const struct cluster *cl)
 {
 	return CLUSTER_WALL_MS + (int64_t)(cl->now_us / 1000);

@@ -59,7 +59,10 @@ struct simhub {
 	struct cluster *cl;
 	struct hub_core *core;
 	struct store *store;
+	struct store *memory; /* behind it, unless the stores are real */
+	struct simreal *real;
 	bool up, dying; /* dying: killed, but its step has not returned yet */
+	bool power;     /* it was its power, at the last death */
 	unsigned life;
 	struct simevent *inbox;
 	size_t inbox_count, inbox_cap;
@@ -83,6 +86,7 @@ struct cluster {
 	size_t category_count;
 	struct tally tally;
 	struct breach breach;
+	bool real;       /* stores are SQLite's, on simulated disks (simreal.h) */
 	bool acting;     /* people edit by themselves (random lives) */
 	bool trace;      /* say on stderr what happens */
 	const char *until; /* when a note holds this text, the life breaks as X1; NULL: never */
@@ -96,6 +100,7 @@ struct cluster {
 struct cluster *cluster_create(uint64_t seed, unsigned nodes, const struct category_setup *categories,
                                size_t category_count);
 void cluster_destroy(struct cluster *cl);
+void cluster_use_real_stores(struct cluster *cl); /* before anything has booted */
 void cluster_run(struct cluster *cl, uint64_t for_us); /* until then, or until an invariant breaks */
 /* Ends every fault: partitions heal, everything boots. */
 void cluster_calm(struct cluster *cl);

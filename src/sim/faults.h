@@ -28,6 +28,10 @@
 	F(hint_lost, DISK, 20000, "the watcher's queue overflows")                                                     \
 	F(hint_late, DISK, 200000, "the watcher tells late")                                                           \
 	F(unseen, DISK, 30000, "the watcher does not see a change at all")                                             \
+	/* in the middle of SQLite's own calls, where the stores are real: per write or sync */                        \
+	F(store_full, DISK, 500, "the disk under its store is full")                                                   \
+	F(store_sync, DISK, 500, "a sync of its store fails, once")                                                    \
+	F(store_death, PROCESS, 500, "dies while its store writes")                                                    \
 	/* processes */                                                                                                \
 	F(kill, PROCESS, 5000, "is killed")          /* per call of the world */                                       \
 	F(power, PROCESS, 2000, "loses power")       /* per call of the world */                                       \

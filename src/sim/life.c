@@ -180,7 +180,12 @@ void life_run(const struct life_setup *s, struct life_result *out)
 	cl->trail = s->trail;
 	cl->chance.record = s->record;
 	cl->chance.play = s->play;
+	bool real = chance_setting(&cl->chance, "real stores", 10) == 9;
+	if (s->stores == LIFE_STORES_DRAWN ? real : s->stores == LIFE_STORES_REAL)
+		cluster_use_real_stores(cl);
 	draw_rates(cl);
+	if (s->whole_calls)
+		cl->rates.store_full = cl->rates.store_sync = cl->rates.store_death = 0;
 	furnish(cl);
 	cl->acting = true;
 	cluster_run(cl, s->seconds * 1000000ull);

@@ -8,6 +8,8 @@ struct life_setup {
 	uint64_t seed;
 	unsigned devices, seconds;
 	bool trace;
+	enum life_stores { LIFE_STORES_DRAWN, LIFE_STORES_MODEL, LIFE_STORES_REAL } stores;
+	bool whole_calls; /* faults strike at calls of the world only, not within a real store's own */
 	struct choices *record; /* NULL; or the choices of this life are added to it */
 	struct choices *play;   /* NULL; or the life is this list, made ready, and the seed is only for entropy */
 	const char *until;      /* NULL; or a text: the life breaks, as X1, where a note or the story holds it */

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "hub/store/backends.h"
 #include "sim/judge.h"
 #include "sim/simnet.h"
+#include "sim/simreal.h"
 
 static bool deaf(struct cluster *cl)
 {
@@ -72,6 +74,39 @@ static void store_broken(void *ctx, const char *what)
 	cluster_break(ctx, "I4", "%s", what);
 }
 
+static struct store *open_memory(struct simhub *h, bool anew)
+{
+	if (anew)
+		store_close(h->memory);
+	return h->memory = anew ? store_memory_create() : h->memory;
+}
+
+static struct store *open_store(void *ctx, bool anew)
+{
+	struct cluster *cl = ctx;
+	struct simhub *h = &cl->hub;
+	struct err e = { 0 };
+	if (!cl->real)
+		return open_memory(h, anew);
+	if (anew)
+		simvfs_wipe(h->real->disk);
+	struct store *s = store_sqlite_open_on(simvfs_name(h->real->disk), "hub.db", &e);
+	if (!s)
+		cluster_note(cl, "hub: %s: %s", e.what, e.why);
+	return s;
+}
+
+static void drop_store(void *ctx, struct store *s)
+{
+	struct simhub *h = &((struct cluster *)ctx)->hub;
+	if (s == h->memory) {
+		store_memory_crash(s);
+		return;
+	}
+	simreal_die(h->real, h->power);
+	store_close(s);
+}
+
 void simhub_start(struct cluster *cl)
 {
 	struct simstore_watch w = {
@@ -80,9 +115,20 @@ void simhub_start(struct cluster *cl)
 		.refuses = store_refuses,
 		.dies = store_dies,
 		.broken = store_broken,
+		.open = open_store,
+		.drop = drop_store,
 	};
 	cl->hub.cl = cl;
 	cl->hub.store = simstore_create(&cl->hub_id, SIMSTORE_ACCOUNT, &w);
+}
+
+void simhub_use_real_store(struct cluster *cl)
+{
+	cl->hub.real = simreal_create(cl, NULL);
+	simstore_restore(cl->hub.store, 0);
+	store_close(cl->hub.memory);
+	cl->hub.memory = NULL;
+	cl->hub.real->armed = true;
 }
 
 static void wake(struct cluster *cl, uint64_t at_us)
@@ -108,6 +154,8 @@ void simhub_boot(struct cluster *cl)
 	h->up = true;
 	h->turn_at_us = UINT64_MAX;
 	simstore_open(h->store);
+	if (h->real)
+		h->real->armed = true;
 	h->core = hub_core_create(&w, h->store);
 	wake(cl, cl->now_us);
 }
@@ -134,7 +182,8 @@ static void down(struct cluster *cl)
 static void die(struct cluster *cl)
 {
 	cl->tally.hub_kills++;
-	cluster_note(cl, "hub killed");
+	cl->hub.power = chance_below(&cl->chance, CHANCE_HUB, 2);
+	cluster_note(cl, cl->hub.power ? "hub loses power" : "hub killed");
 	down(cl);
 	agenda_add(&cl->agenda, cl->now_us + 50000 + chance_below(&cl->chance, CHANCE_HUB, 8000000), AGENDA_HUB_BOOT, 0,
 	           0, NULL);
@@ -214,4 +263,5 @@ void simhub_finish(struct cluster *cl)
 	free(cl->hub.inbox);
 	if (cl->hub.store)
 		cl->hub.store->ops->destroy(cl->hub.store);
+	simreal_destroy(cl->hub.real);
 }

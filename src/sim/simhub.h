@@ -9,6 +9,7 @@ struct simevent { /* in the inbox; bytes are ours */
 };
 
 void simhub_start(struct cluster *cl);
+void simhub_use_real_store(struct cluster *cl);
 void simhub_boot(struct cluster *cl);
 void simhub_kill(struct cluster *cl); /* and boots again a little later */
 void simhub_restore(struct cluster *cl, uint64_t seq);

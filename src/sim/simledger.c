@@ -77,6 +77,8 @@ static void write_free(struct simledger_write *w)
 void simledger_finish(struct simledger *l)
 {
 	void *p;
+	simledger_close(l);
+	l->doubt = false;
 	simledger_rollback(l);
 	for (size_t at = 0; map_next(&l->items, &at, &p);)
 		item_free(p);
@@ -106,6 +108,8 @@ static struct simledger_write *add(struct simledger *l, enum write_what what)
 
 void simledger_save_item(struct simledger *l, const struct item_row *row)
 {
+	if (l->real)
+		ledger_save_item(l->real, row); /* a refusal shows at the commit */
 	struct simledger_write *w = add(l, WRITE_ITEM);
 	w->id = row->item;
 	w->row = item_dup(row);
@@ -113,11 +117,15 @@ void simledger_save_item(struct simledger *l, const struct item_row *row)
 
 void simledger_drop_item(struct simledger *l, const struct id *item)
 {
+	if (l->real)
+		ledger_drop_item(l->real, item);
 	add(l, WRITE_NO_ITEM)->id = *item;
 }
 
 void simledger_save_outbox(struct simledger *l, const struct outbox_row *row)
 {
+	if (l->real)
+		ledger_save_outbox(l->real, row);
 	struct simledger_write *w = add(l, WRITE_OUTBOX);
 	w->counter = row->counter;
 	w->row = outbox_dup(row);
@@ -125,16 +133,22 @@ void simledger_save_outbox(struct simledger *l, const struct outbox_row *row)
 
 void simledger_drop_outbox(struct simledger *l, uint64_t counter)
 {
+	if (l->real)
+		ledger_drop_outbox(l->real, counter);
 	add(l, WRITE_NO_OUTBOX)->counter = counter;
 }
 
 void simledger_save_state(struct simledger *l, const struct state_row *row)
 {
+	if (l->real)
+		ledger_save_state(l->real, row);
 	add(l, WRITE_STATE)->row = mem_copy(row, sizeof *row);
 }
 
 void simledger_save_peer(struct simledger *l, const struct peer_row *row)
 {
+	if (l->real)
+		ledger_save_peer(l->real, row);
 	struct simledger_write *w = add(l, WRITE_PEER);
 	w->id = row->device;
 	w->row = mem_copy(row, sizeof *row);
@@ -142,6 +156,8 @@ void simledger_save_peer(struct simledger *l, const struct peer_row *row)
 
 void simledger_add_history(struct simledger *l, const struct history_row *row)
 {
+	if (l->real)
+		ledger_add_history(l->real, row);
 	add(l, WRITE_HISTORY)->row = mem_copy(row, sizeof *row);
 }
 
@@ -237,7 +253,7 @@ static void put(struct simledger *l, struct simledger_write *w)
 	}
 }
 
-void simledger_commit(struct simledger *l, void (*durable)(void *ctx, const struct simversion *v), void *ctx)
+static void put_all(struct simledger *l, void (*durable)(void *ctx, const struct simversion *v), void *ctx)
 {
 	for (size_t i = 0; i < l->write_count; i++) {
 		struct simledger_write *w = &l->writes[i];
@@ -248,8 +264,20 @@ void simledger_commit(struct simledger *l, void (*durable)(void *ctx, const stru
 	l->write_count = 0;
 }
 
+bool simledger_commit(struct simledger *l, void (*durable)(void *ctx, const struct simversion *v), void *ctx)
+{
+	if (l->real && !ledger_commit(l->real, NULL)) {
+		l->doubt = true;
+		return false;
+	}
+	put_all(l, durable, ctx);
+	return true;
+}
+
 void simledger_rollback(struct simledger *l)
 {
+	if (l->doubt)
+		return;
 	for (size_t i = 0; i < l->write_count; i++) {
 		struct simledger_write *w = &l->writes[i];
 		if (w->what == WRITE_VERSION)
@@ -257,6 +285,157 @@ void simledger_rollback(struct simledger *l)
 		write_free(w);
 	}
 	l->write_count = 0;
+}
+
+/* ---- the real one ---- */
+
+struct digest { /* of a set of rows: a sum, so that their order says nothing */
+	uint64_t items, outbox, peers, history, state;
+};
+
+static uint64_t mix(uint64_t sum, const void *bytes, size_t len)
+{
+	return (sum ^ map_hash(bytes, len)) * 0x9e3779b97f4a7c15u;
+}
+
+static uint64_t mix_text(uint64_t sum, const char *text)
+{
+	return mix(sum, text, strlen(text));
+}
+
+/* Field by field: rows have padding. */
+#define MIX(field) sum = mix(sum, &(field), sizeof(field))
+
+static void sum_item(void *ctx, const struct item_row *r)
+{
+	uint64_t sum = mix_text(mix_text(1, r->category), r->path);
+	MIX(r->item), MIX(r->side), MIX(r->main), MIX(r->device), MIX(r->head_seq), MIX(r->head_version);
+	MIX(r->head_edited), MIX(r->head_device), MIX(r->head_meta), MIX(r->head_size), MIX(r->head_mtime_ms);
+	MIX(r->agreed), MIX(r->local), MIX(r->local_stat.size), MIX(r->local_stat.mtime_ns), MIX(r->local_stat.ctime_ns);
+	MIX(r->local_stat.inode), MIX(r->local_stat.meta), MIX(r->local_edited), MIX(r->local_at_ms), MIX(r->chain_len);
+	MIX(r->chain_bytes), MIX(r->retry_count), MIX(r->detected_ms);
+	((struct digest *)ctx)->items += sum;
+}
+
+static void sum_outbox(void *ctx, const struct outbox_row *r)
+{
+	uint64_t sum = mix(1, r->record.data, r->record.len);
+	MIX(r->counter), MIX(r->item), MIX(r->version), MIX(r->base), MIX(r->priority), MIX(r->linked);
+	MIX(r->queued_at_ms), MIX(r->retry_count), MIX(r->size_plain), MIX(r->delta), MIX(r->compression), MIX(r->kind);
+	((struct digest *)ctx)->outbox += sum;
+}
+
+static void sum_loaded_outbox(void *ctx, const struct outbox_row *r)
+{
+	struct outbox_row row = *r;
+	sum_outbox(ctx, r);
+	blob_finish(&row.record);
+}
+
+static void sum_peer(void *ctx, const struct peer_row *r)
+{
+	uint64_t sum = mix_text(1, r->name);
+	MIX(r->device), MIX(r->revoked), MIX(r->last_seen_ms), MIX(r->cursor);
+	((struct digest *)ctx)->peers += sum;
+}
+
+static void sum_history(void *ctx, const struct history_row *r, const char *category, const char *path)
+{
+	uint64_t sum = 1;
+	(void)category;
+	(void)path;
+	MIX(r->item), MIX(r->version), MIX(r->device), MIX(r->at_ms), MIX(r->seq), MIX(r->size), MIX(r->kind);
+	MIX(r->how), MIX(r->meta);
+	((struct digest *)ctx)->history += sum;
+}
+
+static void sum_state(struct digest *d, const struct state_row *r)
+{
+	uint64_t sum = 1;
+	MIX(r->epoch), MIX(r->counter), MIX(r->cursor), MIX(r->chain), MIX(r->clock), MIX(r->bytes_plain);
+	MIX(r->bytes_sent), MIX(r->bytes_received), MIX(r->last_synced_ms), MIX(r->paused);
+	d->state = sum;
+}
+
+static struct digest sum_ours(const struct simledger *l)
+{
+	struct digest d = { 0 };
+	void *p;
+	for (size_t at = 0; map_next(&l->items, &at, &p);)
+		sum_item(&d, p);
+	for (size_t at = 0; map_next(&l->outbox, &at, &p);)
+		sum_outbox(&d, p);
+	for (size_t at = 0; map_next(&l->peers, &at, &p);)
+		sum_peer(&d, p);
+	for (size_t i = 0; i < l->history_count; i++)
+		sum_history(&d, &l->history[i], "", "");
+	sum_state(&d, &l->state);
+	return d;
+}
+
+static bool sum_real(const struct simledger *l, struct digest *d, struct err *e)
+{
+	struct state_row state;
+	*d = (struct digest){ 0 };
+	if (!ledger_load_items(l->real, sum_item, d, e) || !ledger_load_outbox(l->real, sum_loaded_outbox, d, e) ||
+	    !ledger_load_peers(l->real, sum_peer, d, e) ||
+	    !ledger_history(l->real, NULL, SIZE_MAX, sum_history, d, e) ||
+	    !ledger_load_state(l->real, &state, e))
+		return false;
+	sum_state(d, &state);
+	return true;
+}
+
+static const char *differ(const struct simledger *l, const struct digest *real)
+{
+	struct digest ours = sum_ours(l);
+	return ours.items != real->items       ? "items"
+	       : ours.outbox != real->outbox   ? "outbox"
+	       : ours.peers != real->peers     ? "peers"
+	       : ours.history != real->history ? "history"
+	       : ours.state != real->state     ? "state"
+	                                       : NULL;
+}
+
+static bool write_all(const struct simledger *l, struct err *e)
+{
+	void *p;
+	for (size_t at = 0; map_next(&l->items, &at, &p);)
+		ledger_save_item(l->real, p);
+	for (size_t at = 0; map_next(&l->outbox, &at, &p);)
+		ledger_save_outbox(l->real, p);
+	for (size_t at = 0; map_next(&l->peers, &at, &p);)
+		ledger_save_peer(l->real, p);
+	for (size_t i = 0; i < l->history_count; i++)
+		ledger_add_history(l->real, &l->history[i]);
+	ledger_save_state(l->real, &l->state);
+	return ledger_commit(l->real, e);
+}
+
+bool simledger_open(struct simledger *l, const char *vfs, const char *file,
+                    void (*durable)(void *ctx, const struct simversion *v), void *ctx, struct err *e)
+{
+	struct digest real;
+	l->real = ledger_open_on(vfs, file, e);
+	if (!l->real || (l->anew && !write_all(l, e)) || !sum_real(l, &real, e))
+		return false;
+	l->anew = false;
+	const char *other = differ(l, &real);
+	if (l->doubt && !other) {
+		l->doubt = false;
+		simledger_rollback(l);
+	} else if (l->doubt) {
+		l->doubt = false;
+		put_all(l, durable, ctx);
+		other = differ(l, &real);
+	}
+	return !other || err_set(e, other, "", "not what was committed");
+}
+
+void simledger_close(struct simledger *l)
+{
+	ledger_close(l->real);
+	l->real = NULL;
 }
 
 void simledger_copy(struct simledger *out, const struct simledger *l)

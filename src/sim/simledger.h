@@ -1,9 +1,13 @@
 /* simledger: what one simulated device has saved: ledger rows and versions. Writes of a turn are set aside until
- * simledger_commit makes them durable all at once; simledger_rollback is what a crash leaves. */
+ * simledger_commit makes them durable all at once; simledger_rollback is what a crash leaves.
+ *
+ * With a real one behind it (engine/io/ledger_sqlite.h on a simulated disk) every row goes there as well, commit is the
+ * real one's, and at each boot every row that comes back is compared with what was committed. */
 #ifndef SIM_SIMLEDGER_H
 #define SIM_SIMLEDGER_H
 #include "base/map.h"
 #include "engine/core/world.h"
+#include "engine/io/ledger_sqlite.h"
 
 struct simversion {
 	struct id version;
@@ -26,6 +30,9 @@ struct simledger {
 	struct state_row state;
 	struct simledger_write *writes; /* of the open turn */
 	size_t write_count, write_cap;
+	struct ledger *real; /* NULL: none, or not open */
+	bool anew;           /* the real one's file holds something else: to be written anew */
+	bool doubt;          /* it died while it committed `writes`: only the disk knows */
 };
 
 void simledger_finish(struct simledger *l);
@@ -42,9 +49,14 @@ bool simledger_came_back(const struct simledger *l, const struct id *item, const
 void simledger_put_version(struct simledger *l, const struct id *version, uint8_t meta, struct span content);
 const struct simversion *simledger_version(const struct simledger *l, const struct id *version); /* durable or not */
 
-/* `durable` is told of each version that becomes so. */
-void simledger_commit(struct simledger *l, void (*durable)(void *ctx, const struct simversion *v), void *ctx);
-void simledger_rollback(struct simledger *l);
+/* `durable` is told of each version that becomes so. False: the real one refused, and all of the turn is in doubt
+ * until it is opened again. */
+bool simledger_commit(struct simledger *l, void (*durable)(void *ctx, const struct simversion *v), void *ctx);
+void simledger_rollback(struct simledger *l); /* keeps what is in doubt */
+/* The real one comes back, on an empty disk when l->anew. False: e says what is wrong with it. */
+bool simledger_open(struct simledger *l, const char *vfs, const char *file,
+                    void (*durable)(void *ctx, const struct simversion *v), void *ctx, struct err *e);
+void simledger_close(struct simledger *l); /* the real one; cleanly where its disk lets it */
 /* A copy of what is durable: a backup. */
 void simledger_copy(struct simledger *out, const struct simledger *l);
 #endif

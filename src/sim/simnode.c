@@ -11,6 +11,7 @@
 #include "engine/core/optimize/seal.h"
 #include "sim/judge.h"
 #include "sim/person.h"
+#include "sim/simreal.h"
 
 #define TICK_NS    4000000LL /* file times move in steps, as the kernel's do */
 #define IDLE_TURNS 3000      /* turns without anything to do, within ten seconds: it spins (a spin makes 16,000) */
@@ -248,7 +249,7 @@ static bool sim_version_has(void *ctx, const struct id *version)
 }
 
 /* The ledger may refuse: then the whole turn fails and the engine starts anew. */
-static bool ledger_open(struct simnode *n)
+static bool enter_ledger(struct simnode *n)
 {
 	if (!enter(n))
 		return false;
@@ -263,7 +264,7 @@ static bool ledger_open(struct simnode *n)
 static bool sim_save_item(void *ctx, const struct item_row *row)
 {
 	struct simnode *n = ctx;
-	if (!ledger_open(n))
+	if (!enter_ledger(n))
 		return false;
 	witness_saw_item(&n->cl->witness, row);
 	simledger_save_item(&n->ledger, row);
@@ -273,7 +274,7 @@ static bool sim_save_item(void *ctx, const struct item_row *row)
 static bool sim_drop_item(void *ctx, const struct id *item)
 {
 	struct simnode *n = ctx;
-	if (!ledger_open(n))
+	if (!enter_ledger(n))
 		return false;
 	simledger_drop_item(&n->ledger, item);
 	return true;
@@ -282,7 +283,7 @@ static bool sim_drop_item(void *ctx, const struct id *item)
 static bool sim_save_outbox(void *ctx, const struct outbox_row *row)
 {
 	struct simnode *n = ctx;
-	if (!ledger_open(n))
+	if (!enter_ledger(n))
 		return false;
 	simledger_save_outbox(&n->ledger, row);
 	return true;
@@ -291,7 +292,7 @@ static bool sim_save_outbox(void *ctx, const struct outbox_row *row)
 static bool sim_drop_outbox(void *ctx, uint64_t counter)
 {
 	struct simnode *n = ctx;
-	if (!ledger_open(n))
+	if (!enter_ledger(n))
 		return false;
 	simledger_drop_outbox(&n->ledger, counter);
 	return true;
@@ -300,7 +301,7 @@ static bool sim_drop_outbox(void *ctx, uint64_t counter)
 static bool sim_save_state(void *ctx, const struct state_row *row)
 {
 	struct simnode *n = ctx;
-	if (!ledger_open(n))
+	if (!enter_ledger(n))
 		return false;
 	simledger_save_state(&n->ledger, row);
 	return true;
@@ -309,7 +310,7 @@ static bool sim_save_state(void *ctx, const struct state_row *row)
 static bool sim_save_peer(void *ctx, const struct peer_row *row)
 {
 	struct simnode *n = ctx;
-	if (!ledger_open(n))
+	if (!enter_ledger(n))
 		return false;
 	simledger_save_peer(&n->ledger, row);
 	return true;
@@ -318,7 +319,7 @@ static bool sim_save_peer(void *ctx, const struct peer_row *row)
 static bool sim_add_history(void *ctx, const struct history_row *row)
 {
 	struct simnode *n = ctx;
-	if (!ledger_open(n))
+	if (!enter_ledger(n))
 		return false;
 	if (row->how == HOW_MERGE || row->how == HOW_SETTLE || row->how == HOW_UNDO) /* made of others: as good as an edit */
 		witness_merged(&n->cl->witness, n->index, &row->item, &row->version);
@@ -350,9 +351,13 @@ static void version_durable(void *ctx, const struct simversion *v)
 static bool sim_commit(void *ctx)
 {
 	struct simnode *n = ctx;
-	if (!ledger_open(n))
+	if (!enter_ledger(n))
 		return false;
-	simledger_commit(&n->ledger, version_durable, n);
+	if (!simledger_commit(&n->ledger, version_durable, n)) {
+		n->cl->tally.ledger_failures++;
+		n->dying = n->dying ? n->dying : DEATH_LEDGER;
+		return false;
+	}
 	for (size_t i = 0; i < n->disk.count; i++) {
 		struct simfile *f = n->disk.files[i];
 		f->orphan = f->orphan && !f->fresh;
@@ -520,6 +525,7 @@ void simnode_destroy(struct simnode *n)
 	simdisk_finish(&n->disk);
 	simledger_finish(&n->ledger);
 	simledger_finish(&n->backup);
+	simreal_destroy(n->real);
 	free(n->leftovers);
 	free(n->inbox);
 	free(n->scans);
@@ -561,11 +567,28 @@ static void load(struct simnode *n)
 		core_load_peer(n->core, p);
 }
 
+static void open_ledger(struct simnode *n)
+{
+	if (!n->real) {
+		n->real = simreal_create(n->cl, n);
+		n->ledger.anew = true;
+	}
+	if (n->ledger.anew)
+		simvfs_wipe(n->real->disk);
+	struct err e = { 0 };
+	if (!simledger_open(&n->ledger, simvfs_name(n->real->disk), "state.db", version_durable, n, &e))
+		cluster_break(n->cl, "I3", "%s: what its ledger had committed does not come back: %s: %s", n->name, e.what,
+		              e.why);
+	n->real->armed = true;
+}
+
 void simnode_boot(struct simnode *n)
 {
 	struct cluster *cl = n->cl;
 	if (n->core || n->stopped)
 		return;
+	if (cl->real)
+		open_ledger(n);
 	struct world world = sim_world;
 	world.ctx = n;
 	struct core_setup setup = {
@@ -613,6 +636,9 @@ static void go_down(struct simnode *n)
 		n->disk.files[i]->fresh = false;
 	}
 	simnet_node_died(n);
+	if (n->real)
+		n->real->armed = false;
+	simledger_close(&n->ledger);
 	simledger_rollback(&n->ledger);
 	forget_memory(n);
 }
@@ -625,6 +651,7 @@ static void die(struct simnode *n, enum simdeath how)
 	             how == DEATH_POWER    ? "loses power"
 	             : how == DEATH_LEDGER ? "cannot save"
 	                                   : "is killed");
+	simreal_die(n->real, how == DEATH_POWER);
 	go_down(n);
 	if (how == DEATH_POWER) {
 		cl->tally.power_cuts++;
@@ -664,6 +691,7 @@ void simnode_restore_backup(struct simnode *n)
 	cluster_note(n->cl, "%s is restored from a backup", n->name);
 	simledger_finish(&n->ledger);
 	simledger_copy(&n->ledger, &n->backup);
+	n->ledger.anew = true;
 	n->restored = true;
 }
 
@@ -774,8 +802,9 @@ static void step_scan(struct simnode *n)
 /* After the commit: what was swapped out goes when it is stored. What is not stored is a person's and is stored now. */
 static void tidy(struct simnode *n)
 {
-	for (size_t i = 0; i < n->leftover_count; i++) {
-		struct leftover *l = &n->leftovers[i];
+	size_t done = 0;
+	for (; done < n->leftover_count; done++) {
+		struct leftover *l = &n->leftovers[done];
 		struct id version = core_version_of(n->core, l->meta, span_blob(&l->content));
 		const struct simversion *v = simledger_version(&n->ledger, &version);
 		cluster_checked(n->cl, INVARIANT_I1);
@@ -794,11 +823,15 @@ static void tidy(struct simnode *n)
 			witness_saw_version(&n->cl->witness, &version, l->meta, span_blob(&l->content));
 			simledger_put_version(&n->ledger, &version, l->meta, span_blob(&l->content));
 			simledger_add_history(&n->ledger, &row);
-			simledger_commit(&n->ledger, version_durable, n);
+			if (!simledger_commit(&n->ledger, version_durable, n)) {
+				n->dying = n->dying ? n->dying : DEATH_LEDGER;
+				break; /* tried again after the restart */
+			}
 		}
 		blob_finish(&l->content);
 	}
-	n->leftover_count = 0;
+	n->leftover_count -= done;
+	memmove(n->leftovers, n->leftovers + done, n->leftover_count * sizeof *n->leftovers);
 }
 
 static void send_all(struct simnode *n)

@@ -50,6 +50,7 @@ struct simnode {
 	bool restored;                             /* its state came from a backup: it may lack versions it once sent */
 	struct simdisk disk;
 	struct simledger ledger, backup;
+	struct simreal *real; /* under the ledger; NULL: it is only a model */
 	bool has_backup;
 	struct leftover *leftovers;
 	size_t leftover_count, leftover_cap;

@@ -8,6 +8,7 @@
 #include "sim/simdisk.h"
 #include "sim/simledger.h"
 #include "sim/simstore.h"
+#include "sim/simvfs.h"
 #include "sim/witness.h"
 
 Test(sim, the_agenda_keeps_time_and_order)
@@ -107,6 +108,88 @@ Test(sim, a_turn_that_does_not_commit_never_happened)
 	cr_assert_eq(((struct item_row *)map_find(&backup.items, &row.item, sizeof row.item))->head_seq, 1);
 	simledger_finish(&l);
 	simledger_finish(&backup);
+}
+
+struct disk {
+	bool lose_sync;
+	uint64_t keep; /* what a power cut leaves: see simvfs.c */
+};
+
+static enum simvfs_trouble disk_trouble(void *ctx, bool sync)
+{
+	struct disk *d = ctx;
+	bool lost = sync && d->lose_sync;
+	d->lose_sync = d->lose_sync && !lost;
+	return lost ? SIMVFS_LOST : SIMVFS_FINE;
+}
+
+static uint64_t disk_draw(void *ctx, uint64_t bound)
+{
+	uint64_t keep = ((struct disk *)ctx)->keep;
+	return keep < bound ? keep : bound - 1;
+}
+
+static bool commit_cursor(struct ledger *l, uint64_t cursor)
+{
+	struct state_row row = { .cursor = cursor };
+	return ledger_save_state(l, &row) && ledger_commit(l, NULL);
+}
+
+static uint64_t cursor_of(struct ledger *l)
+{
+	struct state_row row;
+	cr_assert(ledger_load_state(l, &row, NULL));
+	return row.cursor;
+}
+
+static struct ledger *open_on(struct simvfs *v)
+{
+	struct err e = { 0 };
+	struct ledger *l = ledger_open_on(simvfs_name(v), "state.db", &e);
+	cr_assert_not_null(l, "%s: %s", e.what, e.why);
+	return l;
+}
+
+Test(sim, a_ledger_on_a_simulated_disk_keeps_its_commits_through_power_cuts)
+{
+	struct disk d = { 0 };
+	struct simvfs *v = simvfs_create(&(struct simvfs_world){ &d, disk_trouble, disk_draw });
+	for (uint64_t n = 1; n <= 12; n++) {
+		struct ledger *l = open_on(v);
+		cr_assert_eq(cursor_of(l), n - 1);
+		cr_assert(commit_cursor(l, n));
+		struct state_row row = { .cursor = 1000 };
+		ledger_save_state(l, &row); /* and never commits it */
+		d.keep = n % 4;
+		if (n % 3)
+			simvfs_power_cut(v);
+		else
+			simvfs_die(v);
+		ledger_close(l);
+	}
+	cr_assert(simvfs_syncs(v) > 12);
+	simvfs_destroy(v);
+}
+
+/* The kernel holds what it failed to sync for written: what is committed behind it must not depend on it. */
+Test(sim, a_ledger_loses_nothing_behind_a_sync_that_failed)
+{
+	struct disk d = { 0 };
+	struct simvfs *v = simvfs_create(&(struct simvfs_world){ &d, disk_trouble, disk_draw });
+	struct ledger *l = open_on(v);
+	cr_assert(commit_cursor(l, 1));
+	d.lose_sync = true;
+	cr_assert_not(commit_cursor(l, 2));
+	simvfs_die(v);
+	ledger_close(l);
+	l = open_on(v);
+	cr_assert(commit_cursor(l, 3));
+	simvfs_power_cut(v);
+	ledger_close(l);
+	l = open_on(v);
+	cr_assert_eq(cursor_of(l), 3);
+	ledger_close(l);
+	simvfs_destroy(v);
 }
 
 struct store_log {
@@ -209,6 +292,21 @@ Test(sim, the_witness_knows_what_a_person_gave_up)
 	cr_assert(witness_saw_version(&w, &version, 0, span_text("t00000007\n")));
 	cr_assert_not(witness_saw_version(&w, &version, 0, span_text("other")));
 	witness_finish(&w);
+}
+
+/* The model of the stores, and SQLite on a simulated disk under the same faults: not to be told apart. */
+Test(sim, real_stores_and_their_models_live_the_same_life)
+{
+	for (uint64_t seed = 4100; seed < 4110; seed++) {
+		struct life_setup s = { .seed = seed, .devices = 3, .seconds = 60, .whole_calls = true };
+		struct life_result model, real;
+		s.stores = LIFE_STORES_MODEL;
+		life_run(&s, &model);
+		s.stores = LIFE_STORES_REAL;
+		life_run(&s, &real);
+		cr_assert_not(real.breach.found, "seed %llu: %s", (unsigned long long)seed, real.breach.text);
+		cr_assert_eq(model.digest, real.digest, "seed %llu", (unsigned long long)seed);
+	}
 }
 
 Test(sim, a_life_is_the_same_each_time)

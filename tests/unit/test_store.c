@@ -313,6 +313,8 @@ static void reads(struct bench *b)
 			cr_expect(span_equal(buf_view(&b->bodies[i]), span_text(body)));
 		}
 	}
+	read_from(b, 1, 4 * (1000 + STORE_ENTRY_WEIGHT));
+	cr_expect_eq(b->last.entry_count, 4, "every store fills a read alike");
 	read_from(b, 50, 1);
 	cr_expect_eq(b->last.entry_count, 1);
 	read_from(b, 51, 1000);

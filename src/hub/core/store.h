@@ -13,7 +13,8 @@
 #include "hub/core/sequencer.h"
 #include "wire/message.h"
 
-#define STORE_INVITES_MAX 64 /* open invites of an account */
+#define STORE_INVITES_MAX  64 /* open invites of an account */
+#define STORE_ENTRY_WEIGHT 96 /* of an entry in a read, beside its body: what a read may hold is the same in every store */
 
 struct store_entry { /* one row of the log */
 	uint64_t seq;

@@ -15,4 +15,6 @@ struct store *store_memory_create(void);
 void store_memory_crash(struct store *s);
 
 struct store *store_sqlite_open(const char *file, bool serve, struct err *e);
+/* To serve, on a named VFS of SQLite's, which keeps the file alone and private: the simulated world's disk. */
+struct store *store_sqlite_open_on(const char *vfs, const char *file, struct err *e);
 #endif

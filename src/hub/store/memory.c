@@ -139,7 +139,7 @@ static void run_read(struct memory_store *m, struct submission *u)
 			e->change.body = span_of(NULL, 0);
 			e->change.flags |= CHANGE_PARTED;
 		}
-		bytes += e->change.body.len + 96;
+		bytes += e->change.body.len + STORE_ENTRY_WEIGHT;
 	}
 	u->answer.head = l->count;
 }

@@ -260,13 +260,13 @@ static bool run_read(struct sqlite_store *s, struct submission *u)
 	sqlite3_stmt *st = sqlite_db_bind(&s->db, QUERY_READ, "ii", place_of(s->tail.account, u->seq),
 	                                  place_of(s->tail.account, s->tail.head));
 	while (bytes < u->max && (got = sqlite_db_row(&s->db, st)) == 1) {
-		bytes += (size_t)sqlite3_column_bytes(st, 4) + 64;
 		if (!read_entry(s, u, st)) {
 			sqlite_db_done(st);
 			submission_fail(u, STORE_CORRUPT,
 			                "an entry of the log is damaged; restore the hub's store from a backup");
 			return true;
 		}
+		bytes += u->entries[u->answer.entry_count - 1].change.body.len + STORE_ENTRY_WEIGHT;
 	}
 	if (got == 1)
 		sqlite_db_done(st);
@@ -612,13 +612,24 @@ static const struct store_ops sqlite_ops = {
 	.noted = sqlite_noted,
 };
 
-struct store *store_sqlite_open(const char *file, bool serve, struct err *e)
+static struct store *as_store(struct sqlite_store *s, bool open)
 {
-	struct sqlite_store *s = mem_alloc(sizeof *s);
-	if (!sqlite_db_open(&s->db, file, serve, e)) {
+	if (!open) {
 		free(s);
 		return NULL;
 	}
 	s->base.store.ops = &sqlite_ops;
 	return &s->base.store;
+}
+
+struct store *store_sqlite_open(const char *file, bool serve, struct err *e)
+{
+	struct sqlite_store *s = mem_alloc(sizeof *s);
+	return as_store(s, sqlite_db_open(&s->db, file, serve, e));
+}
+
+struct store *store_sqlite_open_on(const char *vfs, const char *file, struct err *e)
+{
+	struct sqlite_store *s = mem_alloc(sizeof *s);
+	return as_store(s, sqlite_db_open_on(&s->db, vfs, file, e));
 }

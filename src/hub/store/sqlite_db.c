@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "sys/walsync.h"
 
 #define FORMAT      1          /* user_version */
 #define APPLICATION 0x73796e63 /* "sync", application_id */
@@ -283,31 +284,15 @@ static bool check_after_crash(struct sqlite_db *d, const char *file, struct err 
 		return sqlite_db_run(d, sqlite_db_bind(d, QUERY_NOTE, "tt", "open", "1")) || fail(d, file, e);
 	sqlite_db_done(d->queries[QUERY_NOTED]);
 	if (pragma(d, "PRAGMA quick_check(1)", text, sizeof text) && strcmp(text, "ok") == 0)
-		return true;
+		return walsync(d->db) || fail(d, file, e);
 	return err_set(e, file,
 	               "restore the hub's store from a backup; or move it away, start the hub anew and join the "
 	               "devices again: each still has all of its files",
 	               "the database is damaged (%s)", text);
 }
 
-bool sqlite_db_open(struct sqlite_db *d, const char *file, bool serve, struct err *e)
+static bool abandon(struct sqlite_db *d)
 {
-	*d = (struct sqlite_db){ .lock_fd = -1 };
-	if (!prepare_file(file, e) || (serve && !lock_file(d, file, e)))
-		goto failed;
-	if (sqlite3_open_v2(file, &d->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
-		fail(d, file, e);
-		goto failed;
-	}
-	sqlite3_busy_timeout(d->db, 5000);
-	sqlite3_exec(d->db,
-	             "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;"
-	             "PRAGMA cache_size = -16000; PRAGMA journal_size_limit = 16777216",
-	             NULL, NULL, NULL);
-	if (make_durable(d, file, e) && make_tables(d, file, e) && prepare_queries(d, file, e) &&
-	    (!serve || check_after_crash(d, file, e)))
-		return true;
-failed:
 	for (int i = 0; i < QUERY_COUNT; i++)
 		sqlite3_finalize(d->queries[i]);
 	sqlite3_close(d->db);
@@ -316,13 +301,36 @@ failed:
 	return false;
 }
 
+static bool set_up(struct sqlite_db *d, const char *file, const char *vfs, int flags, bool serve, struct err *e)
+{
+	d->serves = serve;
+	if (sqlite3_open_v2(file, &d->db, flags | SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, vfs) != SQLITE_OK)
+		return fail(d, file, e);
+	sqlite3_busy_timeout(d->db, 5000);
+	sqlite3_exec(d->db,
+	             "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;"
+	             "PRAGMA cache_size = -16000; PRAGMA journal_size_limit = 16777216",
+	             NULL, NULL, NULL);
+	return make_durable(d, file, e) && make_tables(d, file, e) && prepare_queries(d, file, e) &&
+	       (!serve || check_after_crash(d, file, e));
+}
+
+bool sqlite_db_open(struct sqlite_db *d, const char *file, bool serve, struct err *e)
+{
+	*d = (struct sqlite_db){ .lock_fd = -1 };
+	bool ready = prepare_file(file, e) && (!serve || lock_file(d, file, e));
+	return (ready && set_up(d, file, NULL, 0, serve, e)) || abandon(d);
+}
+
+bool sqlite_db_open_on(struct sqlite_db *d, const char *vfs, const char *file, struct err *e)
+{
+	*d = (struct sqlite_db){ .lock_fd = -1 };
+	return set_up(d, file, vfs, SQLITE_OPEN_CREATE, true, e) || abandon(d);
+}
+
 void sqlite_db_close(struct sqlite_db *d)
 {
-	if (d->lock_fd >= 0)
+	if (d->serves)
 		sqlite_db_run(d, sqlite_db_bind(d, QUERY_NOTE_DROP, "t", "open"));
-	for (int i = 0; i < QUERY_COUNT; i++)
-		sqlite3_finalize(d->queries[i]);
-	sqlite3_close(d->db);
-	if (d->lock_fd >= 0)
-		close(d->lock_fd);
+	abandon(d);
 }

@@ -50,13 +50,16 @@ enum sqlite_query {
 struct sqlite_db {
 	sqlite3 *db;
 	sqlite3_stmt *queries[QUERY_COUNT];
-	int lock_fd;    /* held while this process serves the file, else -1 */
+	bool serves;    /* alone */
+	int lock_fd;    /* held while this process serves a file, else -1 */
 	char text[256]; /* the last failure, for people */
 	int code;       /* of it */
 };
 
 /* serve: alone, with a check of the whole file when it was not closed cleanly. Otherwise a visit beside a server. */
 bool sqlite_db_open(struct sqlite_db *d, const char *file, bool serve, struct err *e);
+/* To serve, on a VFS of SQLite's that keeps its files alone and private by itself. */
+bool sqlite_db_open_on(struct sqlite_db *d, const char *vfs, const char *file, struct err *e);
 void sqlite_db_close(struct sqlite_db *d);
 
 /* Binds by type letters: i (int64_t), b (struct span), t (const char *). Spans and texts must live until the statement
