@@ -330,7 +330,7 @@ static bool sim_add_history(void *ctx, const struct history_row *row)
 static bool sim_save_settlement(void *ctx, const struct settlement_row *row)
 {
 	struct simnode *n = ctx;
-	if (!ledger_open(n))
+	if (!enter_ledger(n))
 		return false;
 	simledger_save_settlement(&n->ledger, row);
 	return true;
