@@ -180,10 +180,12 @@ const struct simversion *simledger_version(const struct simledger *l, const stru
 
 void simledger_save_settlement(struct simledger *l, const struct settlement_row *row)
 {
+	if (l->real)
+		ledger_save_settlement(l->real, row);
 	add(l, WRITE_SETTLEMENT)->row = mem_copy(row, sizeof *row);
 }
 
-bool simledger_came_back(const struct simledger *l, const struct id *item, const struct id *version, const struct id *agreed)
+static bool came_back(const struct simledger *l, const struct id *item, const struct id *version, const struct id *agreed)
 {
 	size_t held = 0, elsewhere = 0, before_agreed = 0, at = 0;
 	for (size_t i = 0; i < l->history_count + l->write_count; i++) {
@@ -201,6 +203,11 @@ bool simledger_came_back(const struct simledger *l, const struct id *item, const
 			before_agreed = elsewhere;
 	}
 	return held && held < before_agreed;
+}
+
+bool simledger_came_back(const struct simledger *l, const struct id *item, const struct id *version, const struct id *agreed)
+{
+	return l->real ? ledger_came_back(l->real, item, version, agreed) : came_back(l, item, version, agreed);
 }
 
 static void put_settlement(struct simledger *l, const struct settlement_row *row)
@@ -290,7 +297,7 @@ void simledger_rollback(struct simledger *l)
 /* ---- the real one ---- */
 
 struct digest { /* of a set of rows: a sum, so that their order says nothing */
-	uint64_t items, outbox, peers, history, state;
+	uint64_t items, outbox, peers, history, settlements, state;
 };
 
 static uint64_t mix(uint64_t sum, const void *bytes, size_t len)
@@ -313,7 +320,8 @@ static void sum_item(void *ctx, const struct item_row *r)
 	MIX(r->head_edited), MIX(r->head_device), MIX(r->head_meta), MIX(r->head_size), MIX(r->head_mtime_ms);
 	MIX(r->agreed), MIX(r->local), MIX(r->local_stat.size), MIX(r->local_stat.mtime_ns), MIX(r->local_stat.ctime_ns);
 	MIX(r->local_stat.inode), MIX(r->local_stat.meta), MIX(r->local_edited), MIX(r->local_at_ms), MIX(r->chain_len);
-	MIX(r->chain_bytes), MIX(r->retry_count), MIX(r->detected_ms);
+	MIX(r->chain_bytes), MIX(r->retry_count), MIX(r->detected_ms), MIX(r->hold), MIX(r->want), MIX(r->settles);
+	MIX(r->settled), MIX(r->settled_as);
 	((struct digest *)ctx)->items += sum;
 }
 
@@ -349,6 +357,14 @@ static void sum_history(void *ctx, const struct history_row *r, const char *cate
 	((struct digest *)ctx)->history += sum;
 }
 
+static void sum_settlement(void *ctx, const struct settlement_row *r)
+{
+	uint64_t sum = 1;
+	MIX(r->id), MIX(r->item), MIX(r->base), MIX(r->mine), MIX(r->theirs), MIX(r->result), MIX(r->at_ms);
+	MIX(r->how), MIX(r->undone);
+	((struct digest *)ctx)->settlements += sum;
+}
+
 static void sum_state(struct digest *d, const struct state_row *r)
 {
 	uint64_t sum = 1;
@@ -369,6 +385,8 @@ static struct digest sum_ours(const struct simledger *l)
 		sum_peer(&d, p);
 	for (size_t i = 0; i < l->history_count; i++)
 		sum_history(&d, &l->history[i], "", "");
+	for (size_t i = 0; i < l->settlement_count; i++)
+		sum_settlement(&d, &l->settlements[i]);
 	sum_state(&d, &l->state);
 	return d;
 }
@@ -380,6 +398,7 @@ static bool sum_real(const struct simledger *l, struct digest *d, struct err *e)
 	if (!ledger_load_items(l->real, sum_item, d, e) || !ledger_load_outbox(l->real, sum_loaded_outbox, d, e) ||
 	    !ledger_load_peers(l->real, sum_peer, d, e) ||
 	    !ledger_history(l->real, NULL, SIZE_MAX, sum_history, d, e) ||
+	    !ledger_settlements(l->real, NULL, SIZE_MAX, sum_settlement, d, e) ||
 	    !ledger_load_state(l->real, &state, e))
 		return false;
 	sum_state(d, &state);
@@ -393,6 +412,7 @@ static const char *differ(const struct simledger *l, const struct digest *real)
 	       : ours.outbox != real->outbox   ? "outbox"
 	       : ours.peers != real->peers     ? "peers"
 	       : ours.history != real->history ? "history"
+	       : ours.settlements != real->settlements ? "settlements"
 	       : ours.state != real->state     ? "state"
 	                                       : NULL;
 }
@@ -408,6 +428,8 @@ static bool write_all(const struct simledger *l, struct err *e)
 		ledger_save_peer(l->real, p);
 	for (size_t i = 0; i < l->history_count; i++)
 		ledger_add_history(l->real, &l->history[i]);
+	for (size_t i = 0; i < l->settlement_count; i++)
+		ledger_save_settlement(l->real, &l->settlements[i]);
 	ledger_save_state(l->real, &l->state);
 	return ledger_commit(l->real, e);
 }
