@@ -152,6 +152,16 @@ static void hook_scanned(void *ctx, const char *category, const char *under, boo
 	}
 }
 
+/* The newest question that the walk under way answers, by its place among those that wait. */
+static size_t answers(const struct area *a)
+{
+	size_t last = 0;
+	for (size_t i = 0; a && i < a->asked_count; i++)
+		if (a->asked[i].walked)
+			last = i;
+	return last;
+}
+
 static void hook_closed(void *ctx, const char *category, const char *folder, int error)
 {
 	struct engine *g = ctx;
@@ -167,12 +177,15 @@ static void hook_closed(void *ctx, const char *category, const char *folder, int
 	                                  .category = category,
 	                                  .path = folder,
 	                                  .look = LOOK_ERROR,
-	                                  .folder = true });
+	                                  .folder = true,
+	                                  .scan = answers(a) });
 }
 
 static void hook_seen(void *ctx, const char *category, const char *path, enum look look, const struct file_stat *stat)
 {
-	struct event e = { .type = EVENT_SEEN, .category = category, .path = path, .look = look };
+	struct event e = {
+		.type = EVENT_SEEN, .category = category, .path = path, .look = look, .scan = answers(areas_find(ctx, category))
+	};
 	if (stat)
 		e.stat = *stat;
 	engine_gather(ctx, &e);

@@ -91,7 +91,7 @@ static bool look_synced(const struct question *q, struct control_wait *w)
 	if (g->stumbled || !engine_settled(g))
 		return timed_out(q, w, "wait");
 	count_for(g, w, &n);
-	if (n.debouncing)
+	if (n.debouncing || n.holding)
 		core_look(g->core); /* ends what waits for its window */
 	if (!n.quiet)
 		return timed_out(q, w, "wait");
@@ -118,6 +118,8 @@ static bool look_found(const struct question *q, struct control_wait *w)
 	}
 	if (!engine_settled(g) || n.scanning || n.debouncing)
 		return timed_out(q, w, "sync");
+	if (n.holding)
+		core_look(g->core); /* what the scan found too */
 	control_answer(q, json_pack("{s:I}", "queued", (json_int_t)n.outgoing));
 	return true;
 }

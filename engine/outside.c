@@ -134,6 +134,12 @@ static bool do_save_peer(void *ctx, const struct peer_row *row)
 	return written(g, ledger_save_peer(g->ledger, row));
 }
 
+static bool do_save_category(void *ctx, const struct category_row *row)
+{
+	struct engine *g = ctx;
+	return written(g, state_save_category(g, row));
+}
+
 static bool do_add_history(void *ctx, const struct history_row *row)
 {
 	struct engine *g = ctx;
@@ -401,6 +407,7 @@ struct world outside_world(struct engine *g)
 		.drop_outbox = do_drop_outbox,
 		.save_state = do_save_state,
 		.save_peer = do_save_peer,
+		.save_category = do_save_category,
 		.add_history = do_add_history,
 		.save_settlement = do_save_settlement,
 		.came_back = do_came_back,

@@ -37,6 +37,33 @@ static void load_peer(void *ctx, const struct peer_row *row)
 	core_load_peer(ctx, row);
 }
 
+/* What a person decided about a category stands among the small facts, as words. */
+static char *category_fact(const char *category)
+{
+	return mem_printf("category %s", category);
+}
+
+bool state_save_category(struct engine *g, const struct category_row *row)
+{
+	char *name = category_fact(row->category);
+	bool ok = ledger_set(g->ledger, name, row->paused && row->held ? "paused held" : row->paused ? "paused" : row->held ? "held" : NULL);
+	free(name);
+	return ok;
+}
+
+static void load_categories(struct engine *g)
+{
+	for (size_t i = 0; i < g->config.category_count; i++) {
+		char *name = category_fact(g->config.categories[i].name), *words = ledger_get(g->ledger, name);
+		if (words)
+			core_load_category(g->core, &(struct category_row){ .category = g->config.categories[i].name,
+									    .paused = strstr(words, "paused"),
+									    .held = strstr(words, "held") });
+		free(words);
+		free(name);
+	}
+}
+
 /* A core made of what the ledger holds; its EVENT_BOOT is gathered. */
 static bool boot_core(struct engine *g, struct err *e)
 {
@@ -60,6 +87,7 @@ static bool boot_core(struct engine *g, struct err *e)
 	}
 	struct category_setup *categories = engine_setups(&g->config);
 	s.categories = categories;
+	bool unclean = !g->core && !ledger_was_clean(g->ledger);
 	core_destroy(g->core);
 	g->core = core_create(&world, &s);
 	free(categories);
@@ -70,8 +98,9 @@ static bool boot_core(struct engine *g, struct err *e)
 	bool ok = ledger_load_items(g->ledger, load_item, g->core, e) &&
 	          ledger_load_outbox(g->ledger, load_outbox, g->core, e) &&
 	          ledger_load_peers(g->ledger, load_peer, g->core, e);
+	load_categories(g);
 	if (ok)
-		engine_gather(g, &(struct event){ .type = EVENT_BOOT });
+		engine_gather(g, &(struct event){ .type = EVENT_BOOT, .unclean = unclean });
 	return ok;
 }
 

@@ -21,12 +21,12 @@ bool core_pause(struct core *c, const char *name, bool paused, struct err *e)
 		return err_set(e, name, "'syncline categories' lists them", "no such category");
 	if (category && !paused && category->held) {
 		MARK("acts.held_deletes_allowed");
-		category->held = false;
+		category_hold(category, false);
 		category->allowed = true;
-		category_trouble(category, NULL);
 		capture_scan(c, category, "");
 	}
 	if (category) {
+		category->save = category->save || category->paused != paused;
 		category->paused = paused;
 	} else {
 		c->state.paused = paused;
@@ -41,6 +41,7 @@ bool core_pause(struct core *c, const char *name, bool paused, struct err *e)
 void core_sync(struct core *c)
 {
 	capture_flush(c);
+	holding_end(c);
 	for (size_t i = 0; i < c->categories.count; i++)
 		if (c->categories.all[i]->active)
 			capture_scan(c, c->categories.all[i], "");
@@ -50,6 +51,7 @@ void core_sync(struct core *c)
 void core_look(struct core *c)
 {
 	capture_flush(c);
+	holding_end(c);
 	core_finish(c);
 }
 

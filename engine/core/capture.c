@@ -11,8 +11,6 @@
 #define RACY_NS 20000000LL     /* a file changed so shortly before it was read may change again without its stat showing it */
 #define LATER_MS 3600000u      /* a name found by a scan waits for the scan's end */
 #define BULK_ITEMS 32          /* when more new files than that wait, nobody waits for one of them */
-#define GUARD_COUNT 25
-#define GUARD_PERCENT 20
 
 static bool stat_equal(const struct file_stat *a, const struct file_stat *b)
 {
@@ -20,15 +18,26 @@ static bool stat_equal(const struct file_stat *a, const struct file_stat *b)
 	       a->meta == b->meta;
 }
 
-/* Stat alone proves "unchanged" only when the clock had moved on between the last change and our reading. */
+/* Stat alone proves "unchanged" only when the kernel's clock for ctimes had ticked between the last change and our reading:
+ * a second write within one tick could leave the same stat behind. Ticks are 10 ms at most (4 here, and none at all where the
+ * kernel gives every observed change a time of its own), so twice that is sure; a clock set back only makes us read again.
+ * After our own placing, which sets an mtime of the past, a write shows by its mtime at once. */
 static bool surely_unchanged(const struct item *it, const struct file_stat *now)
 {
 	if (id_zero(&it->row.local) || !stat_equal(now, &it->row.local_stat))
 		return false;
+	if (it->placed && now->ctime_ns - now->mtime_ns > RACY_NS)
+		return true;
 	int64_t read_ns = it->read_ms * 1000000LL;
 	if (read_ns - now->mtime_ns <= RACY_NS)
 		MARK("capture.racy_stat_not_believed");
 	return read_ns - now->ctime_ns > RACY_NS && read_ns - now->mtime_ns > RACY_NS;
+}
+
+/* Read and recorded shortly before an unclean stop: the filesystem may never have written it. */
+static bool is_suspect(const struct core *c, const struct watched *w, const struct item *it)
+{
+	return it && (w ? w->suspect || w->category->suspect : it->category->suspect) && it->row.local_at_ms >= c->suspect_ms;
 }
 
 /* The first sure look since the start. */
@@ -54,22 +63,59 @@ static uint64_t later(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
+/* Our own writing seen again, or attributes that nobody syncs: nothing to wait for. */
+static bool is_no_news(struct core *c, const struct item *it, const struct event *e)
+{
+	const struct file_ref file = { it->row.category, it->path };
+	struct file_stat stat;
+	if (!it->verified || debounce_find(&c->debounce, it->category, it->path))
+		return false;
+	enum look look = c->world.look(c->world.ctx, &file, &stat);
+	if (e->hint == HINT_GONE)
+		return look == LOOK_ABSENT && id_zero(&it->row.local);
+	return look == LOOK_FILE && surely_unchanged(it, &stat);
+}
+
+static uint64_t window_end(const struct category *category, const struct item *it)
+{
+	uint32_t window = category->debounce_ms < CHANGE_CAPTURE_MS ? category->debounce_ms : CHANGE_CAPTURE_MS;
+	return it && it->captured_ms ? it->captured_ms + window : 0;
+}
+
+/* How long a new name must have stayed before it is taken for a file of its own. */
+static uint32_t proving_ms(const struct core *c, const struct category *category, const struct item *it, const char *path)
+{
+	if (it && (!id_zero(&it->row.local) || !id_zero(&it->row.head_version)))
+		return 0;
+	char *beside = debounce_derived(path);
+	struct item *original = beside ? ledger_find_name(&c->ledger, category->name, beside) : NULL;
+	free(beside);
+	return debounce_passing(path) ? CHANGE_PASSING_MS : original && !id_zero(&original->row.local) ? CHANGE_GONE_MS : 0;
+}
+
 void capture_hint(struct core *c, const struct event *e)
 {
 	struct category *category = category_of(c, e);
-	if (!category || e->hint == HINT_MOVED || relpath_bad(e->path, strlen(e->path)))
+	if (e->hint == HINT_MOVED) {
+		moves_note(c, e);
+		return;
+	}
+	if (!category || relpath_bad(e->path, strlen(e->path)))
 		return;
 	struct item *it = ledger_find_name(&c->ledger, category->name, e->path);
-	uint64_t window = it && it->captured_ms ? it->captured_ms + category->debounce_ms : 0;
+	if (it)
+		it->told = e->hint == HINT_GONE;
+	else if (e->hint == HINT_GONE)
+		category_left(category, e->path);
+	if (it && is_no_news(c, it, e))
+		return;
 	uint64_t due = c->now_ms;
 	if (e->hint == HINT_WRITTEN)
-		due = later(due, window);
+		due = later(due, window_end(category, it));
 	else if (e->hint == HINT_TOUCHED)
-		due = later(due + CHANGE_SETTLE_MS, window);
-	bool passing = e->hint != HINT_GONE && (!it || id_zero(&it->row.local)) && debounce_passing(e->path);
-	if (passing)
-		due = later(due, c->now_ms + CHANGE_PASSING_MS);
-	struct watched *w = debounce_note(&c->debounce, category, e->path, c->now_ms, due, true);
+		due = later(due + CHANGE_SETTLE_MS, window_end(category, it));
+	uint32_t proving = e->hint == HINT_GONE ? 0 : proving_ms(c, category, it, e->path);
+	struct watched *w = debounce_note(&c->debounce, category, e->path, c->now_ms, due + proving, true);
 	w->unsure = e->hint == HINT_TOUCHED;
 	if (e->hint == HINT_WRITTEN)
 		w->scanned = false;
@@ -82,18 +128,23 @@ void capture_soon(struct core *c, struct item *it)
 	w->scanned = false;
 }
 
-static bool below(const char *path, const char *under)
+/* The scan that met it. It says nothing to those asked for since: the file may be gone by now. */
+static uint32_t round_of(const struct category *category, const struct event *e)
 {
-	size_t len = strlen(under);
-	return len == 0 || (strncmp(path, under, len) == 0 && (path[len] == '/' || path[len] == 0));
+	return e->scan < category->scans ? category->rounds[e->scan] : category->round;
+}
+
+static void seen_in(struct item *it, uint32_t round)
+{
+	it->round = it->round > round ? it->round : round;
 }
 
 /* Nothing is known of what is in that folder now: so nothing in it is gone. */
-static void closed_folder(struct core *c, const struct category *category, const char *folder)
+static void closed_folder(struct core *c, const struct category *category, const char *folder, uint32_t round)
 {
 	for (size_t i = 0; i < c->ledger.count; i++)
-		if (c->ledger.all[i]->category == category && below(c->ledger.all[i]->path, folder))
-			c->ledger.all[i]->round = category->round;
+		if (c->ledger.all[i]->category == category && relpath_below(c->ledger.all[i]->path, folder))
+			seen_in(c->ledger.all[i], round);
 }
 
 void capture_seen(struct core *c, const struct event *e)
@@ -102,74 +153,39 @@ void capture_seen(struct core *c, const struct event *e)
 	if (!category || e->look == LOOK_ABSENT || relpath_bad(e->path, strlen(e->path)))
 		return;
 	if (e->look == LOOK_ERROR && e->folder) {
-		closed_folder(c, category, e->path);
+		closed_folder(c, category, e->path, round_of(category, e));
 		return;
 	}
 	struct item *it = ledger_find_name(&c->ledger, category->name, e->path);
-	if (it)
-		it->round = category->round;
+	if (it) {
+		seen_in(it, round_of(category, e));
+		it->told = it->lost = false;
+	}
 	if (e->look == LOOK_OTHER && (!it || id_zero(&it->row.local)))
 		return;
-	if (it && e->look == LOOK_FILE && surely_unchanged(it, &e->stat)) {
+	if (it && e->look == LOOK_FILE && surely_unchanged(it, &e->stat) && !is_suspect(c, NULL, it)) {
 		verified(c, it, &it->row.local);
 		return;
 	}
-	if (!debounce_find(&c->debounce, category, e->path))
-		debounce_note(&c->debounce, category, e->path, c->now_ms, c->now_ms + LATER_MS, true)->scanned = true;
-}
-
-static bool unseen(const struct category *category, const struct item *it, const char *under, uint32_t round)
-{
-	return !it->row.side && !it->unwanted && it->category == category && !id_zero(&it->row.local) && it->round < round &&
-	       below(it->path, under);
-}
-
-static bool truly_absent(struct core *c, const struct item *it)
-{
-	const struct file_ref file = { it->row.category, it->path };
-	struct file_stat stat;
-	enum look look = c->world.look(c->world.ctx, &file, &stat);
-	return look == LOOK_ABSENT || look == LOOK_OTHER;
-}
-
-/* Too many files gone at once are a lost disk rather than a person's wish. */
-static bool guard(struct core *c, struct category *category, const char *under, uint32_t round, size_t count)
-{
-	size_t gone = 0, present = category->items;
-	if (category->allowed || count < 2 || (count <= GUARD_COUNT && count < present))
-		return false;
-	for (size_t i = 0; i < c->ledger.count; i++)
-		gone += unseen(category, c->ledger.all[i], under, round) && truly_absent(c, c->ledger.all[i]);
-	bool many = gone > GUARD_COUNT && gone * 100 > present * GUARD_PERCENT;
-	if (!many && !(gone >= 2 && gone == present))
-		return false;
-	MARK("capture.guard_held");
-	category->held = true;
-	category_trouble(category, "more files are gone at once than syncline deletes unasked");
-	char text[256];
-	snprintf(text, sizeof text,
-		 "%zu of %zu files are gone at once: nothing is deleted elsewhere (bring them back, or run 'syncline resume' with its name to delete them on all devices)",
-		 gone, present);
-	c->world.notice(c->world.ctx, NOTICE_ALERT, "change", category->name, text);
-	return true;
+	if (debounce_find(&c->debounce, category, e->path))
+		return;
+	struct watched *w = debounce_note(&c->debounce, category, e->path, c->now_ms, c->now_ms + LATER_MS, true);
+	w->scanned = true;
+	w->suspect = category->suspect;
+	w->stat = e->stat;
 }
 
 /* Names that the scan did not see are looked at one by one before anything is concluded. */
 static void note_unseen(struct core *c, struct category *category, const char *under, uint32_t round)
 {
-	size_t count = 0;
-	for (size_t i = 0; i < c->ledger.count; i++)
-		count += unseen(category, c->ledger.all[i], under, round);
-	if (guard(c, category, under, round, count))
+	if (!guard_scanned(c, category, under, round))
 		return;
-	for (size_t i = 0; i < c->ledger.count; i++)
-		if (unseen(category, c->ledger.all[i], under, round))
-			capture_soon(c, c->ledger.all[i]);
-	category->allowed = false;
-	if (category->held && !count) { /* they are back */
-		MARK("capture.guarded_files_are_back");
-		category->held = false;
-		category_trouble(category, NULL);
+	for (size_t i = 0; i < c->ledger.count; i++) {
+		struct item *it = c->ledger.all[i];
+		if (!guard_unseen(category, it, under, round))
+			continue;
+		it->told = true;
+		capture_soon(c, it);
 	}
 }
 
@@ -183,14 +199,17 @@ void capture_scanned(struct core *c, const struct event *e)
 	category->scans--;
 	if (c->scans)
 		c->scans--;
-	if (e->complete && category->active)
+	if (e->complete && category->active) {
 		note_unseen(c, category, e->path ? e->path : "", round);
+		category->suspect = category->suspect && e->path && *e->path;
+	}
 	if (category->rescan && category->scans < CATEGORY_SCANS / 2) {
 		category->rescan = false;
 		capture_scan(c, category, "");
 	}
 	if (category->scans)
 		return;
+	category_forget_left(category);
 	struct watched **found = NULL;
 	size_t count = 0, cap = 0;
 	for (size_t i = 0; i < c->debounce.count; i++)
@@ -260,31 +279,63 @@ static void declare_absent(struct core *c, struct item *it)
 	it->row.local_at_ms = c->wall_ms;
 	it->captured_ms = c->now_ms;
 	it->how = HOW_EDIT;
+	it->told = it->lost = it->placed = false;
+	it->refused = NULL;
+	it->source = none;
 	ledger_touch(&c->ledger, it);
 	core_history(c, it, &none, &c->setup.device, 0, HOW_EDIT, KIND_DELETE, 0, 0, c->wall_ms);
+	holding_edit(c, it);
+	moves_gone(c, it);
 	core_plan(c, it);
 }
 
-/* A file that appears with the content of one that just went away is that one, renamed: nothing of it need travel. */
-static void tell_rename(struct core *c, struct item *it)
+/* After an unclean stop a file that became empty, or zeros, while its time says that nobody wrote it was not edited: the
+ * filesystem lost what we had read. */
+static bool is_damaged(const struct core *c, const struct watched *w, const struct item *it, const struct file_stat *stat,
+		       struct span content)
 {
-	struct item *from = map_find(&c->ledger.gone, it->row.local.b, ID_LEN);
-	struct watched *w = from ? debounce_find(&c->debounce, from->category, from->path) : NULL;
-	if (from)
-		MARK("capture.rename_weighed");
-	if (!w || !w->absent_since_ms || from == it || !id_equal(&from->row.head_version, &it->row.local) || from->in_flight ||
-	    !truly_absent(c, from)) { /* it may be back by now, and be no more than copied */
-		if (w && w->absent_since_ms)
-			MARK("capture.rename_pair_refused");
-		core_plan(c, it);
+	if (!is_suspect(c, w, it) || id_zero(&it->row.local) || !it->row.local_stat.size || stat->meta & META_LINK ||
+	    stat->mtime_ns != it->row.local_stat.mtime_ns)
+		return false;
+	for (size_t i = 0; i < content.len; i++)
+		if (content.data[i])
+			return false;
+	struct id holds = core_version_of(c, stat->meta, content);
+	return !id_equal(&holds, &it->row.local);
+}
+
+static void look_later(struct core *c, struct watched *w, const char *why);
+
+static void mend(struct core *c, struct watched *w, struct item *it, const struct file_stat *stat, struct span content)
+{
+	struct blob good = { 0 };
+	struct file_stat after = { 0 };
+	uint8_t meta;
+	struct id holds = core_version_of(c, stat->meta, content);
+	MARK("capture.damage_mended");
+	if (!c->world.version_get(c->world.ctx, &it->row.local, &good, &meta)) {
+		look_later(c, w, "it was damaged when the system stopped, and what it held cannot be read now");
 		return;
 	}
-	MARK("capture.rename_paired");
+	const struct place p = {
+		.file = { it->row.category, it->path }, .item = it->row.item, .version = it->row.local,
+		.expect_stat = *stat, .expect_version = holds, .content = span_blob(&good), .meta = meta,
+		.mtime_ms = it->row.local_stat.mtime_ns / 1000000,
+	};
+	enum place_result result = c->world.place(c->world.ctx, &p, &after);
+	blob_finish(&good);
+	if (result != PLACE_DONE) {
+		look_later(c, w, "it was damaged when the system stopped, and cannot be put back now");
+		return;
+	}
+	it->row.local_stat = after;
+	it->read_ms = c->wall_ms;
+	it->placed = true;
+	verified(c, it, &it->row.local);
+	ledger_touch(&c->ledger, it);
+	core_notice(c, NOTICE_ALERT, "change", it, "was empty or zeros after the system stopped without warning: what it held is put back");
+	core_plan(c, it);
 	debounce_drop(&c->debounce, w);
-	it->moved_from = from->row.item;
-	core_plan(c, it); /* first, so that the delete travels with the create */
-	from->urgency = it->urgency;
-	declare_absent(c, from);
 }
 
 static void captured(struct core *c, struct watched *w, struct item *it, const struct file_stat *stat, struct span content)
@@ -298,7 +349,8 @@ static void captured(struct core *c, struct watched *w, struct item *it, const s
 	}
 	forget_gone(c, it);
 	verified(c, it, &version);
-	it->trouble = NULL;
+	it->trouble = it->refused = NULL;
+	it->told = it->lost = it->placed = false;
 	it->read_ms = c->wall_ms;
 	if (!fresh && id_equal(&version, &it->row.local)) {
 		if (w->scanned || !stat_equal(stat, &it->row.local_stat)) { /* else our own writing, read back: no news for the disk */
@@ -323,16 +375,29 @@ static void captured(struct core *c, struct watched *w, struct item *it, const s
 	it->retry_ms = 0; /* what stood in the way of the version before need not stand in the way of this one */
 	bool bulk = w->scanned || c->sends[PRIORITY_HIGH].count + c->plans.count > BULK_ITEMS;
 	it->urgency = !bulk ? PRIORITY_HIGH : fresh ? PRIORITY_LOW : PRIORITY_NORMAL;
-	core_history(c, it, &version, &c->setup.device, 0, HOW_EDIT, fresh ? KIND_CREATE : KIND_UPDATE, content.len, stat->meta, c->wall_ms);
-	if (fresh && id_zero(&it->row.head_version))
-		tell_rename(c, it);
-	else
-		core_plan(c, it);
+	holding_edit(c, it);
+	moves_captured(c, it, content);
+	core_history(c, it, &version, &c->setup.device, 0, HOW_EDIT, fresh ? moves_kind(c, it) : KIND_UPDATE, content.len, stat->meta,
+		     c->wall_ms);
+	core_plan(c, it);
 }
 
-static void too_large(struct core *c, const struct watched *w)
+/* It stays on this device, and says so until it is another file. */
+static void refuse(struct core *c, struct watched *w, struct item *it, const char *why)
 {
-	core_notice_name(c, NOTICE_WARN, "change", w->category->name, w->path, "is over the limit of 64 MiB an item and stays on this device only");
+	if (!it) {
+		struct id id = ledger_item_id(&c->ledger, w->category->name, w->path);
+		it = ledger_add(&c->ledger, w->category, w->path, &id);
+		it->round = w->category->round;
+	}
+	if (!it->refused)
+		core_notice(c, NOTICE_WARN, "change", it, "%s", why);
+	it->refused = why;
+	if (w->absent_since_ms) {
+		forget_gone(c, it);
+		moves_back(c, it);
+	}
+	debounce_drop(&c->debounce, w);
 }
 
 static void look_later(struct core *c, struct watched *w, const char *why)
@@ -352,6 +417,7 @@ static void look_absent(struct core *c, struct watched *w, struct item *it)
 	static const struct id none;
 	if (!it || id_zero(&it->row.local)) {
 		if (it) {
+			it->refused = NULL;
 			verified(c, it, &it->row.local);
 			core_plan(c, it); /* a place that met a file which is gone again waits for this look */
 		}
@@ -366,8 +432,13 @@ static void look_absent(struct core *c, struct watched *w, struct item *it)
 		debounce_move(&c->debounce, w, c->now_ms + CHANGE_GONE_MS);
 	} else if (c->now_ms - w->absent_since_ms < CHANGE_GONE_MS) {
 		debounce_move(&c->debounce, w, w->absent_since_ms + CHANGE_GONE_MS);
-	} else if (w->category->held) {
+	} else if (w->category->scans && !it->told) {
+		debounce_move(&c->debounce, w, c->now_ms + CHANGE_GONE_MS); /* its end says how much else is gone */
+	} else if (w->category->held && !it->told) {
 		MARK("capture.delete_held_back");
+		it->lost = true;
+		forget_gone(c, it);
+		moves_back(c, it);
 		debounce_drop(&c->debounce, w);
 	} else {
 		debounce_drop(&c->debounce, w);
@@ -375,11 +446,44 @@ static void look_absent(struct core *c, struct watched *w, struct item *it)
 	}
 }
 
-static void unwanted(struct core *c, struct watched *w, struct item *it)
+/* What is no file: whoever looked, by stat or by reading. */
+static void look_other(struct core *c, struct watched *w, struct item *it, enum look look)
 {
-	if (it)
-		it->unwanted = true;
-	debounce_drop(&c->debounce, w);
+	switch (look) {
+	case LOOK_ABSENT:
+	case LOOK_OTHER:
+		look_absent(c, w, it);
+		break;
+	case LOOK_BUSY:
+		MARK("capture.changed_while_read");
+		w->looked = false;
+		debounce_move(&c->debounce, w, c->now_ms + CHANGE_SETTLE_MS);
+		break;
+	case LOOK_UNWANTED: /* what it holds is not to be sent; what was sent of it stays as it is */
+		if (it)
+			it->unwanted = true;
+		debounce_drop(&c->debounce, w);
+		break;
+	case LOOK_ROOT_GONE:
+		debounce_drop(&c->debounce, w);
+		break;
+	case LOOK_TOO_LARGE:
+		refuse(c, w, it, "it is over the limit of 64 MiB an item and stays on this device only");
+		break;
+	default:
+		look_later(c, w, "it cannot be read now");
+		break;
+	}
+}
+
+/* Two looks must agree where a writer may still be at it; one that emptied the file is about to fill it. */
+static bool is_settled(const struct core *c, const struct watched *w, const struct item *it, const struct file_stat *seen)
+{
+	uint64_t waited = c->now_ms - w->first_ms;
+	bool emptied = it && seen->size == 0 && it->row.local_stat.size > 0;
+	if (!w->unsure || waited >= w->category->max_wait_ms)
+		return true;
+	return w->looked && stat_equal(&w->stat, seen) && (!emptied || waited >= CHANGE_EMPTY_MS);
 }
 
 /* Returns what it read, for the budget. */
@@ -391,43 +495,30 @@ static uint64_t look_file(struct core *c, struct watched *w, struct item *it, co
 	if (w->absent_since_ms && it) {
 		MARK("capture.gone_file_came_back");
 		forget_gone(c, it);
+		moves_back(c, it);
 	}
 	w->absent_since_ms = 0;
-	if (it && surely_unchanged(it, seen)) {
+	if (it && surely_unchanged(it, seen) && !is_suspect(c, w, it)) {
+		it->told = it->lost = false;
 		verified(c, it, &it->row.local);
 		debounce_drop(&c->debounce, w);
 		return 0;
 	}
-	bool patient = c->now_ms - w->first_ms < w->category->max_wait_ms;
-	if (w->unsure && patient && (!w->looked || !stat_equal(&w->stat, seen))) {
+	if (!is_settled(c, w, it, seen)) {
 		MARK("capture.somebody_is_writing");
 		w->looked = true;
 		w->stat = *seen;
 		debounce_move(&c->debounce, w, c->now_ms + CHANGE_SETTLE_MS);
 		return 0;
 	}
-	switch (c->world.take(c->world.ctx, &file, &stat, &content)) {
-	case LOOK_FILE:
+	enum look look = c->world.take(c->world.ctx, &file, &stat, &content);
+	if (look != LOOK_FILE) {
+		look_other(c, w, it, look);
+	} else if (is_damaged(c, w, it, &stat, span_blob(&content))) {
+		mend(c, w, it, &stat, span_blob(&content));
+	} else {
 		captured(c, w, it, &stat, span_blob(&content));
 		debounce_drop(&c->debounce, w);
-		break;
-	case LOOK_BUSY:
-	case LOOK_ABSENT:
-	case LOOK_OTHER:
-		MARK("capture.changed_while_read");
-		w->looked = false;
-		debounce_move(&c->debounce, w, c->now_ms + CHANGE_SETTLE_MS);
-		break;
-	case LOOK_TOO_LARGE:
-		too_large(c, w);
-		debounce_drop(&c->debounce, w);
-		break;
-	case LOOK_UNWANTED: /* what it holds is not to be sent; what was sent of it stays as it is */
-		unwanted(c, w, it);
-		break;
-	default:
-		look_later(c, w, "it cannot be read now");
-		break;
 	}
 	uint64_t read = content.len;
 	blob_finish(&content);
@@ -451,28 +542,10 @@ bool capture_run(struct core *c)
 		enum look look = c->world.look(c->world.ctx, &file, &stat);
 		if (it && look != LOOK_UNWANTED)
 			it->unwanted = false; /* a content that was not allowed is gone, or looked at again */
-		switch (look) {
-		case LOOK_FILE:
+		if (look == LOOK_FILE)
 			bytes += look_file(c, w, it, &stat);
-			break;
-		case LOOK_ABSENT:
-		case LOOK_OTHER:
-			look_absent(c, w, it);
-			break;
-		case LOOK_UNWANTED:
-			unwanted(c, w, it);
-			break;
-		case LOOK_ROOT_GONE:
-			debounce_drop(&c->debounce, w);
-			break;
-		case LOOK_TOO_LARGE:
-			too_large(c, w);
-			debounce_drop(&c->debounce, w);
-			break;
-		default:
-			look_later(c, w, "it cannot be read now");
-			break;
-		}
+		else
+			look_other(c, w, it, look);
 	}
 	return true;
 }

@@ -209,6 +209,7 @@ struct core *core_create(const struct world *w, const struct core_setup *s)
 	c->state = s->state;
 	c->retry_ms = UINT64_MAX;
 	c->cursor_due_ms = UINT64_MAX;
+	c->held_ms = UINT64_MAX;
 	rng_seed(&c->rng, s->seed);
 	hash_key(c->version_key, s->account_key, "syncline version", NULL, 0);
 	ledger_init(&c->ledger, s->account_key);
@@ -240,6 +241,8 @@ void core_destroy(struct core *c)
 		free(c->flights[i]);
 	}
 	free(c->flights);
+	moves_finish(c);
+	free(c->held);
 	free(c->plans.ring);
 	for (int i = 0; i < 4; i++)
 		free(c->sends[i].ring);
@@ -308,6 +311,16 @@ void core_load_peer(struct core *c, const struct peer_row *row)
 	c->peers[c->peer_count++] = (struct peer){ .row = *row };
 }
 
+void core_load_category(struct core *c, const struct category_row *row)
+{
+	struct category *category = category_find(&c->categories, row->category);
+	if (!category)
+		return; /* no longer configured, and nothing of it is known */
+	category->paused = row->paused;
+	category_hold(category, row->held);
+	category->save = false;
+}
+
 void core_set_categories(struct core *c, const struct category_setup *categories, size_t count)
 {
 	bool *before = mem_alloc(c->categories.count + 1);
@@ -332,16 +345,32 @@ void core_set_categories(struct core *c, const struct category_setup *categories
 	free(before);
 }
 
-static void boot(struct core *c)
+static void boot(struct core *c, bool unclean)
 {
 	c->booted = true;
-	for (size_t i = 0; i < c->categories.count; i++)
+	for (size_t i = 0; i < c->ledger.count; i++)
+		if (c->ledger.all[i]->row.local_at_ms - CHANGE_SUSPECT_MS > c->suspect_ms)
+			c->suspect_ms = c->ledger.all[i]->row.local_at_ms - CHANGE_SUSPECT_MS;
+	for (size_t i = 0; i < c->categories.count; i++) {
+		c->categories.all[i]->suspect = unclean;
 		if (c->categories.all[i]->active)
 			capture_scan(c, c->categories.all[i], "");
+	}
+}
+
+static void save_categories(struct core *c)
+{
+	for (size_t i = 0; c->world.save_category && i < c->categories.count; i++) {
+		struct category *of = c->categories.all[i];
+		const struct category_row row = { of->name, of->paused, of->held };
+		if (of->save && c->world.save_category(c->world.ctx, &row))
+			of->save = false;
+	}
 }
 
 static void save_state(struct core *c)
 {
+	save_categories(c);
 	for (size_t i = 0; c->state_dirty && i < c->peer_count; i++)
 		if (c->peers[i].save && c->world.save_peer(c->world.ctx, &c->peers[i].row))
 			c->peers[i].save = false;
@@ -361,8 +390,10 @@ void core_new_root(struct core *c, const char *name)
 		told = told || it->in_flight;
 		core_set_local(c, it, &none, 0);
 		it->row.local_stat = (struct file_stat){ 0 };
-		it->row.agreed = it->moved_from = it->row.want = it->row.settles = none;
+		it->row.agreed = it->moved_from = it->source = it->row.want = it->row.settles = none;
 		it->row.hold = HOLD_NONE;
+		it->moved_to = NULL;
+		it->told = it->lost = it->placed = false;
 		it->read_ms = 0;
 		ledger_verify(it, &none);
 		it->verified = false;
@@ -370,10 +401,8 @@ void core_new_root(struct core *c, const char *name)
 		ledger_touch(&c->ledger, it);
 		core_plan(c, it);
 	}
-	if (category && category->held) {
-		category->held = false;
-		category_trouble(category, NULL);
-	}
+	if (category)
+		category_hold(category, false);
 	if (told) {
 		core_new_epoch(c);
 		send_forget_all(c);
@@ -388,7 +417,7 @@ static void dispatch(struct core *c, const struct event *e)
 {
 	switch (e->type) {
 	case EVENT_BOOT:
-		boot(c);
+		boot(c, e->unclean);
 		break;
 	case EVENT_HINT:
 		capture_hint(c, e);
@@ -443,12 +472,14 @@ void core_finish(struct core *c)
 		return;
 	retry_due(c);
 	capture_run(c);
+	holding_run(c);
 	apply_run(c);
 	send_pump(c);
 	receive_cursor(c);
 	link_flush(&c->link);
 	ledger_save(&c->ledger, &c->world);
 	save_state(c);
+	c->hurry = false;
 }
 
 void core_clock(struct core *c, uint64_t now_ms, int64_t wall_ms)
@@ -482,6 +513,8 @@ uint64_t core_deadline(const struct core *c)
 		due = w->due_ms;
 	if (c->retry_ms < due)
 		due = c->retry_ms;
+	if (c->held_ms < due)
+		due = c->held_ms;
 	if (c->cursor_due_ms < due)
 		due = c->cursor_due_ms;
 	for (size_t i = 0; i < c->flight_count && c->up && !gated; i++) /* else nothing could be done when it comes */

@@ -3,6 +3,9 @@
  *
  *   coordinator.c  life, events, the end of a step
  *   capture.c      hints and scans -> looks -> what a file truly holds now
+ *   moves.c        where a new name's content came from
+ *   guard.c        too much gone at once
+ *   holding.c      what is captured and may not go out yet
  *   send.c         what wants to go out -> one change, packed, sealed, in the outbox
  *   dictionary.c   what many small files have in common, sent once
  *   receive.c      what the hub says -> the log's heads
@@ -69,6 +72,13 @@ struct core {
 	struct ledger ledger;
 	struct debounce debounce;
 	struct queue plans, sends[4];
+	int64_t suspect_ms;            /* wall: after an unclean stop, what was recorded since then may be damaged */
+	struct map origins;            /* category NUL path -> struct origin, see moves.c */
+	uint64_t origins_ms;
+	struct item **held;            /* captured, not yet to go out, see holding.c */
+	size_t held_count, held_cap;
+	uint64_t held_ms;              /* monotonic: when to look at them next; UINT64_MAX = none */
+	bool hurry;                    /* in this step nothing is held for its window: somebody waits */
 	size_t scans;                  /* under way */
 	size_t conflicts;              /* open side items */
 	size_t missing;                /* items whose head's content is not here */
@@ -135,6 +145,34 @@ void capture_scan(struct core *c, struct category *category, const char *under);
 void capture_soon(struct core *c, struct item *it);   /* look at it now, whatever the window says */
 bool capture_run(struct core *c);                     /* looks that are due; false when the budget ended first */
 void capture_flush(struct core *c);                   /* ends every debounce */
+
+/* moves.c */
+void moves_note(struct core *c, const struct event *e);                                /* HINT_MOVED */
+void moves_captured(struct core *c, struct item *it, struct span content);             /* after its local version is set */
+bool moves_open(struct core *c, struct item *it);     /* may be a rename: its old name may still come back */
+void moves_back(struct core *c, struct item *from);   /* it is there again: what was made of it is a copy */
+void moves_gone(struct core *c, struct item *from);   /* it stayed away */
+enum change_kind moves_kind(const struct core *c, const struct item *it); /* of the change that creates it */
+void moves_finish(struct core *c);
+
+/* guard.c */
+bool guard_unseen(const struct category *category, const struct item *it, const char *under, uint32_t round);
+bool guard_absent(const struct core *c, const struct item *it);  /* looks */
+/* A scan has ended: may what it did not see be deleted? False: too much is gone, and a person is asked. */
+bool guard_scanned(struct core *c, struct category *category, const char *under, uint32_t round);
+
+/* holding.c */
+void holding_edit(struct core *c, struct item *it);   /* an edit was captured */
+void holding_sent(struct core *c, struct item *it);   /* a change went out */
+/* Does it stay for now? `sent`: the version that was last sent, zero for none. It is planned again when its time comes. */
+bool holding_keeps(struct core *c, struct item *it, const struct id *sent);
+void holding_release(struct core *c, struct item *it);
+void holding_run(struct core *c);                     /* what is due goes on */
+void holding_end(struct core *c);                     /* all of it does, and what this step captures */
+enum pace_why holding_why(const struct item *it);
+const char *holding_state(const struct item *it);     /* debouncing, held, or NULL */
+const char *holding_reason(const struct item *it);
+void holding_next(const struct core *c, const struct item *it, char *out, size_t cap);
 
 /* send.c */
 void send_wish(struct core *c, struct item *it);      /* the planner said so: queue it */

@@ -45,7 +45,7 @@ struct core_setup {
 };
 
 enum event_type {
-	EVENT_BOOT,         /* after all core_load_* calls: starts scans and the link */
+	EVENT_BOOT,         /* after all core_load_* calls: starts scans and the link. unclean: the process before was not ended */
 	EVENT_TICK,
 	/* watcher */
 	EVENT_HINT,         /* category, path, hint: something happened to this name */
@@ -81,7 +81,8 @@ struct event {
 	bool folder;                       /* HINT_MOVED; EVENT_SEEN with LOOK_ERROR: nothing is known of what is below */
 	enum look look;
 	struct file_stat stat;
-	bool complete, ok, fatal;
+	bool complete, ok, fatal, unclean;
+	size_t scan;               /* EVENT_SEEN: of the scans under way, in the order asked, the last that this walk is for */
 	struct span bytes;
 	const char *text;
 };
@@ -92,6 +93,7 @@ void core_destroy(struct core *c);
 void core_load_item(struct core *c, const struct item_row *row);
 void core_load_outbox(struct core *c, const struct outbox_row *row);  /* takes ownership of row->record */
 void core_load_peer(struct core *c, const struct peer_row *row);
+void core_load_category(struct core *c, const struct category_row *row);
 
 void core_step(struct core *c, const struct event *e);
 uint64_t core_deadline(const struct core *c);      /* monotonic ms, UINT64_MAX for none */
@@ -142,6 +144,7 @@ void core_view_link(const struct core *c, struct link_view *v);
 
 struct counts_view {
 	size_t outgoing, incoming, conflicts, scanning, debouncing, held;
+	size_t holding;              /* of outgoing: captured, and waiting for their window, to be joined, or for the rate */
 	uint64_t cursor, head;       /* applied; the hub's last known */
 	uint64_t bytes_plain;
 	int64_t last_synced_ms;

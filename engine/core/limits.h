@@ -32,5 +32,11 @@
 
 #define CHANGE_SETTLE_MS 100                   /* two looks this far apart agree: nobody is writing */
 #define CHANGE_PASSING_MS 2000                 /* a name that looks temporary must have stayed so long before it is captured */
+#define CHANGE_SUSPECT_MS 120000               /* what was read so long before an unclean stop is read again after it */
+#define CHANGE_EMPTY_MS 1500                   /* a file emptied by a writer that was not seen to close it is about to be filled */
+#define CHANGE_CAPTURE_MS 1000                 /* between two captures of one item: a burst is not stored write by write */
+#define CHANGE_ORIGIN_MS 10000                 /* where a name's content came from is news for so long */
+#define CHANGE_GUARD_COUNT 25                  /* a scan that would delete more than so many items … */
+#define CHANGE_GUARD_PERCENT 20                /* … and more than this share of a category asks first */
 #define CHANGE_GONE_MS 300                     /* a name must stay absent so long before it is a delete (editors' saves) */
 #endif

@@ -8,9 +8,10 @@
 
 void send_wish(struct core *c, struct item *it)
 {
-	if (it->sending)
+	uint8_t list = (uint8_t)((it->urgency & 3) + 1);
+	if (it->sending >= list)
 		return;
-	it->sending = true;
+	it->sending = list; /* in a lower list it stands still, and is passed over there */
 	if (!it->queued_ms)
 		it->queued_ms = c->now_ms ? c->now_ms : 1;
 	queue_push(&c->sends[it->urgency & 3], it);
@@ -84,16 +85,15 @@ static bool find_base(struct core *c, const struct item *it, bool keyframe, uint
 	const struct item_row *row = &it->row;
 	const struct item_row *from = row->side ? &it->main->row : row;
 	uint8_t meta;
-	struct item *moved = id_zero(&it->moved_from) ? NULL : ledger_find(&c->ledger, &it->moved_from);
 	if (row->chain_len >= LIMIT_CHAIN_LEN || row->chain_bytes > content_len + 512)
 		MARK("send.chain_ended_by_keyframe");
 	if (keyframe || row->chain_len >= LIMIT_CHAIN_LEN || row->chain_bytes > content_len + 512)
 		return false;
-	if (moved && id_zero(&row->head_version) && !id_zero(&row->local)) {
+	if (!row->side && !id_zero(&it->source) && c->world.version_get(c->world.ctx, &it->source, base, &meta)) {
 		MARK("send.rename_as_copy");
 		b->base_tag = BODY_BASE_EXPLICIT;
-		b->base_version = row->local; /* the same bytes under another name: every device has them */
-		return c->world.version_get(c->world.ctx, &row->local, base, &meta);
+		b->base_version = it->source; /* under another name every device has it */
+		return true;
 	}
 	if (id_zero(&from->head_version))
 		return false;
@@ -257,13 +257,14 @@ static void send_main(struct core *c, struct item *it)
 		return; /* planned again when that is answered */
 	core_date(c, it);
 	w.kind = id_zero(&it->row.local) ? KIND_DELETE : id_zero(&it->row.head_version) ? KIND_CREATE : KIND_UPDATE;
-	if (!id_zero(&it->moved_from) && w.kind == KIND_CREATE)
-		w.kind = KIND_RENAME;
+	if (w.kind == KIND_CREATE)
+		w.kind = moves_kind(c, it);
 	struct flight *first = make_change(c, &w);
 	if (!first)
 		return;
 	launch(c, first, w.kind == KIND_DELETE ? NULL : with_second(c, it));
-	it->moved_from = (struct id){ { 0 } };
+	it->moved_from = it->source = (struct id){ { 0 } };
+	holding_sent(c, it);
 }
 
 /* An undo gives the item back what the settlement took from it. */
@@ -302,7 +303,8 @@ static void send_one(struct core *c, struct item *it)
 	struct plan_facts facts = ledger_facts(it);
 	switch (plan_item(&facts)) {
 	case PLAN_SEND:
-		send_main(c, it);
+		if (it->in_flight || !holding_keeps(c, it, &it->row.head_version))
+			send_main(c, it);
 		break;
 	case PLAN_RETURN:
 		send_return(c, it);
@@ -313,13 +315,17 @@ static void send_one(struct core *c, struct item *it)
 			break;
 		}
 		struct item *side = ledger_add_side(&c->ledger, it, &c->setup.device, true);
+		if (!it->in_flight && !side->in_flight && holding_keeps(c, it, &side->row.head_version))
+			break;
 		struct wish put = { .it = side, .version = it->row.local, .priority = PRIORITY_HIGH };
 		put.kind = ledger_side_open(side) ? KIND_UPDATE : KIND_CREATE;
 		if (put.kind == KIND_UPDATE)
 			MARK("send.edit_goes_on_in_conflict");
 		ledger_touch(&c->ledger, side);
-		if (!side->in_flight && side->row.head_seq >= side->await_seq && !it->in_flight)
+		if (!side->in_flight && side->row.head_seq >= side->await_seq && !it->in_flight) {
 			launch(c, make_change(c, &put), NULL);
+			holding_sent(c, it);
+		}
 		break;
 	}
 	case PLAN_SIDE_DROP:
@@ -366,7 +372,9 @@ void send_pump(struct core *c)
 			priority--;
 			continue;
 		}
-		it->sending = false;
+		if (it->sending != priority + 1)
+			continue; /* it moved up meanwhile */
+		it->sending = 0;
 		send_one(c, it);
 	}
 }

@@ -97,6 +97,7 @@ enum place_result settle_put(struct core *c, struct item *it, const struct id *v
 	core_set_local(c, it, version, content->len);
 	it->row.local_stat = after;
 	it->row.local_at_ms = it->read_ms = c->wall_ms;
+	it->placed = true;
 	it->row.local_edited = core_tick(c);
 	it->round = it->category->round; /* a scan under way may have passed its folder already */
 	it->how = (uint8_t)how;

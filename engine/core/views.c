@@ -25,8 +25,14 @@ void core_view_link(const struct core *c, struct link_view *v)
 	v->caught_up = c->caught_up;
 }
 
+#define LOST_HERE "it is gone here with many others: deleted nowhere else until a person says so"
+
 static const char *held_why(const struct core *c, const struct item *it)
 {
+	if (it->refused)
+		return it->refused;
+	if (it->lost && it->category->held)
+		return LOST_HERE;
 	if (it->trouble)
 		return it->trouble;
 	if (c->state.paused || it->category->paused)
@@ -55,7 +61,13 @@ static const char *item_state(const struct core *c, const struct item *it, bool 
 	}
 	if (plan == PLAN_NOTHING || plan == PLAN_AGREE)
 		return NULL;
-	return held_why(c, it) ? "held" : "queued";
+	return held_why(c, it) ? "held" : holding_state(it) ? holding_state(it) : "queued";
+}
+
+/* It is not on its way anywhere, and yet not as it should be: what this device has of it stays here until somebody acts. */
+static bool is_stuck(const struct item *it)
+{
+	return !it->row.side && it->category->active && !it->unwanted && (it->refused || (it->lost && it->category->held));
 }
 
 /* Another device's second version that a person here chose against, not sent yet. */
@@ -75,9 +87,12 @@ void core_view_counts(const struct core *c, struct counts_view *v)
 		bool incoming;
 		const char *state = item_state(c, c->ledger.all[i], &incoming);
 		v->outgoing += unsent_choice(c->ledger.all[i]);
-		if (!state)
+		if (!state) {
+			v->held += is_stuck(c->ledger.all[i]);
 			continue;
+		}
 		v->held += strcmp(state, "held") == 0;
+		v->holding += !incoming && holding_why(c->ledger.all[i]) != PACE_NOT;
 		if (incoming)
 			v->incoming++;
 		else
@@ -127,14 +142,16 @@ static bool queue_row(const struct core *c, const struct item *it, struct queue_
 {
 	bool incoming;
 	const char *state = item_state(c, it, &incoming);
-	if (!state)
+	if (!state && !is_stuck(it))
 		return false;
+	if (!state)
+		state = "held";
 	const struct item *what = !it->in_flight && it->own_side && it->own_side->in_flight ? it->own_side : it;
 	const struct flight *f = what->in_flight ? send_find(c, what->in_flight) : NULL;
 	const char *why = held_why(c, it);
 	*q = (struct queue_view){
 		.category = it->row.category, .path = it->path, .incoming = incoming, .state = state,
-		.priority = (enum priority)it->urgency, .reason = why ? why : "", .delta = "none", .compression = "none",
+		.priority = (enum priority)it->urgency, .reason = why ? why : holding_reason(it), .delta = "none", .compression = "none",
 		.size_plain = incoming ? it->row.head_size : it->row.local_stat.size, .age_ms = age(c, it->queued_ms),
 		.retry_count = incoming ? it->failures : 0,
 	};
@@ -143,7 +160,7 @@ static bool queue_row(const struct core *c, const struct item *it, struct queue_
 	else if (!why && it->missing)
 		q->reason = "its content is asked for";
 	q->kind = incoming ? (id_zero(&it->row.head_version) ? KIND_DELETE : id_zero(&it->row.local) ? KIND_CREATE : KIND_UPDATE)
-			   : (id_zero(&it->row.local) ? KIND_DELETE : id_zero(&it->row.head_version) ? KIND_CREATE : KIND_UPDATE);
+			   : (id_zero(&it->row.local) || it->lost ? KIND_DELETE : id_zero(&it->row.head_version) ? moves_kind(c, it) : KIND_UPDATE);
 	if (f) {
 		q->kind = (enum change_kind)f->row.kind;
 		q->size_plain = f->row.size_plain;
@@ -272,7 +289,7 @@ void core_view_why(const struct core *c, const char *category, const char *path,
 		tell(v, "debouncing", "it changed a moment ago and may change again", "it is looked at when it rests");
 		return;
 	}
-	if (!it || (id_zero(&it->row.local) && id_zero(&it->row.head_version))) {
+	if (!it || (id_zero(&it->row.local) && id_zero(&it->row.head_version) && !it->refused)) {
 		tell(v, "unknown", of && of->active ? "no such file here or on the hub" : "no such category here", "");
 		return;
 	}
@@ -288,11 +305,18 @@ void core_view_why(const struct core *c, const char *category, const char *path,
 	const char *held = held_why(c, it);
 	if (conflict)
 		tell(v, "conflict", "it was changed on two devices: both versions are kept", "run 'syncline resolve ITEM --keep mine' or '--keep theirs'");
+	else if (it->refused)
+		tell(v, "held", it->refused, "make it smaller, or leave it out with an ignore line");
+	else if (is_stuck(it))
+		tell(v, "held", LOST_HERE, "bring it back, or run 'syncline resume' with its category");
 	else if (!state)
 		tell(v, "in-sync", "this device and the hub hold the same", "");
 	else if (held)
 		tell(v, strcmp(held, "paused") == 0 ? "paused" : "held", held, strcmp(held, "paused") == 0 ? "run 'syncline resume'" : "it is tried again by itself");
-	else if (!c->up)
+	else if (holding_state(it)) {
+		tell(v, holding_state(it), holding_reason(it), "");
+		holding_next(c, it, v->next, sizeof v->next);
+	} else if (!c->up)
 		tell(v, "offline", c->setup.joined ? "the hub is not connected: the change is safe on this device" : "this device has not joined a hub",
 		     c->setup.joined ? "it goes out when the link is back" : "run 'syncline join'");
 	else

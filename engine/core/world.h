@@ -153,6 +153,13 @@ struct peer_row { /* another device of the account, or this one */
 	uint64_t cursor;
 };
 
+/* What a person decided about a category, and what waits for them to decide. */
+struct category_row {
+	const char *category;
+	bool paused;
+	bool held; /* more was gone at once than is deleted unasked */
+};
+
 enum notice_level { NOTICE_DEBUG, NOTICE_INFO, NOTICE_WARN, NOTICE_ERROR, NOTICE_ALERT };
 
 struct world {
@@ -180,6 +187,7 @@ struct world {
 	bool (*drop_outbox)(void *ctx, uint64_t counter);
 	bool (*save_state)(void *ctx, const struct state_row *row);
 	bool (*save_peer)(void *ctx, const struct peer_row *row);
+	bool (*save_category)(void *ctx, const struct category_row *row); /* optional (NULL): forgotten with the process */
 	bool (*add_history)(void *ctx, const struct history_row *row);
 	bool (*save_settlement)(void *ctx, const struct settlement_row *row);
 	/* By the history: did the item's file hold this version before a change came to it from elsewhere (received, merged,

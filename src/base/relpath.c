@@ -59,3 +59,9 @@ bool relpath_split_item(const char *item, char category[CATEGORY_MAX + 1], const
 	*path = slash + 1;
 	return true;
 }
+
+bool relpath_below(const char *path, const char *folder)
+{
+	size_t len = strlen(folder);
+	return len == 0 || (strncmp(path, folder, len) == 0 && (path[len] == '/' || path[len] == 0));
+}

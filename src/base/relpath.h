@@ -18,4 +18,6 @@ const char *relpath_bad(const char *path, size_t len);
 const char *relpath_bad_category(const char *name, size_t len);
 /* Splits "CATEGORY/RELATIVE/PATH". False when there is no slash or either half is bad. `path` points into item. */
 bool relpath_split_item(const char *item, char category[CATEGORY_MAX + 1], const char **path);
+/* Is `path` the folder itself or below it? "" is the root, which holds all. */
+bool relpath_below(const char *path, const char *folder);
 #endif

@@ -183,9 +183,12 @@ static void start(struct bench *b)
 	uint8_t public[crypto_sign_PUBLICKEYBYTES];
 	*b = (struct bench){ .now_ms = 1000, .hub = { { 9 } }, .other = { { 2 } } };
 	b->world = (struct world){
-		b,	    look,	take,	     place,	  NULL,	   NULL,    version_put, version_get,
-		version_has, save_item, drop_item,   save_outbox, drop_outbox, save_state, save_peer, add_history, save_settlement, came_back,
-		dial,	    hang_up,	send_frame,  backlog,	  scan,	   notice,  entropy,	 commit,
+		.ctx = b, .look = look, .take = take, .place = place, .version_put = version_put, .version_get = version_get,
+		.version_has = version_has, .save_item = save_item, .drop_item = drop_item, .save_outbox = save_outbox,
+		.drop_outbox = drop_outbox, .save_state = save_state, .save_peer = save_peer, .add_history = add_history,
+		.save_settlement = save_settlement, .came_back = came_back,
+		.dial = dial, .hang_up = hang_up, .send = send_frame, .backlog = backlog, .scan = scan, .notice = notice,
+		.entropy = entropy, .commit = commit,
 	};
 	crypto_sign_keypair(public, setup.sign_secret);
 	setup.device = (struct id){ { 1 } };

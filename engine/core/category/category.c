@@ -4,12 +4,14 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/relpath.h"
 
 void category_finish(struct category_table *t)
 {
 	for (size_t i = 0; i < t->count; i++) {
 		free(t->all[i]->name);
 		free(t->all[i]->trouble);
+		category_forget_left(t->all[i]);
 		free(t->all[i]);
 	}
 	free(t->all);
@@ -56,5 +58,51 @@ void category_configure(struct category_table *t, const struct category_setup *s
 void category_trouble(struct category *c, const char *why)
 {
 	free(c->trouble);
-	c->trouble = mem_text(why);
+	c->trouble = mem_text(why || !c->held ? why : "more files are gone at once than syncline deletes unasked");
+}
+
+void category_hold(struct category *c, bool held)
+{
+	c->save = c->save || c->held != held;
+	c->held = held;
+	if (c->root_ok)
+		category_trouble(c, NULL);
+}
+
+#define LEFT_MAX 256 /* one that finds no room only asks more often than needed */
+
+void category_left(struct category *c, const char *folder)
+{
+	size_t kept = 0;
+	if (category_has_left(c, folder))
+		return;
+	for (size_t i = 0; i < c->left_count; i++) {
+		if (relpath_below(c->left[i], folder))
+			free(c->left[i]);
+		else
+			c->left[kept++] = c->left[i];
+	}
+	c->left_count = kept;
+	if (kept == LEFT_MAX)
+		return;
+	if (!c->left)
+		c->left = mem_alloc(LEFT_MAX * sizeof *c->left);
+	c->left[c->left_count++] = mem_text(folder);
+}
+
+bool category_has_left(const struct category *c, const char *path)
+{
+	for (size_t i = 0; i < c->left_count; i++)
+		if (relpath_below(path, c->left[i]))
+			return true;
+	return false;
+}
+
+void category_forget_left(struct category *c)
+{
+	for (size_t i = 0; i < c->left_count; i++)
+		free(c->left[i]);
+	free(c->left);
+	c->left = NULL;
+	c->left_count = 0;
 }

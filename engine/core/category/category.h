@@ -16,7 +16,11 @@ struct category {
 	bool root_ok;
 	char *trouble;      /* why it is in error, or NULL */
 	bool held;          /* a scan would have deleted too much: waits for a person */
-	bool allowed;       /* the person said yes: the next scan may */
+	bool allowed;       /* the person said yes: the next whole scan may */
+	bool save;          /* its row is to be saved */
+	bool suspect;       /* the last stop was unclean and no whole scan has ended since: files may be damaged */
+	char **left;        /* folders that events said were deleted or moved away, until the scans of them have ended */
+	size_t left_count;
 	uint32_t scans;     /* scans under way; they end in the order they were asked for */
 	uint32_t round;     /* number of the newest scan; a file seen since scan n began has at least round n */
 	uint32_t rounds[CATEGORY_SCANS]; /* numbers of those under way */
@@ -36,5 +40,11 @@ void category_finish(struct category_table *t);
 struct category *category_find(const struct category_table *t, const char *name);
 struct category *category_make(struct category_table *t, const char *name); /* finds, or adds an inactive one */
 void category_configure(struct category_table *t, const struct category_setup *setup, size_t count);
-void category_trouble(struct category *c, const char *why); /* NULL clears */
+void category_trouble(struct category *c, const char *why); /* NULL clears, but for what a hold says */
+/* Holding: more is gone than is deleted unasked. */
+void category_hold(struct category *c, bool held);
+/* An event named this folder as gone: what was in it is gone because somebody wished so. */
+void category_left(struct category *c, const char *folder);
+bool category_has_left(const struct category *c, const char *path);
+void category_forget_left(struct category *c);
 #endif

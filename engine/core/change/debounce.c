@@ -50,6 +50,16 @@ bool debounce_passing(const char *path)
 	return name[0] == '.' && (dot = strrchr(name + 1, '.')) && random_six(dot + 1); /* rsync's .name.XXXXXX */
 }
 
+char *debounce_derived(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	size_t folder = (size_t)(name - path);
+	name += *name == '.' && name[1] && strchr(name + 1, '.');
+	const char *last = strrchr(name, '.'), *mark = strstr(name, "___jb_");
+	size_t len = mark ? (size_t)(mark - name) : ends(name, strlen(name), "~") ? strlen(name) - 1 : last ? (size_t)(last - name) : 0;
+	return len ? mem_printf("%.*s%.*s", (int)folder, path, (int)len, name) : NULL;
+}
+
 static struct buf name_of(const struct category *c, const char *path)
 {
 	struct buf name = { 0 };

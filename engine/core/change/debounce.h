@@ -18,6 +18,7 @@ struct watched { /* one name with a look owed */
 	bool unsure;                   /* a writer may have it open: two looks must agree */
 	bool looked;                   /* `stat` is of the look before */
 	bool scanned;                  /* found by a scan: waits for the scan's end, so that renames can be told */
+	bool suspect;                  /* … the first one after an unclean stop */
 	uint32_t tries;
 	struct file_stat stat;
 	size_t heap_at;
@@ -32,6 +33,9 @@ struct debounce {
 /* Names that programs give to files which they rename or remove in a moment (sed -i, editors, downloads): a new one is
  * looked at only when it has stayed for CHANGE_PASSING_MS, so that a save is one update of one item. */
 bool debounce_passing(const char *path);
+/* The name that this one may be a copy or a next version of, in the same folder ("a/n.md" for "a/n.md.new", "a/.n.md.5",
+ * "a/n.md~"): new memory, or NULL. Editors write beside the file and rename over it. */
+char *debounce_derived(const char *path);
 void debounce_finish(struct debounce *d);
 /* A look is owed at due_ms or, if one is already owed, at the earlier of both when `sooner`, else at the later. */
 struct watched *debounce_note(struct debounce *d, struct category *c, const char *path, uint64_t now_ms, uint64_t due_ms, bool sooner);

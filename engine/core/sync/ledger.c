@@ -18,6 +18,7 @@ void ledger_finish(struct ledger *l)
 		free(l->all[i]->path);
 		free(l->all[i]->passed);
 		free(l->all[i]->measure);
+		free(l->all[i]->holding);
 		free(l->all[i]);
 	}
 	free(l->all);

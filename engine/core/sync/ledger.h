@@ -4,6 +4,7 @@
 #define ENGINE_CORE_SYNC_LEDGER_H
 #include "base/map.h"
 #include "engine/core/category/category.h"
+#include "engine/core/change/pace.h"
 #include "engine/core/conflict/plan.h"
 #include "engine/core/world.h"
 
@@ -11,6 +12,14 @@ struct measure { /* of one conflict, as far as it is looked at: kept so that no 
 	struct id base, mine, theirs;
 	uint32_t hunks;
 	bool clean;
+};
+
+struct holding { /* why a local edit does not go out yet */
+	struct pace pace;
+	struct id measured;           /* version whose distance from what was last sent is `changed` bytes */
+	uint64_t changed, until_ms;
+	enum pace_why why;
+	bool listed;                  /* among what the core holds */
 };
 
 struct item {
@@ -32,18 +41,26 @@ struct item {
 	uint64_t keyframe_ms;         /* monotonic: when one last came or went, 0 = never; more would not help at once */
 	uint64_t keyframe_due_ms;     /* monotonic: another device asked; 0 = not */
 	const char *trouble;          /* literal: why it is held */
+	const char *refused;          /* literal: why what the file holds stays on this device; NULL: it does not */
+	struct holding *holding;      /* NULL: not edited here since the start */
 	struct id moved_from;         /* created by renaming this item; zero: not */
 	struct id asked_local, asked_head; /* the strategy could not settle these two: a person is asked */
 	struct measure *measure;      /* side items: what a merge of the conflict gives, see settle.c; NULL: not known yet */
+	struct item *moved_to;        /* that item, until this one is known to stay away */
+	struct id source;             /* its content came from this version of another item, which the hub has; zero: not */
 	uint32_t round;               /* of the last scan that saw it */
 	bool verified;                /* since this start the file was looked at or replaced: row.local is what it holds */
 	struct id *passed;            /* until then: heads in log order, one of which a place before a crash may have left there */
 	size_t passed_count;
 	uint8_t how;                  /* enum history_how of the local version */
 	uint8_t urgency;              /* enum priority of the next change */
+	bool placed;                  /* local_stat is that of our own placing, and its mtime was set to an older time */
+	bool told;                    /* events said that it is gone, or with its folder */
+	bool lost;                    /* gone, with too many others to be deleted unasked */
 	bool unwanted;                /* this device's rules leave it out: neither sent nor applied, until they change */
 	bool missing;                 /* the head's content could not be had: a keyframe is wanted */
-	bool save, planned, sending;  /* on the list of rows to save, items to plan, changes to send */
+	bool save, planned;           /* on the list of rows to save, items to plan */
+	uint8_t sending;              /* on the list of changes to send with this priority, plus one; 0: on none */
 };
 
 struct ledger {
