@@ -161,6 +161,18 @@ static void swap(struct simnode *n, const struct place *p, struct simfile *f)
 	simdisk_sync(f);
 }
 
+/* What no person made anywhere is the core's merge. When it was killed before it could say so, the next life finds the file
+ * and sends it as what it is here: an edit. */
+static void made_by_merging(struct simnode *n, unsigned number, const struct id *version)
+{
+	struct witness *w = &n->cl->witness;
+	for (unsigned who = 0; who < CLUSTER_NODES_MAX; who++)
+		if (witness_made(w, who, number, version))
+			return;
+	if (!id_zero(version))
+		witness_chose(w, n->index, number, version);
+}
+
 static enum place_result sim_place(void *ctx, const struct place *p, struct file_stat *after)
 {
 	static const enum place_result troubles[] = { PLACE_ERROR, PLACE_FULL, PLACE_DENIED };
@@ -198,8 +210,10 @@ static enum place_result sim_place(void *ctx, const struct place *p, struct file
 	swap(n, p, f);
 	person_hint(n, f, id_zero(&p->version) ? HINT_GONE : HINT_WRITTEN); /* the watcher sees our own acts as well */
 	simdisk_stat(f, after);
-	if (!enter(n)) /* the names are swapped, but nobody knows it yet */
+	if (!enter(n)) { /* the names are swapped, but nobody knows it yet */
+		made_by_merging(n, number, &p->version);
 		return PLACE_ERROR;
+	}
 	return PLACE_DONE;
 }
 
