@@ -1,5 +1,6 @@
 #include "sim/relive.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "engine/core/conflict/merge.h"
 #include "sim/edits.h"
 #include "sim/judge.h"
 #include "sim/person.h"
@@ -16,6 +18,7 @@
 #include "sim/simnode.h"
 
 #define ROUND_FILES 64
+#define SIDES_MAX   3
 #define SECOND_US   1000000ull
 #define SETTLE_US   (20 * 60 * SECOND_US)
 
@@ -78,11 +81,12 @@ struct past { /* a file of the history */
 	char *path;
 	struct blob last; /* its content in the history, so far */
 	struct doing *doing;
+	struct map held; /* hashes of all that it held so far */
 };
 
 struct doing { /* what a round does to one file */
 	struct past *past;
-	struct blob base, sides[CLUSTER_NODES_MAX];
+	struct blob base, sides[SIDES_MAX];
 	unsigned count, first; /* sides[i] is of device (first + i) mod n */
 };
 
@@ -116,13 +120,13 @@ static bool three_way(struct span base, struct span mine, struct span theirs, st
 	return clean;
 }
 
-/* All sides one after the other. */
-static bool three_ways(const struct doing *d, struct blob *out)
+/* All sides one after the other, the sides in this order. */
+static bool three_ways(const struct doing *d, const unsigned *order, struct blob *out)
 {
-	*out = blob_copy(d->sides[0].data, d->sides[0].len);
+	*out = blob_copy(d->sides[order[0]].data, d->sides[order[0]].len);
 	for (unsigned i = 1; i < d->count; i++) {
 		struct blob next = { 0 };
-		bool clean = three_way(span_blob(&d->base), span_blob(out), span_blob(&d->sides[i]), &next);
+		bool clean = three_way(span_blob(&d->base), span_blob(out), span_blob(&d->sides[order[i]]), &next);
 		blob_finish(out);
 		*out = next;
 		if (!clean)
@@ -131,79 +135,127 @@ static bool three_ways(const struct doing *d, struct blob *out)
 	return true;
 }
 
+/* Clean whoever comes first: with three sides the order can matter to git. `out` is of the first order. */
+static bool git_clean(const struct doing *d, struct blob *out)
+{
+	static const unsigned orders[6][3] = { { 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 },
+					       { 1, 2, 0 }, { 2, 0, 1 }, { 2, 1, 0 } };
+	bool clean = three_ways(d, orders[0], out);
+	for (unsigned i = 1; clean && d->count == 3 && i < 6; i++) {
+		struct blob other = { 0 };
+		clean = three_ways(d, orders[i], &other);
+		blob_finish(&other);
+	}
+	return clean;
+}
+
 /* ---- lines ---- */
 
+static void complain(struct relive *r, const struct past *p, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+static void complain(struct relive *r, const struct past *p, const char *format, ...)
+{
+	char text[200];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	cluster_note(r->cl, "COMPLAINT %s/%s: %s", categories[p->category].name, p->path, text);
+	if (!r->out->complaint[0])
+		snprintf(r->out->complaint, sizeof r->out->complaint, "%s/%.80s: %s", categories[p->category].name,
+			 p->path, text);
+}
+
 struct line { /* how often the base, each side and the result have it */
-	int base, sides[CLUSTER_NODES_MAX], result;
+	int base, sides[SIDES_MAX], result;
 };
+
+static void count_one(struct map *lines, const uint8_t *from, size_t len, size_t offset)
+{
+	struct line *line = map_find(lines, from, len);
+	if (!line) {
+		line = mem_alloc(sizeof *line);
+		map_put(lines, from, len, line);
+	}
+	++*(int *)((char *)line + offset);
+}
 
 static void count_lines(struct map *lines, struct span text, size_t offset)
 {
 	for (size_t at = 0; at < text.len;) {
 		const uint8_t *end = memchr(text.data + at, '\n', text.len - at);
-		size_t len = end ? (size_t)(end - text.data) - at : text.len - at, kept = len;
-		/* A comma or a carriage return at the end, and indentation, belong to the neighbours rather than to the
-		 * line. */
-		const uint8_t *from = text.data + at;
-		while (kept && strchr(", \t\r", from[kept - 1]) && from[kept - 1])
-			kept--;
-		while (kept && (*from == ' ' || *from == '\t'))
-			from++, kept--;
-		struct line *line = kept ? map_find(lines, from, kept) : NULL;
-		if (kept && !line) {
-			line = mem_alloc(sizeof *line);
-			map_put(lines, from, kept, line);
-		}
-		if (line)
-			++*(int *)((char *)line + offset);
+		size_t len = end ? (size_t)(end - text.data) - at : text.len - at;
+		if (len)
+			count_one(lines, text.data + at, len, offset);
 		at += len + 1;
 	}
 }
 
-/* What may be of a line, given what each side did to it. With `set`, its number does not count, only whether it is
- * there. */
+/* JSON may be written in many ways: its strings and words count instead of its lines. */
+static void count_words(struct map *words, struct span text, size_t offset)
+{
+	for (size_t at = 0, len; at < text.len; at += len) {
+		const uint8_t *from = text.data + at;
+		size_t rest = text.len - at;
+		len = 1;
+		if (*from == '"') {
+			while (len < rest && from[len] != '"' && from[len] != '\n')
+				len += from[len] == '\\' && len + 1 < rest ? 2 : 1;
+			len += len < rest;
+		} else {
+			while (!strchr("{}[],: \t\r\n\"", *from) && len < rest && !strchr("{}[],: \t\r\n\"", from[len]))
+				len++;
+		}
+		if (len > 1 || !strchr("{}[],: \t\r\n", *from))
+			count_one(words, from, len, offset);
+	}
+}
+
+/* A line that no version has twice: who takes it out and who puts it in is plain, and so is what must become of it.
+ * With `set`, what several put in is there once. */
 static bool line_fits(const struct line *l, unsigned sides, bool set, bool *lost)
 {
-	int more = 0, less = 0, most = 0, least = 0;
+	int have = 0;
 	for (unsigned i = 0; i < sides; i++) {
-		int change = l->sides[i] - l->base;
-		more += change > 0 ? change : 0;
-		less += change < 0 ? change : 0;
-		most = change > most ? change : most;
-		least = change < least ? change : least;
+		if (l->base > 1 || l->sides[i] > 1)
+			return true;
+		have += l->sides[i];
 	}
-	int low = l->base + less + (less ? 0 : most), high = l->base + more + (more ? 0 : least);
-	if (set) {
-		low = low > 0;
-		high = high > 0 ? (high > l->base ? high : l->base) : 0;
-		if (less && more)
-			low = 0;
-	}
+	int low = l->base ? have == (int)sides : have > 0, high = l->base || set ? low : have;
 	*lost = l->result < low;
 	return l->result >= low && l->result <= high;
+}
+
+static bool is_json(const struct past *p)
+{
+	return categories[p->category].merge == MERGE_BY_KIND &&
+	       merge_kind_of(MERGE_BY_KIND, p->path) == MERGE_KIND_JSON;
 }
 
 static void compare_lines(struct relive *r, const struct doing *d, struct span result, struct relive_sums *sums)
 {
 	struct map lines = { 0 };
 	bool set = categories[d->past->category].merge == MERGE_LINES, lost = false, odd = false;
-	void *value;
-	count_lines(&lines, span_blob(&d->base), offsetof(struct line, base));
+	void (*count)(struct map *, struct span, size_t) = is_json(d->past) ? count_words : count_lines;
+	count(&lines, span_blob(&d->base), offsetof(struct line, base));
 	for (unsigned i = 0; i < d->count; i++)
-		count_lines(&lines, span_blob(&d->sides[i]), offsetof(struct line, sides) + i * sizeof(int));
-	count_lines(&lines, result, offsetof(struct line, result));
-	for (size_t i = 0; map_next(&lines, &i, &value);) {
-		bool gone;
-		if (!line_fits(value, d->count, set, &gone))
+		count(&lines, span_blob(&d->sides[i]), offsetof(struct line, sides) + i * sizeof(int));
+	count(&lines, result, offsetof(struct line, result));
+	for (size_t i = 0; i < lines.used; i++) {
+		const struct map_slot *slot = &lines.slots[i];
+		const struct line *l = slot->value;
+		bool gone = false;
+		if (!line_fits(l, d->count, set, &gone)) {
 			*(gone ? &lost : &odd) = true;
-		free(value);
+			complain(r, d->past, "a merge %s '%.*s' (base %d, sides %d %d %d, result %d)",
+				 gone ? "lost" : "made up or kept", (int)(slot->key_len < 80 ? slot->key_len : 80),
+				 (const char *)slot->key, l->base, l->sides[0], l->sides[1], l->sides[2], l->result);
+		}
+		free(slot->value);
 	}
 	map_finish(&lines);
 	sums->lost += lost;
 	sums->made_up += odd;
-	if ((lost || odd) && !r->out->complaint[0])
-		snprintf(r->out->complaint, sizeof r->out->complaint, "%s/%.200s: a merge %s", sums->name,
-			 d->past->path, lost ? "lost a line" : "made a line up, or kept one that a side took out");
 }
 
 /* ---- one round ---- */
@@ -253,13 +305,33 @@ static void draw_faults(struct cluster *cl)
 	rates->delay_us = chance_below(c, CHANCE_SETUP, 100000);
 }
 
-static bool in_conflict(struct cluster *cl, const struct past *p)
+/* What kind of conflict it is in; NULL: none. */
+static const char *in_conflict(struct cluster *cl, const struct past *p)
 {
 	struct conflict_view v;
 	for (unsigned i = 0; i < cl->node_count; i++)
 		for (size_t k = 0; cl->nodes[i]->core && core_view_conflict(cl->nodes[i]->core, k, &v); k++)
 			if (strcmp(v.category, categories[p->category].name) == 0 && strcmp(v.path, p->path) == 0)
-				return true;
+				return v.kind;
+	return NULL;
+}
+
+/* Did the file hold this before? */
+static bool held(struct past *p, const struct blob *content, bool note)
+{
+	uint64_t hash = map_hash(content->data, content->len);
+	bool known = map_find(&p->held, &hash, sizeof hash);
+	if (note)
+		map_put(&p->held, &hash, sizeof hash, p);
+	return known;
+}
+
+/* A side that goes back to what the file held before another device's change: the engine rightly asks. */
+static bool goes_back(const struct doing *d)
+{
+	for (unsigned i = 0; i < d->count; i++)
+		if (held(d->past, &d->sides[i], false))
+			return true;
 	return false;
 }
 
@@ -267,21 +339,23 @@ static void weigh(struct relive *r, struct doing *d)
 {
 	struct relive_sums *sums = &r->out->sums[d->past->category];
 	struct blob git = { 0 };
-	bool clean = three_ways(d, &git), asked = in_conflict(r->cl, d->past);
+	const char *asked = in_conflict(r->cl, d->past);
+	bool back = goes_back(d), clean = !back && git_clean(d, &git);
 	const struct simfile *f = file_of(r->cl->nodes[0], d->past);
-	bool text = categories[d->past->category].merge == MERGE_TEXT ||
-		    (categories[d->past->category].merge == MERGE_BY_KIND && !strstr(d->past->path, "json"));
+	bool text = categories[d->past->category].merge != MERGE_LINES && !is_json(d->past);
 	sums->overlaps++;
+	sums->went_back += back;
 	sums->git_clean += clean;
 	sums->merged += !asked;
 	sums->as_git += clean && !asked && span_equal(span_blob(&git), span_blob(&f->now.content));
 	sums->false_conflicts += clean && asked;
-	sums->missed_conflicts += text && !clean && !asked;
+	sums->missed_conflicts += text && !back && !clean && !asked;
 	if (!asked)
 		compare_lines(r, d, span_blob(&f->now.content), sums);
-	if (((clean && asked) || (text && !clean && !asked)) && !r->out->complaint[0])
-		snprintf(r->out->complaint, sizeof r->out->complaint, "%s/%.200s: %s", sums->name, d->past->path,
-			 asked ? "git merges it, and a person is asked" : "merged, where git has a conflict");
+	if (clean && asked)
+		complain(r, d->past, "git merges it, and a person is asked (%s)", asked);
+	if (text && !back && !clean && !asked)
+		complain(r, d->past, "merged, where git has a conflict");
 	blob_finish(&git);
 }
 
@@ -298,8 +372,8 @@ static void settle_conflicts(struct relive *r)
 			if (!n->core || !core_view_conflict(n->core, 0, &v))
 				continue;
 			char *category = mem_text(v.category), *path = mem_text(v.path);
-			person_resolve(n, category, path, chance_below(&cl->chance, CHANCE_PERSON, 2) ? KEEP_MINE : KEEP_THEIRS,
-			               &e);
+			person_resolve(n, category, path,
+				       chance_below(&cl->chance, CHANCE_PERSON, 2) ? KEEP_MINE : KEEP_THEIRS, &e);
 			free(category);
 			free(path);
 			any = true;
@@ -315,9 +389,12 @@ static void finish_round(struct relive *r)
 	for (size_t i = 0; i < r->doing_count; i++) {
 		struct doing *d = &r->doing[i];
 		d->past->doing = NULL;
+		held(d->past, &d->base, true);
 		blob_finish(&d->base);
-		for (unsigned k = 0; k < d->count; k++)
+		for (unsigned k = 0; k < d->count; k++) {
+			held(d->past, &d->sides[k], true);
 			blob_finish(&d->sides[k]);
+		}
 		*d = (struct doing){ 0 };
 	}
 	r->doing_count = 0;
@@ -379,10 +456,15 @@ static bool is_there(struct relive *r, const struct past *p)
 	return file_of(r->cl->nodes[0], p)->now.present;
 }
 
+static unsigned sides_most(const struct relive *r)
+{
+	return r->setup->devices < SIDES_MAX ? r->setup->devices : SIDES_MAX;
+}
+
 static void put(struct relive *r, struct past *p, const struct blob *content)
 {
 	bool there = is_there(r, p);
-	if (p->doing && (p->doing->count == r->setup->devices || !there))
+	if (p->doing && (p->doing->count == sides_most(r) || !there))
 		run_round(r);
 	if (!p->doing && r->doing_count == ROUND_FILES)
 		run_round(r);
@@ -487,6 +569,7 @@ bool relive_run(const struct relive_setup *s, struct relive_result *out, struct 
 		struct past *p = value;
 		free(p->path);
 		blob_finish(&p->last);
+		map_finish(&p->held);
 		free(p);
 	}
 	map_finish(&r.pasts);

@@ -17,10 +17,11 @@ struct relive_setup {
 
 struct relive_sums { /* of one category */
 	const char *name;
-	uint64_t edits, overlaps;  /* files that several devices edited at once */
-	uint64_t git_clean;        /* of these, git merges so many */
-	uint64_t merged;           /* … and so many were merged here, nobody asked */
-	uint64_t as_git;           /* … to the very bytes that git makes of them */
+	uint64_t edits, overlaps; /* files that several devices edited at once */
+	uint64_t went_back; /* of these, a side only went back to what the file held before: not compared with git */
+	uint64_t git_clean; /* of the others, git merges so many */
+	uint64_t merged;    /* so many were merged here, nobody asked */
+	uint64_t as_git;    /* to the very bytes that git makes of them */
 	uint64_t false_conflicts;  /* git is clean, and a person was asked */
 	uint64_t missed_conflicts; /* merged as text where git has a conflict */
 	uint64_t lost, made_up;    /* merged files that lack a side's line, or hold or lack one against both */

@@ -8,8 +8,9 @@
 static void print_row(const char *name, const struct relive_sums *s)
 {
 #define N(field) (unsigned long long)s->field
-	printf("%-24s %7llu %8llu %9llu %7llu %7llu %6llu %7llu %6llu %8llu\n", name, N(edits), N(overlaps),
-	       N(git_clean), N(merged), N(as_git), N(false_conflicts), N(missed_conflicts), N(lost), N(made_up));
+	printf("%-24s %7llu %8llu %6llu %9llu %7llu %7llu %6llu %7llu %6llu %8llu\n", name, N(edits), N(overlaps),
+	       N(went_back), N(git_clean), N(merged), N(as_git), N(false_conflicts), N(missed_conflicts), N(lost),
+	       N(made_up));
 #undef N
 }
 
@@ -17,6 +18,7 @@ static void add_up(struct relive_sums *sum, const struct relive_sums *one)
 {
 	sum->edits += one->edits;
 	sum->overlaps += one->overlaps;
+	sum->went_back += one->went_back;
 	sum->git_clean += one->git_clean;
 	sum->merged += one->merged;
 	sum->as_git += one->as_git;
@@ -60,8 +62,8 @@ int relive_main(struct relive_setup *s, char *const *files, size_t count)
 			return 1;
 		}
 	}
-	printf("%-24s %7s %8s %9s %7s %7s %6s %7s %6s %8s\n", "category", "edits", "at once", "git clean", "merged",
-	       "as git", "false", "missed", "lost", "made up");
+	printf("%-24s %7s %8s %6s %9s %7s %7s %6s %7s %6s %8s\n", "category", "edits", "at once", "back", "git clean",
+	       "merged", "as git", "false", "missed", "lost", "made up");
 	for (size_t k = 0; k < RELIVE_CATEGORIES; k++)
 		if (all[k].edits)
 			print_row(all[k].name, &all[k]);
