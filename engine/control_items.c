@@ -230,13 +230,10 @@ void verb_why(const struct question *q)
 		return;
 	core_view_counts(q->engine->core, &counts);
 	core_view_why(q->engine->core, n.category, n.path, &v);
-	const char *left_out, *left_out_next;
-	if ((!strcmp(v.state, "unknown") || refusals_count(q->engine, n.category) ||
-	     !areas_wanted(q->engine, n.category, n.path, false)) &&
-	    refusals_why(q->engine, n.category, n.path, &left_out, &left_out_next)) {
-		v.state = "left-out";
-		snprintf(v.reason, sizeof v.reason, "stays on this device: %s", left_out);
-		snprintf(v.next, sizeof v.next, "%s", left_out_next);
+	const char *reason, *next;
+	if (refusals_why(q->engine, n.category, n.path, &v.state, &reason, &next)) {
+		snprintf(v.reason, sizeof v.reason, "%s", reason);
+		snprintf(v.next, sizeof v.next, "%s", next);
 	}
 	if (!strcmp(v.state, "unknown")) {
 		control_fail_with(q, CONTROL_FAILED, n.item, v.next[0] ? v.next : "'syncline history' lists the items",

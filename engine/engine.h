@@ -182,8 +182,9 @@ bool refusals_known(struct engine *g, const struct file_ref *f, const struct fil
 void refusals_drop(struct engine *g, const struct file_ref *f);
 void refusals_forget(struct area *a);
 size_t refusals_count(const struct engine *g, const char *category);
-/* Why a name is no item: false when it could be one. The sentences are literals. */
-bool refusals_why(struct engine *g, const char *category, const char *path, const char **why, const char **next);
+/* Why a name is no item, or cannot be read: false when there is nothing to say. The words are literals. */
+bool refusals_why(struct engine *g, const char *category, const char *path, const char **state, const char **why,
+                  const char **next);
 
 /* report.c */
 json_t *report_status(struct engine *g, bool steady); /* steady: without what changes while nothing happens */

@@ -128,34 +128,40 @@ size_t refusals_count(const struct engine *g, const char *category)
 	return a ? map_count(&a->refusals) : 0;
 }
 
-bool refusals_why(struct engine *g, const char *category, const char *path, const char **why, const char **next)
+bool refusals_why(struct engine *g, const char *category, const char *path, const char **state, const char **why,
+                  const char **next)
 {
 	const struct config_category *c = config_find(&g->config, category);
 	const struct refused_file *r = find(areas_find(g, category), path);
 	const struct file_ref f = { category, path };
 	struct file_stat stat;
-	*next = "";
 	if (!c)
 		return false;
 	if (r) {
+		*state = "left-out";
 		*why = refuse_why(r->kind);
 		*next = r->kind == REFUSE_DATABASES ? "give its category 'allow = databases' to sync it"
 		                                    : "give its category 'allow = private-keys' to sync it";
 		return true;
 	}
 	if (!config_wanted(c, path, false)) {
+		*state = "left-out";
 		*why = "the rules of its category leave it out, or those that are built in do";
 		*next = "see its include and ignore lines in the configuration";
 		return true;
 	}
+	*next = "";
 	switch (files_look(g->files, &f, &stat)) {
 	case LOOK_OTHER:
+		*state = "left-out";
 		*why = "it is a folder, a FIFO, a socket or a device: only files and links are items";
 		return true;
 	case LOOK_TOO_LARGE:
+		*state = "left-out";
 		*why = "it is over the limit of 64 MiB an item";
 		return true;
 	case LOOK_ERROR:
+		*state = "held";
 		*why = "it cannot be read now";
 		*next = "look at its permissions, and at those of its folders";
 		return true;
