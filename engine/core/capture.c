@@ -358,6 +358,10 @@ static void captured(struct core *c, struct watched *w, struct item *it, const s
 			it->row.local_at_ms = c->wall_ms;
 			ledger_touch(&c->ledger, it);
 		}
+		if (!c->world.version_has(c->world.ctx, &version)) { /* the store has lost it since */
+			c->world.version_put(c->world.ctx, &version, stat->meta, content);
+			it->retry_ms = 0;
+		}
 		core_plan(c, it); /* what waited for this look goes on */
 		return;
 	}

@@ -149,6 +149,17 @@ static void pack(struct core *c, const struct wish *w, struct span content, stru
 	buf_finish(&payload);
 }
 
+/* The store has lost a version that the file still holds: reading the file again puts it back. */
+static void mend(struct core *c, struct item *it, const struct id *version)
+{
+	struct item *main = it->row.side ? it->main : it;
+	if (!main || !id_equal(&main->row.local, version))
+		return;
+	MARK("send.lost_version_read_from_its_file");
+	main->read_ms = 0;
+	capture_soon(c, main);
+}
+
 /* NULL: the content is not to be had now; the item is tried again later. */
 static struct flight *make_change(struct core *c, const struct wish *w)
 {
@@ -157,6 +168,7 @@ static struct flight *make_change(struct core *c, const struct wish *w)
 	struct blob content = { 0 };
 	if (w->kind != KIND_DELETE && !c->world.version_get(c->world.ctx, &w->version, &content, &body.meta)) {
 		it->trouble = "its captured content cannot be read now";
+		mend(c, it, &w->version);
 		core_retry(c, it, 10000);
 		return NULL;
 	}
@@ -281,8 +293,13 @@ static void send_keyframe(struct core *c, struct item *it)
 {
 	struct wish w = { .it = it, .version = it->row.head_version, .kind = KIND_UPDATE, .keyframe = true, .priority = PRIORITY_HIGH };
 	bool due = it->keyframe_due_ms && it->keyframe_due_ms <= c->now_ms;
-	if (!due || it->in_flight || id_zero(&it->row.head_version) || !c->world.version_has(c->world.ctx, &it->row.head_version))
+	if (!due || it->in_flight || id_zero(&it->row.head_version))
 		return;
+	if (!c->world.version_has(c->world.ctx, &it->row.head_version)) {
+		it->keyframe_due_ms = 0; /* it is wanted again while nobody has it */
+		mend(c, it, &it->row.head_version);
+		return;
+	}
 	MARK("send.keyframe_answered");
 	it->keyframe_due_ms = 0;
 	launch(c, make_change(c, &w), NULL);

@@ -348,29 +348,6 @@ static void note_turn(struct versions *v, const struct id *version)
 	map_put(&v->turn, version->b, ID_LEN, v);
 }
 
-bool versions_put(struct versions *v, const struct id *version, uint8_t meta, struct span content)
-{
-	bool large = content.len > VERSIONS_LARGE;
-	v->changed = v->used = true;
-	if (versions_has(v, version))
-		return true;
-	note_turn(v, version);
-	if (!ledger_begin(v->ledger) || !(large ? large_write(v, version, content) : inline_write(v, version, content)))
-		return false;
-	sqlite3_bind_blob(v->insert, 1, version->b, ID_LEN, SQLITE_STATIC);
-	sqlite3_bind_int(v->insert, 2, meta);
-	sqlite3_bind_int64(v->insert, 3, (sqlite3_int64)content.len);
-	sqlite3_bind_int(v->insert, 4, large ? IN_LARGE : IN_DATABASE);
-	if (!ledger_done(v->ledger, v->insert))
-		return false;
-	if (!large) {
-		v->waiting++;
-		v->waiting_bytes += content.len;
-	}
-	cache_put(v, version, meta, content);
-	return true;
-}
-
 /* Getting */
 
 void versions_damaged(struct versions *v, const struct id *version, const char *why)
@@ -429,6 +406,26 @@ static bool git_read(struct versions *v, const git_oid *oid, uint64_t size, stru
 	return ok;
 }
 
+/* What the disk has, checked; what cannot be read or is something else counts as lost from now on. */
+static bool read_stored(struct versions *v, const struct id *version, const struct found *row, struct blob *content)
+{
+	bool ok = row->place == IN_LARGE ? large_read(v, version, row->size, content)
+	          : row->place == IN_GIT ? git_read(v, &row->oid, row->size, content)
+	                                 : versions_read_content(v, version, content);
+	ok = ok && content->len == row->size;
+	if (ok && v->hooks.version_of) {
+		struct id is = v->hooks.version_of(v->hooks.ctx, row->meta, span_blob(content));
+		ok = id_equal(&is, version);
+	}
+	if (ok)
+		return true;
+	blob_finish(content);
+	versions_damaged(v, version,
+	                 row->place == IN_GIT && git_error_last() ? git_error_last()->message
+	                                                          : "its content cannot be read");
+	return false;
+}
+
 bool versions_get(struct versions *v, const struct id *version, struct blob *content, uint8_t *meta)
 {
 	struct cached *c = map_find(&v->cache, version->b, ID_LEN);
@@ -442,25 +439,43 @@ bool versions_get(struct versions *v, const struct id *version, struct blob *con
 		*meta = c->meta;
 		return true;
 	}
-	if (!row_find(v, version, &row) || row.damaged)
+	if (!row_find(v, version, &row) || row.damaged || !read_stored(v, version, &row, content))
 		return false;
-	bool ok = row.place == IN_LARGE ? large_read(v, version, row.size, content)
-	          : row.place == IN_GIT ? git_read(v, &row.oid, row.size, content)
-	                                : versions_read_content(v, version, content);
-	ok = ok && content->len == row.size;
-	if (ok && v->hooks.version_of) {
-		struct id is = v->hooks.version_of(v->hooks.ctx, row.meta, span_blob(content));
-		ok = id_equal(&is, version);
-	}
-	if (!ok) {
-		blob_finish(content);
-		versions_damaged(v, version,
-		                 row.place == IN_GIT && git_error_last() ? git_error_last()->message
-		                                                         : "its content cannot be read");
-		return false;
-	}
 	*meta = row.meta;
 	cache_put(v, version, row.meta, span_blob(content));
+	return true;
+}
+
+/* Whoever puts gives the bytes up: that they were here once is not enough. */
+static bool still_has(struct versions *v, const struct id *version)
+{
+	struct found row;
+	struct blob content = { 0 };
+	bool has = row_find(v, version, &row) && !row.damaged && read_stored(v, version, &row, &content);
+	blob_finish(&content);
+	return has;
+}
+
+bool versions_put(struct versions *v, const struct id *version, uint8_t meta, struct span content)
+{
+	bool large = content.len > VERSIONS_LARGE;
+	v->changed = v->used = true;
+	if (still_has(v, version))
+		return true;
+	note_turn(v, version);
+	if (!ledger_begin(v->ledger) || !(large ? large_write(v, version, content) : inline_write(v, version, content)))
+		return false;
+	sqlite3_bind_blob(v->insert, 1, version->b, ID_LEN, SQLITE_STATIC);
+	sqlite3_bind_int(v->insert, 2, meta);
+	sqlite3_bind_int64(v->insert, 3, (sqlite3_int64)content.len);
+	sqlite3_bind_int(v->insert, 4, large ? IN_LARGE : IN_DATABASE);
+	if (!ledger_done(v->ledger, v->insert))
+		return false;
+	if (!large) {
+		v->waiting++;
+		v->waiting_bytes += content.len;
+	}
+	cache_put(v, version, meta, content);
 	return true;
 }
 

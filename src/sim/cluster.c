@@ -159,6 +159,17 @@ void cluster_mix(struct cluster *cl, const void *bytes, size_t len)
 	cl->digest ^= cl->digest >> 29;
 }
 
+static void rot(struct simnode *n, uint64_t number)
+{
+	struct simversion *v = simledger_any_version(&n->ledger, number);
+	char version[ID_HEX];
+	if (!v || v->rotten)
+		return;
+	v->rotten = true;
+	n->cl->tally.rotten++;
+	cluster_note(n->cl, "%s: version %.8s rots", n->name, id_hex(&v->version, version));
+}
+
 static void node_faults(struct cluster *cl, struct simnode *n)
 {
 	if (n->partitioned && cl->rates.partition && chance_hit(&cl->chance, chance_of(CHANCE_NET, n->index), HEAL)) {
@@ -185,9 +196,16 @@ static void node_faults(struct cluster *cl, struct simnode *n)
 			agenda_add(&cl->agenda, cl->now_us + 1000000, AGENDA_NODE_BOOT, n->index, n->life, NULL);
 		}
 	}
+	if (map_count(&n->ledger.versions) && cluster_strikes(cl, FAULT_version_rot, n))
+		rot(n, cluster_drawn(cl, FAULT_version_rot, n, map_count(&n->ledger.versions)));
+	if (n->core && cluster_strikes(cl, FAULT_node_lost, n)) {
+		simnode_stop(n);
+		simnode_lose_state(n);
+		agenda_add(&cl->agenda, cl->now_us + 1000000, AGENDA_NODE_BOOT, n->index, n->life, NULL);
+	}
 	if (cluster_strikes(cl, FAULT_clock_jump, n)) {
-		static const int64_t spans[] = { 1000, 60000, 86400000, 31536000000 };
-		int64_t span = spans[cluster_drawn(cl, FAULT_clock_jump, n, 4)];
+		static const int64_t spans[] = { 1000, 60000, 86400000, 31536000000, 315360000000 };
+		int64_t span = spans[cluster_drawn(cl, FAULT_clock_jump, n, 5)];
 		n->wall_ms = (int64_t)cluster_drawn(cl, FAULT_clock_jump, n, (uint64_t)span * 2) - span;
 		cl->tally.clock_jumps++;
 		cluster_note(cl, "%s: the clock is off by %lld ms", n->name, (long long)n->wall_ms);
@@ -221,6 +239,10 @@ static void faults(struct cluster *cl)
 		node_faults(cl, cl->nodes[i]);
 		if (cl->acting)
 			person_plan(cl->nodes[i]);
+	}
+	if (cluster_strikes(cl, FAULT_hub_slow, NULL)) {
+		cl->hub.slowness = 10 + cluster_drawn(cl, FAULT_hub_slow, NULL, 990);
+		cl->hub.slow_until_us = cl->now_us + 1000000 + cluster_drawn(cl, FAULT_hub_slow, NULL, 30000000);
 	}
 	if (cl->hub.up && cluster_strikes(cl, FAULT_hub_restore, NULL)) {
 		size_t head = simstore_count(cl->hub.store);

@@ -39,7 +39,7 @@ struct rates {
 
 struct tally { /* what a life was made of */
 	uint64_t steps, edits, races, kills, power_cuts, restarts, hub_kills, hub_restores, node_restores, cuts,
-	        half_opens, reconnects, partitions, frames, lost_frames, lost_answers, stale_frames, garbled, conflicts,
+	        half_opens, reconnects, partitions, frames, lost_frames, lost_answers, stale_frames, garbled, rotten, lost_states, conflicts,
 	        settlements, ledger_failures, hints_lost, clock_jumps, rollbacks, log, turns, versions, places;
 	uint64_t virtual_us;
 	uint64_t faults[FAULT_COUNT], checked[INVARIANT_COUNT];
@@ -62,6 +62,7 @@ struct simhub {
 	struct store *memory; /* behind it, unless the stores are real */
 	struct simreal *real;
 	bool up, dying; /* dying: killed, but its step has not returned yet */
+	uint64_t slowness, slow_until_us; /* times as slow, until then */
 	bool power;     /* it was its power, at the last death */
 	unsigned life;
 	struct simevent *inbox;

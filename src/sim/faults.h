@@ -32,6 +32,7 @@
 	F(store_full, DISK, 500, "the disk under its store is full")                                                   \
 	F(store_sync, DISK, 500, "a sync of its store fails, once")                                                    \
 	F(store_death, PROCESS, 500, "dies while its store writes")                                                    \
+	F(version_rot, DISK, 20000, "one of its stored versions is lost, emptied or flipped") /* per second */         \
 	/* processes */                                                                                                \
 	F(kill, PROCESS, 5000, "is killed")          /* per call of the world */                                       \
 	F(power, PROCESS, 2000, "loses power")       /* per call of the world */                                       \
@@ -41,6 +42,8 @@
 	F(hub_kill, HUB, 2000, "is killed")          /* per call of its world */                                       \
 	F(hub_full, HUB, 20000, "cannot write a batch")                                                                \
 	F(hub_restore, HUB, 10000, "is put back from an old backup") /* per second */                                  \
+	F(hub_slow, HUB, 10000, "becomes slow")            /* per second */                                             \
+	F(node_lost, PROCESS, 3000, "loses its state")      /* per device and second */                                \
 	F(clock_jump, TIME, 5000, "the wall clock jumps") /* per device and second */
 
 enum fault {

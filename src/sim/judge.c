@@ -402,7 +402,7 @@ static void mark_dictionaries(struct map *tokens, const struct simnode *n)
  */
 static void check_tokens(struct cluster *cl)
 {
-	struct map reachable = { 0 }, seen = { 0 };
+	struct map reachable = { 0 }, seen = { 0 }, rotten = { 0 };
 	for (unsigned i = 0; i < cl->node_count; i++) {
 		struct simnode *n = cl->nodes[i];
 		mark_dictionaries(&reachable, n);
@@ -412,7 +412,9 @@ static void check_tokens(struct cluster *cl)
 		for (size_t k = 0; k < n->ledger.history_count; k++) {
 			const struct id *version = &n->ledger.history[k].version;
 			const struct simversion *v = simledger_version(&n->ledger, version);
-			if (v && !map_put(&seen, version, sizeof *version, n))
+			if (v && v->rotten) /* elsewhere, or lost with its only copy */
+				mark(&rotten, span_blob(&v->content));
+			else if (v && !map_put(&seen, version, sizeof *version, n))
 				mark(&reachable, span_blob(&v->content));
 		}
 	}
@@ -421,6 +423,7 @@ static void check_tokens(struct cluster *cl)
 	if (lost_state && cl->tally.hub_restores) { /* both at once: what was only there is gone */
 		map_finish(&reachable);
 		map_finish(&seen);
+		map_finish(&rotten);
 		return;
 	}
 	const struct map *must = lost_state ? &cl->witness.accepted : &cl->witness.kept;
@@ -428,11 +431,12 @@ static void check_tokens(struct cluster *cl)
 	for (size_t at = 0; map_next(must, &at, &p);) {
 		uint32_t token = (uint32_t)(uintptr_t)p;
 		cluster_checked(cl, INVARIANT_Q2);
-		if (!map_find(&reachable, &token, sizeof token))
+		if (!map_find(&reachable, &token, sizeof token) && !map_find(&rotten, &token, sizeof token))
 			cluster_break(cl, "Q2", "t%08x was captured and can be had nowhere any more", token);
 	}
 	map_finish(&reachable);
 	map_finish(&seen);
+	map_finish(&rotten);
 }
 
 void judge_rest(struct cluster *cl)

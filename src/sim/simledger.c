@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mark.h"
 #include "base/mem.h"
 
 enum write_what {
@@ -163,8 +164,13 @@ void simledger_add_history(struct simledger *l, const struct history_row *row)
 
 void simledger_put_version(struct simledger *l, const struct id *version, uint8_t meta, struct span content)
 {
-	if (map_find(&l->versions, version, sizeof *version))
+	struct simversion *known = map_find(&l->versions, version, sizeof *version);
+	if (known && !known->rotten)
 		return;
+	if (known) {
+		MARK("version.put_again_over_a_rotten_one");
+		version_free(map_remove(&l->versions, version, sizeof *version));
+	}
 	struct simversion *v = mem_alloc(sizeof *v);
 	v->version = *version;
 	v->meta = meta;
@@ -176,6 +182,29 @@ void simledger_put_version(struct simledger *l, const struct id *version, uint8_
 const struct simversion *simledger_version(const struct simledger *l, const struct id *version)
 {
 	return map_find(&l->versions, version, sizeof *version);
+}
+
+bool simledger_has_version(const struct simledger *l, const struct id *version)
+{
+	const struct simversion *v = simledger_version(l, version);
+	return v && !v->damaged;
+}
+
+const struct simversion *simledger_read_version(struct simledger *l, const struct id *version)
+{
+	struct simversion *v = map_find(&l->versions, version, sizeof *version);
+	if (v && v->rotten)
+		v->damaged = true;
+	return v && !v->rotten ? v : NULL;
+}
+
+struct simversion *simledger_any_version(const struct simledger *l, uint64_t number)
+{
+	void *p;
+	for (size_t at = 0; map_next(&l->versions, &at, &p);)
+		if (!number--)
+			return ((struct simversion *)p)->durable ? p : NULL;
+	return NULL;
 }
 
 void simledger_save_settlement(struct simledger *l, const struct settlement_row *row)

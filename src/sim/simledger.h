@@ -14,6 +14,8 @@ struct simversion {
 	uint8_t meta;
 	struct blob content;
 	bool durable;
+	bool rotten;  /* the disk holds something else by now, or nothing */
+	bool damaged; /* … and that was found out: it counts as not there until it is put again */
 };
 
 struct simledger_write;
@@ -46,6 +48,10 @@ void simledger_add_history(struct simledger *l, const struct history_row *row);
 void simledger_save_settlement(struct simledger *l, const struct settlement_row *row);
 /* See world.h. */
 bool simledger_came_back(const struct simledger *l, const struct id *item, const struct id *version, const struct id *agreed);
+/* As versions_git.h has them: what has rotted is there until it is read; to put it again mends it. */
+bool simledger_has_version(const struct simledger *l, const struct id *version);
+const struct simversion *simledger_read_version(struct simledger *l, const struct id *version);
+struct simversion *simledger_any_version(const struct simledger *l, uint64_t number); /* durable, or NULL */
 void simledger_put_version(struct simledger *l, const struct id *version, uint8_t meta, struct span content);
 const struct simversion *simledger_version(const struct simledger *l, const struct id *version); /* durable or not */
 

@@ -247,7 +247,7 @@ static bool sim_version_put(void *ctx, const struct id *version, uint8_t meta, s
 static bool sim_version_get(void *ctx, const struct id *version, struct blob *content, uint8_t *meta)
 {
 	struct simnode *n = ctx;
-	const struct simversion *v = enter(n) ? simledger_version(&n->ledger, version) : NULL;
+	const struct simversion *v = enter(n) ? simledger_read_version(&n->ledger, version) : NULL;
 	if (!v)
 		return false;
 	*content = blob_copy(v->content.data, v->content.len);
@@ -259,7 +259,7 @@ static bool sim_version_get(void *ctx, const struct id *version, struct blob *co
 static bool sim_version_has(void *ctx, const struct id *version)
 {
 	struct simnode *n = ctx;
-	return enter(n) && simledger_version(&n->ledger, version);
+	return enter(n) && simledger_has_version(&n->ledger, version);
 }
 
 /* The ledger may refuse: then the whole turn fails and the engine starts anew. */
@@ -705,6 +705,17 @@ void simnode_restore_backup(struct simnode *n)
 	cluster_note(n->cl, "%s is restored from a backup", n->name);
 	simledger_finish(&n->ledger);
 	simledger_copy(&n->ledger, &n->backup);
+	n->ledger.anew = true;
+	n->restored = true;
+}
+
+void simnode_lose_state(struct simnode *n)
+{
+	if (n->core)
+		return;
+	n->cl->tally.lost_states++;
+	n->cl->tally.node_restores++; /* for the judge it is an old state that was put back, the oldest */
+	simledger_finish(&n->ledger);
 	n->ledger.anew = true;
 	n->restored = true;
 }

@@ -84,6 +84,7 @@ int64_t simnode_wall_ms(const struct simnode *n);
 void simnode_rescan(struct simnode *n); /* the watcher lost events: everything is looked at again */
 void simnode_keep_backup(struct simnode *n);
 void simnode_restore_backup(struct simnode *n); /* only when it is not running */
+void simnode_lose_state(struct simnode *n); /* only when it is not running: ledger and versions are gone, keys are not */
 void simnode_end_turn(struct simnode *n);       /* commit and send, after a person's act on the core */
 struct id simnode_version(const struct simnode *n, const struct simimage *i); /* zero when absent */
 #endif

@@ -284,11 +284,18 @@ static bool act_of_node(struct story *s)
 		simnode_crash(n, DEATH_POWER);
 	else if (says(s, "* is backed up"))
 		simnode_keep_backup(n);
+	else if (says(s, "* loses its state"))
+		simnode_lose_state(n);
 	else if (says(s, "* is put back"))
 		return put_back(s, n);
 	else if (says(s, "* loses the next answer"))
 		n->lose_answer = true;
-	else if (says(s, "* misses the next answer"))
+	else if (says(s, "* finds its versions rotten")) {
+		struct simversion *v;
+		for (uint64_t i = 0; i < map_count(&n->ledger.versions); i++)
+			if ((v = simledger_any_version(&n->ledger, i)))
+				v->rotten = true;
+	} else if (says(s, "* misses the next answer"))
 		n->miss_answer = true;
 	else
 		return fails(s, "what does %s do?", n->name);
