@@ -66,18 +66,55 @@ struct history {
 	struct engine *engine;
 	json_t *rows;
 	bool named; /* each row says which item it is of */
+	struct settlement_row *settlements; /* newest first */
+	size_t count, cap;
 };
+
+static void add_settlement(void *ctx, const struct settlement_row *row)
+{
+	struct history *h = ctx;
+	MEM_ROOM(h->settlements, h->count, h->cap);
+	h->settlements[h->count++] = *row;
+}
+
+static void put_version(json_t *o, const char *key, const struct id *version)
+{
+	char hex[ID_HEX];
+	json_object_set_new(o, key, id_zero(version) ? json_null() : json_string(id_hex(version, hex)));
+}
+
+/* What a choice had to do with this version: which two it was made of, or which one it lost to. */
+static void put_choices(const struct history *h, const struct history_row *row, json_t *o)
+{
+	bool chosen = row->how == HOW_MERGE || row->how == HOW_SETTLE, lost = false;
+	for (size_t i = 0; i < h->count && (chosen || !lost); i++) {
+		const struct settlement_row *s = &h->settlements[i];
+		bool mine = id_equal(&s->mine, &row->version), theirs = id_equal(&s->theirs, &row->version);
+		if (!id_equal(&s->item, &row->item))
+			continue;
+		if (chosen && s->how == row->how && id_equal(&s->result, &row->version)) {
+			put_version(o, "mine", &s->mine);
+			put_version(o, "theirs", &s->theirs);
+			put_version(o, "base", &s->base);
+			chosen = false;
+		}
+		if (!lost && !s->undone &&
+		    ((mine && id_equal(&s->result, &s->theirs)) || (theirs && id_equal(&s->result, &s->mine)))) {
+			put_version(o, "lost_to", &s->result);
+			lost = true;
+		}
+	}
+}
 
 static void history_row(void *ctx, const struct history_row *row, const char *category, const char *path)
 {
 	static const char *const kinds[] = { "create", "update", "delete", "move", "rename" };
 	static const char *const hows[] = { "edit", "remote", "merge", "settle", "restore", "undo" };
 	struct history *h = ctx;
-	char hex[ID_HEX], name[ID_HEX], at[32];
+	char name[ID_HEX], at[32];
 	const char *device = report_device_name(h->engine, &row->device, name);
 	json_t *o = json_object();
-	json_object_set_new(o, "version",
-	                    id_zero(&row->version) ? json_null() : json_string(id_hex(&row->version, hex)));
+	put_version(o, "version", &row->version);
 	json_object_set_new(o, "at", json_string(clock_iso(row->at_ms, at)));
 	json_object_set_new(o, "device", json_bytes(device, strlen(device)));
 	json_object_set_new(o, "kind", json_string(row->kind < 5 ? kinds[row->kind] : "update"));
@@ -91,6 +128,7 @@ static void history_row(void *ctx, const struct history_row *row, const char *ca
 	} else if (h->named) {
 		json_object_set_new(o, "item", json_null());
 	}
+	put_choices(h, row, o);
 	json_array_append_new(h->rows, o);
 }
 
@@ -101,9 +139,12 @@ void verb_history(const struct question *q)
 	struct err e = { 0 };
 	if (json_object_get(q->request, "item") && !known_item(q, &n, &row))
 		return;
-	struct history h = { q->engine, json_array(), !row };
-	if (ledger_history(q->engine->ledger, row ? &row->item : NULL, row ? HISTORY_ITEM_ROWS : HISTORY_ROWS,
-	                   history_row, &h, &e)) {
+	struct history h = { .engine = q->engine, .rows = json_array(), .named = !row };
+	bool done = ledger_settlements(q->engine->ledger, row ? &row->item : NULL, HISTORY_ITEM_ROWS, add_settlement, &h, &e) &&
+	            ledger_history(q->engine->ledger, row ? &row->item : NULL, row ? HISTORY_ITEM_ROWS : HISTORY_ROWS,
+	                           history_row, &h, &e);
+	free(h.settlements);
+	if (done) {
 		control_answer(q, h.rows);
 		return;
 	}
@@ -219,6 +260,38 @@ void verb_restore(const struct question *q)
 		control_fail(q, CONTROL_FAILED, &e);
 }
 
+/* ---- why ---- */
+
+#define STORY_ROWS 6
+
+struct story {
+	struct engine *engine;
+	json_t *lines; /* newest first */
+};
+
+/* Who did what, and when: "desk changed it: 1204 bytes". */
+static void story_line(void *ctx, const struct history_row *row, const char *category, const char *path)
+{
+	static const char *const hows[] = { NULL, NULL, "merged it with another device's change", "settled its conflict",
+		                            "brought an older version back", "took a settlement back" };
+	struct story *s = ctx;
+	char name[ID_HEX], at[32];
+	const char *device = report_device_name(s->engine, &row->device, name);
+	bool moved = row->kind == KIND_MOVE || row->kind == KIND_RENAME;
+	const char *did = row->how < 6 && hows[row->how] ? hows[row->how]
+	                  : row->kind == KIND_DELETE     ? "deleted it"
+	                  : row->kind == KIND_CREATE     ? "made it"
+	                  : moved                        ? "moved it here"
+	                                                 : "changed it";
+	char *text = id_zero(&row->version) ? mem_printf("%s %s", device, did)
+	                                    : mem_printf("%s %s: %llu bytes", device, did, (unsigned long long)row->size);
+	(void)category, (void)path;
+	json_t *line = json_pack("{s:s, s:o}", "at", clock_iso(row->at_ms, at), "text", json_bytes(text, strlen(text)));
+	put_version(line, "version", &row->version);
+	json_array_append_new(s->lines, line);
+	free(text);
+}
+
 void verb_why(const struct question *q)
 {
 	struct item_name n;
@@ -240,6 +313,14 @@ void verb_why(const struct question *q)
 		                  "%s", v.reason[0] ? v.reason : "no such item");
 		return;
 	}
+	const struct item_row *row = core_find_item(q->engine->core, n.category, n.path);
+	struct story story = { q->engine, json_array() };
+	struct err e = { 0 };
+	if (row && !ledger_history(q->engine->ledger, &row->item, STORY_ROWS, story_line, &story, &e)) {
+		json_decref(story.lines);
+		control_fail(q, CONTROL_FAILED, &e);
+		return;
+	}
 	json_t *devices = json_array();
 	for (size_t i = 0; core_view_peer(q->engine->core, i, &p); i++)
 		if (!p.row->revoked)
@@ -251,7 +332,7 @@ void verb_why(const struct question *q)
 	const char *polling = watcher_polling(q->engine->watcher, n.category);
 	const struct config_category *c = config_find(&q->engine->config, n.category);
 	control_answer(q,
-	               json_pack("{s:o, s:I, s:o, s:s, s:o, s:o, s:o, s:o}", "watch_reason",
+	               json_pack("{s:o, s:o, s:I, s:o, s:s, s:o, s:o, s:o, s:o}", "story", story.lines, "watch_reason",
 	                         polling ? json_string(polling) : json_null(), "interval_ms",
 	                         (json_int_t)(c ? c->interval_ms : 0), "item", json_bytes(n.item, strlen(n.item)), "state",
 	                         v.state, "since", v.since_ms ? json_string(clock_iso(v.since_ms, at)) : json_null(),

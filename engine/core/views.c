@@ -283,7 +283,7 @@ void core_view_why(const struct core *c, const char *category, const char *path,
 	const struct category *of = category_find(&c->categories, category);
 	const struct watched *w = of ? debounce_find(&c->debounce, of, path) : NULL;
 	struct link_view link;
-	bool incoming, conflict = false;
+	bool incoming, conflict = false, clean = false;
 	core_view_link(c, &link);
 	if (w && !w->absent_since_ms && !w->tries) {
 		tell(v, "debouncing", "it changed a moment ago and may change again", "it is looked at when it rests");
@@ -298,13 +298,18 @@ void core_view_why(const struct core *c, const char *category, const char *path,
 	v->since_ms = it->row.local_at_ms;
 	for (const struct item *side = it->sides; side; side = side->next_side) {
 		conflict = conflict || ledger_side_open(side);
+		clean = clean || (ledger_side_open(side) && side->measure && side->measure->clean);
 		if (ledger_side_open(side))
 			v->since_ms = (int64_t)side->row.detected_ms;
 	}
 	const char *state = item_state(c, it, &incoming);
 	const char *held = held_why(c, it);
 	if (conflict)
-		tell(v, "conflict", "it was changed on two devices: both versions are kept", "run 'syncline resolve ITEM --keep mine' or '--keep theirs'");
+		tell(v, "conflict",
+		     it->row.hold == HOLD_ROLLBACK ? "an older version was written here over another device's change: both are kept"
+						   : "it was changed on two devices: both versions are kept",
+		     clean ? "run 'syncline resolve ITEM --keep auto': the two can be merged; or keep mine or theirs"
+			   : "run 'syncline resolve ITEM --keep mine' or '--keep theirs'");
 	else if (it->refused)
 		tell(v, "held", it->refused, "make it smaller, or leave it out with an ignore line");
 	else if (is_stuck(it))

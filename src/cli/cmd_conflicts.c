@@ -34,19 +34,24 @@ int cmd_conflicts(int argc, char **argv)
 		struct table *t = table_create();
 		table_column(t, "item", COLUMN_GROW);
 		table_column(t, "kind", 0);
+		table_column(t, "hunks", COLUMN_RIGHT);
 		table_column(t, "mine", 0);
 		table_column(t, "theirs", 0);
 		table_column(t, "since", 0);
 		json_array_foreach(rows, i, row) {
 			table_cell(t, TINT_STRONG, json_get_text(row, "item"));
 			table_cell(t, TINT_NONE, json_get_text(row, "kind"));
+			if (json_get_bool(row, "merged_clean"))
+				table_cell(t, TINT_GOOD, "clean");
+			else
+				table_number(t, json_get_int(row, "hunks", 0));
 			add_side(t, row, "mine");
 			add_side(t, row, "theirs");
 			table_cell(t, TINT_DIM, say_ago(json_get_text(row, "detected_at")));
 		}
 		table_print(t, "");
 		if (!globals.quiet)
-			puts("\nsettle one with 'syncline resolve ITEM --keep mine' or '--keep theirs'");
+			puts("\nsettle one with 'syncline resolve ITEM --keep mine', theirs, both, original or auto");
 	}
 	json_decref(rows);
 	return code;

@@ -6,6 +6,19 @@
 #include "cli/verbs.h"
 #include "sys/home.h"
 
+/* Which two versions a choice was about, and which one a version lost to. */
+static void add_note(struct table *t, const json_t *row)
+{
+	const char *mine = json_get_text(row, "mine"), *theirs = json_get_text(row, "theirs");
+	const char *lost = json_get_text(row, "lost_to");
+	char note[96] = "";
+	if (mine && theirs)
+		snprintf(note, sizeof note, "of %.8s and %.8s", mine, theirs);
+	else if (lost)
+		snprintf(note, sizeof note, "lost to %.8s", lost);
+	table_cell(t, TINT_DIM, note);
+}
+
 static void print_history(const json_t *rows, bool all)
 {
 	size_t i;
@@ -19,6 +32,7 @@ static void print_history(const json_t *rows, bool all)
 	table_column(t, "kind", 0);
 	table_column(t, "how", 0);
 	table_column(t, "size", COLUMN_RIGHT);
+	table_column(t, "", 0);
 	json_array_foreach(rows, i, row) {
 		table_cell(t, TINT_STRONG, say_short(json_get_text(row, "version")));
 		if (all)
@@ -28,6 +42,7 @@ static void print_history(const json_t *rows, bool all)
 		table_cell(t, TINT_NONE, json_get_text(row, "kind"));
 		table_cell(t, TINT_NONE, json_get_text(row, "how"));
 		table_cell(t, TINT_DIM, say_bytes((double)json_get_int(row, "size", 0)));
+		add_note(t, row);
 	}
 	table_print(t, "");
 }

@@ -24,6 +24,9 @@ static void print_why(const json_t *why)
 	if (json_get_text(why, "watch_reason"))
 		printf("  its folder is looked at every %s: %s\n", say_span(json_get_int(why, "interval_ms", 0)),
 		       say_text(json_get_text(why, "watch_reason")));
+	json_array_foreach(json_object_get(why, "story"), i, row)
+		printf("  %s%s%s%s%s\n", say_tint(TINT_DIM), say_ago(json_get_text(row, "at")), say_plain(), say_dot(),
+		       say_text(json_get_text(row, "text")));
 	json_array_foreach(devices, i, row) {
 		bool has = json_get_bool(row, "has_it");
 		printf("  %s%-8s%s %s\n", say_tint(has ? TINT_GOOD : TINT_DIM), has ? "has it" : "not yet", say_plain(),

@@ -1,0 +1,154 @@
+# When both sides changed, on real devices: merges, the newest, settlements of every kind, hunks over the control socket,
+# undo, the rollback guard, and what history and why say of it.
+. "$SYNCLINE_SOURCE/tests/lib/suite.sh"
+. "$SYNCLINE_SOURCE/tests/lib/devices.sh"
+
+A=$S/a/notes
+B=$S/b/notes
+more_categories() {
+	for device; do
+		mkdir -p "$S/$device/asked" "$S/$device/themes" "$S/$device/links" &&
+			on "$device" add asked "$S/$device/asked" --profile notes --strategy ask --quiet &&
+			on "$device" add themes "$S/$device/themes" --quiet && on "$device" add quicklinks "$S/$device/links" --quiet || return 1
+	done
+}
+devices_begin() { hub_start && device_make a b c && more_categories a b c && settle a b c; }
+t "a hub and three devices" devices_begin
+
+in_step() { settle a b c && same a b && same b c; }
+no_conflicts() { for device in a b c; do [ "$(on $device conflicts --json)" = "[]" ] || return 1; done; }
+# FILE ONE OTHER: a and b write it without knowing of each other; a is first to tell.
+both_write() {
+	on b pause --quiet && printf "$2" >"$S/a/$1" && printf "$3" >"$S/b/$1" && settle a &&
+		on b sync --quiet && on b resume --quiet && settle a b c
+}
+hub_back() { hub_start && for device in a b c; do on $device retry --quiet || return 1; done; }
+exits() {
+	want=$1; shift
+	"$@" >"$S/out" 2>"$S/err"; got=$?
+	[ $got = "$want" ] || { echo "exit $got, not $want: $*"; cat "$S/out" "$S/err"; return 1; }
+}
+apart() { for device in a b; do [ "$(on $device status --json | json --get connection.state)" != connected ] || return 1; done; }
+field() { on "$1" conflicts --json | json --get "[0].$2"; }
+
+settings='// what I like\n{\n\t"theme": "dark", // never light\n\t"editor": {"size": 12, "wrap": true,},\n\t/* paths */ "home": "/h",\n}\n'
+json_keys() {
+	printf "$settings" >"$A/settings.jsonc" && in_step &&
+		both_write notes/settings.jsonc "$(printf '%s' "$settings" | sed 's/"size": 12/"size": 14/')" \
+			"$(printf '%s' "$settings" | sed 's/"dark"/"dim"/')" && in_step && no_conflicts || return 1
+	printf "$(printf '%s' "$settings" | sed 's/"size": 12/"size": 14/; s/"dark"/"dim"/')" >"$S/want"
+	cmp "$S/want" "$A/settings.jsonc"
+}
+
+text='one\ntwo\nthree\nfour\nfive\nsix\nseven\n'
+merged() {
+	printf "$text" >"$A/text" && in_step &&
+		both_write notes/text 'ONE\ntwo\nthree\nfour\nfive\nsix\nseven\n' 'one\ntwo\nthree\nfour\nfive\nsix\nSEVEN\nand more\n' &&
+		in_step && no_conflicts && printf 'ONE\ntwo\nthree\nfour\nfive\nsix\nSEVEN\nand more\n' | cmp - "$B/text"
+}
+t "different lines on two devices are merged" merged
+
+parents() {
+	mine=$(on b history --json notes/text | json --get '[0].mine') && theirs=$(on b history --json notes/text | json --get '[0].theirs') &&
+		[ "$(on b history --json notes/text | json --get '[0].how')" = merge ] &&
+		on b show "notes/text@$mine" | grep -q '^and more$' && on b show "notes/text@$theirs" | grep -q '^ONE$' &&
+		on b history notes/text | grep -q "merge.*of $(echo "$mine" | cut -c1-8) and $(echo "$theirs" | cut -c1-8)" &&
+		on b why notes/text | grep -q "merged it with another device's change"
+}
+t "both versions of a merge can be had, and history and why tell of it" parents
+
+undo_merge() {
+	on b undo notes/text | grep -q 'taken back' && settle a b c && [ "$(field c item)" = notes/text ] &&
+		! grep -q ONE "$B/text" && grep -q ONE "$A/text" && ! grep -q 'and more' "$A/text" &&
+		[ "$(field a merged_clean)" = true ] && [ "$(field b hunks)" = 0 ] &&
+		on a resolve notes/text --keep auto --quiet && in_step && no_conflicts && grep -q ONE "$B/text" && grep -q 'and more' "$A/text"
+}
+t "a merge is taken back, and made again by hand" undo_merge
+
+lines_union() {
+	printf 'a\nb\nc\n' >"$S/a/links/list" && settle a b c &&
+		both_write links/list 'a\nb\nc\nd\n' 'b\nc\ne\n' && no_conflicts && cmp "$S/a/links/list" "$S/b/links/list" &&
+		[ "$(sort "$S/a/links/list" | tr -d '\n')" = bcde ]
+}
+t "lists of lines: a union, and what was removed stays removed" lines_union
+
+newest_stands() {
+	printf 'base\n' >"$S/a/themes/t" && settle a b c && both_write themes/t 'older\n' 'newer\n' && no_conflicts &&
+		[ "$(cat "$S/a/themes/t")" = "$(cat "$S/b/themes/t")" ] &&
+		on b history themes/t | grep -q 'lost to'
+}
+t "newest: one edit stands on all, the other is in the history" newest_stands
+
+# ---- settling ----
+conflict() { # NAME: base, then other lines on both sides of an equal one
+	printf 'first\nkeep\nlast\n' >"$S/a/asked/$1" && settle a b c &&
+		both_write "asked/$1" 'A first\nkeep\nA last\n' 'B first\nkeep\nB last\n' && [ "$(field c item)" = "asked/$1" ]
+}
+all_hold() { settle a b c && no_conflicts && for device in a b c; do printf "$2" | cmp - "$S/$device/asked/$1" || return 1; done; }
+both() { conflict both && on b resolve asked/both --keep both --quiet && all_hold both 'B first\nA first\nkeep\nB last\nA last\n'; }
+t "resolve --keep both: mine, then theirs, in each place" both
+original() { conflict original && on a resolve asked/original --keep original --quiet && all_hold original 'first\nkeep\nlast\n'; }
+t "resolve --keep original" original
+auto_none() { conflict auto && exits 1 on a resolve asked/auto --keep auto && on a resolve asked/auto --keep mine --quiet && all_hold auto 'A first\nkeep\nA last\n'; }
+t "resolve --keep auto fails where there is no clean merge" auto_none
+with() { conflict with && printf 'by hand\n' >"$S/by-hand" && on c resolve asked/with --with "$S/by-hand" --quiet && all_hold with 'by hand\n'; }
+t "resolve --with FILE, on a device that is neither side" with
+hub_back_without_b() { hub_start && on a retry --quiet && on c retry --quiet; }
+offline() {
+	conflict offline && hub_stop && wait_for 20 apart && on b resolve asked/offline --keep theirs --quiet &&
+		[ "$(cat "$S/b/asked/offline")" = "$(cat "$S/a/asked/offline")" ] && device_kill b && hub_back_without_b && device_start b &&
+		all_hold offline 'A first\nkeep\nA last\n'
+}
+t "a settlement without a hub, and a kill: it goes when both are back" offline
+at_once() {
+	conflict once && hub_stop && wait_for 20 apart && on a resolve asked/once --keep mine --quiet && on b resolve asked/once --keep both --quiet &&
+		hub_back && settle a b c && no_conflicts && cmp "$S/a/asked/once" "$S/b/asked/once" && cmp "$S/b/asked/once" "$S/c/asked/once"
+}
+t "two people settle at once: one result" at_once
+all_at_once() { conflict x1 && conflict_more x2 && on c resolve --all --keep both --quiet && settle a b c && no_conflicts; }
+conflict_more() { printf 'first\nkeep\nlast\n' >"$S/a/asked/$1" && settle a b c && both_write "asked/$1" 'A first\nkeep\nA last\n' 'B first\nkeep\nB last\n'; }
+t "resolve --all --keep both" all_at_once
+
+undo_by_hand() {
+	conflict undo && on b resolve asked/undo --keep mine --quiet && all_hold undo 'B first\nkeep\nB last\n' && device_stop b && device_start b &&
+		on b undo | grep -q '^asked/undo: the settlement was taken back' && settle a b c && [ "$(field a item)" = asked/undo ] &&
+		printf 'A first\nkeep\nA last\n' | cmp - "$S/a/asked/undo" && printf 'B first\nkeep\nB last\n' | cmp - "$S/b/asked/undo" &&
+		on a resolve asked/undo --keep mine --quiet && all_hold undo 'A first\nkeep\nA last\n'
+}
+t "undo: over a restart, the file as before and the conflict open everywhere" undo_by_hand
+too_late() { conflict late && on b resolve asked/late --keep mine --quiet && settle a b c && echo since >"$S/a/asked/late" && settle a b c &&
+	exits 1 on b undo asked/late && grep -q 'changed since' "$S/err" && [ "$(cat "$S/b/asked/late")" = since ]; }
+t "undo refuses what was edited since" too_late
+
+# ---- hunks, over the socket ----
+ask() { printf '%s' "$2" | timeout 20 "$LIB/ask" "$S/$1/home/control.sock"; }
+hunks() {
+	conflict hunks && ask b '{"do":"hunks","item":"asked/hunks"}' >"$S/hunks" && [ "$(json --get outcome <"$S/hunks")" = conflicts ] &&
+		[ "$(json --get '[0].mine.text' <"$S/hunks.list" 2>/dev/null || json --get 'hunks[0].mine.text' <"$S/hunks")" = 'B first' ] &&
+		[ "$(json --get 'hunks[1].theirs.line' <"$S/hunks")" = 3 ] && [ "$(field b hunks)" = 2 ]
+}
+t "the hunks of a conflict, with lines and texts" hunks
+shown() { json --get "$1.version" <"$S/hunks"; }
+moved() {
+	choices='{"do":"resolve","item":"asked/hunks","choices":["theirs","mine"],"mine":"'$(shown mine)'","theirs":"'$(shown theirs)'"}'
+	printf 'A first\nkeep\nA last, newer\n' >"$S/a/asked/hunks" && settle a b c && exits 1 ask b "$choices" && grep -q 'has changed since it was shown' "$S/err"
+}
+t "choices about versions that moved are refused" moved
+by_hunk() {
+	ask b '{"do":"hunks","item":"asked/hunks"}' >"$S/hunks" &&
+		exits 1 ask b '{"do":"resolve","item":"asked/hunks","choices":["mine"],"mine":"'$(shown mine)'","theirs":"'$(shown theirs)'"}' &&
+		ask b '{"do":"resolve","item":"asked/hunks","choices":["theirs","mine"],"mine":"'$(shown mine)'","theirs":"'$(shown theirs)'"}' &&
+		all_hold hunks 'A first\nkeep\nB last\n'
+}
+t "a choice for each hunk" by_hunk
+
+rollback() {
+	echo old >"$A/kept" && in_step && echo new >"$B/kept" && in_step && echo old >"$A/kept" && settle a b c &&
+		[ "$(field a kind)" = rollback ] && [ "$(cat "$B/kept")" = new ] && [ "$(cat "$A/kept")" = old ] &&
+		on a why notes/kept | grep -q 'older version' && on a resolve notes/kept --keep theirs --quiet && in_step && no_conflicts
+}
+t "a program that writes its old bytes over another device's change is held" rollback
+toggle() { for word in dark light dark light; do echo $word >"$A/toggle" && settle a b c || return 1; done; no_conflicts && [ "$(cat "$B/toggle")" = light ]; }
+t "toggling on one device is never asked about" toggle
+no_files() { [ -z "$(find "$S"/[abc]/notes "$S"/[abc]/asked -iname '*conflict*' -o -iname '.syncline-*')" ]; }
+t "no conflict copies and no temporary files in anybody's folders" no_files
