@@ -186,6 +186,10 @@ void life_run(const struct life_setup *s, struct life_result *out)
 	draw_rates(cl);
 	if (s->whole_calls)
 		cl->rates.store_full = cl->rates.store_sync = cl->rates.store_death = 0;
+	for (unsigned i = 0; i < FAULT_COUNT; i++)
+		if (s->without >> i & 1)
+			cl->rates.of[i] = 0;
+	cl->backwards = chance_setting(&cl->chance, "scans backwards", 4) == 3;
 	furnish(cl);
 	cl->acting = true;
 	cluster_run(cl, s->seconds * 1000000ull);
@@ -204,6 +208,6 @@ void life_run(const struct life_setup *s, struct life_result *out)
 		judge_rest(cl);
 	uint64_t state = judge_digest(cl);
 	cluster_mix(cl, &state, sizeof state);
-	*out = (struct life_result){ cl->tally, cl->breach, cl->digest };
+	*out = (struct life_result){ cl->tally, cl->breach, outcome_of(cl), cl->digest };
 	cluster_destroy(cl);
 }

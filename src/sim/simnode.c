@@ -791,7 +791,7 @@ static void step_scan(struct simnode *n)
 	struct cluster *cl = n->cl;
 	struct simscan s = n->scans[0];
 	for (int i = 0; i < SCAN_SLICE && s.at < n->disk.count && !n->dying; s.at++) {
-		struct simfile *f = n->disk.files[s.at];
+		struct simfile *f = n->disk.files[cl->backwards ? n->disk.count - 1 - s.at : s.at];
 		if (!f->now.present || strcmp(f->category, s.category) != 0 || !under(f->path, s.under))
 			continue;
 		i++;

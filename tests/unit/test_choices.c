@@ -91,3 +91,29 @@ Test(choices, a_life_played_from_its_list_is_the_same_life)
 		choices_finish(&list);
 	}
 }
+
+/* Wall clocks decide nothing but what `newest` leaves to them. Faults at single calls are left out: a file from the future
+ * is read once more, and the next calls of that second would be other ones. */
+Test(choices, wall_clocks_that_jump_change_neither_folders_nor_log)
+{
+	static const enum fault at_calls[] = { FAULT_race,        FAULT_kill,     FAULT_power,   FAULT_look_error, FAULT_look_busy,
+		                               FAULT_place_error, FAULT_hint_lost, FAULT_hint_late, FAULT_unseen,     FAULT_ledger_full };
+	uint64_t calm = 0;
+	unsigned jumps = 0;
+	for (size_t i = 0; i < sizeof at_calls / sizeof *at_calls; i++)
+		calm |= 1ull << at_calls[i];
+	for (uint64_t seed = 1; seed <= 30; seed++) {
+		struct life_setup s = { .seed = seed, .devices = 3, .seconds = 60, .stores = LIFE_STORES_MODEL, .without = calm };
+		struct life_result jumping, steady;
+		life_run(&s, &jumping);
+		if (!jumping.tally.clock_jumps)
+			continue;
+		jumps += (unsigned)jumping.tally.clock_jumps;
+		s.without |= 1ull << FAULT_clock_jump;
+		life_run(&s, &steady);
+		cr_assert_not(jumping.breach.found || steady.breach.found);
+		cr_assert_eq(jumping.outcome.folders, steady.outcome.folders, "seed %llu", (unsigned long long)seed);
+		cr_assert_eq(jumping.outcome.log, steady.outcome.log, "seed %llu", (unsigned long long)seed);
+	}
+	cr_assert(jumps >= 5, "%u", jumps);
+}
