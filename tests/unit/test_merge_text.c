@@ -24,14 +24,16 @@ static void run(struct merge *m, enum merge_kind kind, const char *base, const c
 
 static void is(struct span got, const char *wanted, const char *what)
 {
-	cr_assert(span_equal(got, span_text(wanted)), "%s: got '%.*s', wanted '%s'", what, (int)got.len, got.data, wanted);
+	cr_assert(span_equal(got, span_text(wanted)), "%s: got '%.*s', wanted '%s'", what, (int)got.len, got.data,
+		  wanted);
 }
 
 static void clean(enum merge_kind kind, const char *base, const char *mine, const char *theirs, const char *wanted)
 {
 	struct merge m;
 	run(&m, kind, base, mine, theirs);
-	cr_assert_eq(m.outcome, MERGE_CLEAN, "'%s' '%s' '%s': %s, %zu hunks", base, mine, theirs, m.why ? m.why : "", m.hunk_count);
+	cr_assert_eq(m.outcome, MERGE_CLEAN, "'%s' '%s' '%s': %s, %zu hunks", base, mine, theirs, m.why ? m.why : "",
+		     m.hunk_count);
 	is(span_blob(&m.result), wanted, "the merge");
 	merge_finish(&m);
 	run(&m, kind, base, theirs, mine);
@@ -50,8 +52,8 @@ static void settled(const struct merge *m, enum merge_choice choice, const char 
 	blob_finish(&out);
 }
 
-static void conflict(const char *base, const char *mine, const char *theirs, const char *keep_mine, const char *keep_theirs,
-                     const char *both, const char *original)
+static void conflict(const char *base, const char *mine, const char *theirs, const char *keep_mine,
+		     const char *keep_theirs, const char *both, const char *original)
 {
 	struct merge m;
 	run(&m, MERGE_KIND_TEXT, base, mine, theirs);
@@ -190,7 +192,8 @@ Test(merge_lines, histories_keep_a_command_with_its_time)
 	      "#100\nls\n#120\ncd\n#130\nls\n#140\nls\n");
 	clean(MERGE_KIND_LINES, "#100\nls\n", "#100\nls\n#130\nfor a\ndo b\ndone\n", "#100\nls\n#120\nfor c\ndone\n",
 	      "#100\nls\n#120\nfor c\ndone\n#130\nfor a\ndo b\ndone\n");
-	clean(MERGE_KIND_LINES, ": 100:0;ls\n", ": 100:0;ls\n: 130:0;for a\\\ndone\n", ": 100:0;ls\n: 120:5;b\\\ndone\n: 140:0;x\n",
+	clean(MERGE_KIND_LINES, ": 100:0;ls\n", ": 100:0;ls\n: 130:0;for a\\\ndone\n",
+	      ": 100:0;ls\n: 120:5;b\\\ndone\n: 140:0;x\n",
 	      ": 100:0;ls\n: 120:5;b\\\ndone\n: 130:0;for a\\\ndone\n: 140:0;x\n");
 	clean(MERGE_KIND_LINES, "- cmd: ls\n  when: 1\n", "- cmd: ls\n  when: 1\n- cmd: a\n  when: 2\n",
 	      "- cmd: ls\n  when: 1\n- cmd: b\n  when: 2\n",
@@ -242,7 +245,8 @@ static struct blob made_up(struct rng *r, size_t lines, const char *alphabet)
 {
 	struct buf out = { 0 };
 	for (size_t i = 0; i < lines; i++) {
-		char line[3] = { alphabet[rng_below(r, strlen(alphabet))], alphabet[rng_below(r, strlen(alphabet))], '\n' };
+		char line[3] = { alphabet[rng_below(r, strlen(alphabet))], alphabet[rng_below(r, strlen(alphabet))],
+				 '\n' };
 		buf_put(&out, line, 3);
 	}
 	return buf_take(&out);

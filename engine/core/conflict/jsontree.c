@@ -30,7 +30,8 @@ static bool space(uint8_t c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* The end of the comment that begins here; NULL: none does, or it has no end. A line comment ends before its newline. */
+/* The end of the comment that begins here; NULL: none does, or it has no end. A line comment ends before its newline.
+ */
 static const uint8_t *comment_end(const uint8_t *at, const uint8_t *end)
 {
 	if (end - at < 2 || *at != '/')
@@ -60,7 +61,7 @@ static struct span skip_between(struct reading *r)
 
 void jsontree_comments(struct span between, void (*each)(void *to, struct span comment), void *to)
 {
-	const uint8_t *at = between.data, *end = between.data + between.len, *stop;
+	const uint8_t *at = between.data, *end = between.len ? at + between.len : at, *stop;
 	while (at < end)
 		if ((stop = comment_end(at, end))) {
 			each(to, from_to(at, stop));
@@ -72,7 +73,7 @@ void jsontree_comments(struct span between, void (*each)(void *to, struct span c
 
 bool jsontree_line_open(struct span between)
 {
-	const uint8_t *at = between.data, *end = between.data + between.len, *stop;
+	const uint8_t *at = between.data, *end = between.len ? at + between.len : at, *stop;
 	bool open = false;
 	for (; at < end; at++) {
 		open = open && *at != '\n';
@@ -84,11 +85,11 @@ bool jsontree_line_open(struct span between)
 	return open;
 }
 
-/* How much of it belongs to what stands before it on the line: all up to the newline, if there is one; a comment of several
- * lines belongs to what follows. */
+/* How much of it belongs to what stands before it on the line: all up to the newline, if there is one; a comment of
+ * several lines belongs to what follows. */
 static size_t same_line(struct span between)
 {
-	const uint8_t *at = between.data, *end = between.data + between.len, *stop;
+	const uint8_t *at = between.data, *end = between.len ? at + between.len : at, *stop;
 	while (at < end && *at != '\n') {
 		stop = comment_end(at, end);
 		if (stop && memchr(at, '\n', (size_t)(stop - at)))
@@ -261,8 +262,8 @@ static bool sort_names(struct reading *r, struct jsontree_node *n)
 
 static bool read_value(struct reading *r, struct jsontree_node *n, unsigned depth);
 
-/* One member, up to and with its comma. `between` is what stands before it; then what stands behind it. Its `more` says whether
- * a comma was there. */
+/* One member, up to and with its comma. `between` is what stands before it; then what stands behind it. Its `more` says
+ * whether a comma was there. */
 static bool read_member(struct reading *r, struct jsontree_node *n, struct span *between, unsigned depth, bool *more)
 {
 	MEM_ROOM(n->members, n->count, n->cap);

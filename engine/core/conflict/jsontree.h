@@ -1,10 +1,11 @@
-/* jsontree: JSON as people write it in settings: with comments, trailing commas, a byte order mark, any spacing. Nothing is
- * lost in reading: the pieces of a node, put together in their order, are its bytes again.
+/* jsontree: JSON as people write it in settings: with comments, trailing commas, a byte order mark, any spacing.
+ * Nothing is lost in reading: the pieces of a node, put together in their order, are its bytes again.
  *
  *   object = '{' opener { lead key colon value tail ',' after } closing '}'
  *
- * where the last comma may be missing, and a comment at the end of a line belongs to what stands before it on that line. Nodes
- * borrow the text. Hostile text is bounded: depth, count of values; a key that is there twice is refused. */
+ * where the last comma may be missing, and a comment at the end of a line belongs to what stands before it on that
+ * line. Nodes borrow the text. Hostile text is bounded: depth, count of values; a key that is there twice is refused.
+ */
 #ifndef ENGINE_CORE_CONFLICT_JSONTREE_H
 #define ENGINE_CORE_CONFLICT_JSONTREE_H
 #include "base/blob.h"
@@ -18,17 +19,18 @@ enum jsontree_fault { JSONTREE_FINE, JSONTREE_NOT_JSON, JSONTREE_TWICE, JSONTREE
 
 struct jsontree_node {
 	enum jsontree_type type;
-	struct span bytes;            /* of the value alone */
-	struct span opener, closing;  /* of a container: what follows the bracket on its line; what stands before the last one */
+	struct span bytes; /* of the value alone */
+	struct span opener,
+		closing; /* of a container: what follows the bracket on its line; what stands before the last one */
 	struct jsontree_member *members;
 	size_t count, cap;
-	uint32_t *by_name;            /* of an object: the members in the order of their names */
-	bool comma;                   /* behind the last member, too */
+	uint32_t *by_name; /* of an object: the members in the order of their names */
+	bool comma;        /* behind the last member, too */
 };
 
 struct jsontree_member { /* of an array: without key and colon */
 	struct span lead, key, colon, tail, after;
-	struct span name;      /* the key without quotes and escapes; in `own` if it had some */
+	struct span name; /* the key without quotes and escapes; in `own` if it had some */
 	struct blob own;
 	struct jsontree_node value;
 };

@@ -7,10 +7,22 @@
 #include "base/mem.h"
 #include "engine/core/conflict/merge_ways.h"
 
-static const char *const json_endings[] = { ".json",           ".jsonc",         ".json5",         ".geojson",
-	                                    ".webmanifest",    ".code-snippets", ".code-workspace", ".code-profile",
-	                                    ".sublime-keymap", ".sublime-settings", ".sublime-menu", ".sublime-mousemap",
-	                                    ".sublime-project", ".sublime-commands", ".sublime-completions", ".ipynb" };
+static const char *const json_endings[] = { ".json",
+					    ".jsonc",
+					    ".json5",
+					    ".geojson",
+					    ".webmanifest",
+					    ".code-snippets",
+					    ".code-workspace",
+					    ".code-profile",
+					    ".sublime-keymap",
+					    ".sublime-settings",
+					    ".sublime-menu",
+					    ".sublime-mousemap",
+					    ".sublime-project",
+					    ".sublime-commands",
+					    ".sublime-completions",
+					    ".ipynb" };
 
 static bool ends_with(const char *path, const char *ending)
 {
@@ -134,7 +146,8 @@ void merge_run(struct merge *m, enum merge_kind kind, struct span base, struct s
 	merge_refuse(m, "this category is not merged");
 }
 
-bool merge_settle(const struct merge *m, const enum merge_choice *choices, size_t count, struct blob *out, const char **why)
+bool merge_settle(const struct merge *m, const enum merge_choice *choices, size_t count, struct blob *out,
+		  const char **why)
 {
 	*out = (struct blob){ 0 };
 	*why = NULL;
@@ -146,8 +159,8 @@ bool merge_settle(const struct merge *m, const enum merge_choice *choices, size_
 		*why = "it takes one choice for each hunk";
 		return false;
 	}
-	return m->kind == MERGE_KIND_JSON ? merge_json_settle(m, choices, out, why) :
-	                                    merge_text_settle(m, choices, out, why);
+	return m->kind == MERGE_KIND_JSON ? merge_json_settle(m, choices, out, why)
+					  : merge_text_settle(m, choices, out, why);
 }
 
 void merge_finish(struct merge *m)

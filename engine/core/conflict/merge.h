@@ -4,8 +4,8 @@
  * clean only when the check that follows it has found every change that only one side made in the result, and nothing
  * that no side had. Everything else is hunks, for a person; nothing is ever decided by who came last.
  *
- * Content is hostile: sizes, lines and work are bounded (MERGE_*), over a bound the merge is refused and a person is asked.
- * Content may hold conflict markers of its own: no marker is ever parsed, here or anywhere. */
+ * Content is hostile: sizes, lines and work are bounded (MERGE_*), over a bound the merge is refused and a person is
+ * asked. Content may hold conflict markers of its own: no marker is ever parsed, here or anywhere. */
 #ifndef ENGINE_CORE_CONFLICT_MERGE_H
 #define ENGINE_CORE_CONFLICT_MERGE_H
 #include "base/blob.h"
@@ -18,7 +18,8 @@
 enum merge_kind {
 	MERGE_KIND_NONE,
 	MERGE_KIND_TEXT,  /* by lines, three-way, smallest hunks */
-	MERGE_KIND_JSON,  /* by key path; edits values in place, so that order, comments and formatting stay (JSONC, trailing commas) */
+	MERGE_KIND_JSON,  /* by key path; edits values in place, so that order, comments and formatting stay (JSONC,
+			     trailing commas) */
 	MERGE_KIND_LINES, /* an ordered set of lines: union, without duplicates; what one side removed stays removed */
 };
 
@@ -28,32 +29,39 @@ enum merge_outcome {
 	MERGE_REFUSED,   /* cannot be merged this way: `why` says it (binary, too large, not JSON, …); no hunks */
 };
 
-enum merge_choice { CHOICE_MINE, CHOICE_THEIRS, CHOICE_BOTH, CHOICE_BASE }; /* both: mine, then theirs; text and lines only */
+enum merge_choice {
+	CHOICE_MINE,
+	CHOICE_THEIRS,
+	CHOICE_BOTH,
+	CHOICE_BASE
+}; /* both: mine, then theirs; text and lines only */
 
 struct merge_hunk {
-	struct span base, mine, theirs;           /* into the inputs; whole lines (text), or values (JSON); empty: absent there */
+	struct span base, mine, theirs; /* into the inputs; whole lines (text), or values (JSON); empty: absent there */
 	uint32_t base_line, mine_line, theirs_line; /* first line of each, from 1 */
-	char *key;                                /* JSON: the key path in words, `editor.fontSize`; else NULL */
+	char *key;                                  /* JSON: the key path in words, `editor.fontSize`; else NULL */
 };
 
 struct merge {
 	enum merge_kind kind;
 	enum merge_outcome outcome;
-	struct blob result;          /* when clean */
-	struct merge_hunk *hunks;    /* when conflicts; in the order of the file */
+	struct blob result;       /* when clean */
+	struct merge_hunk *hunks; /* when conflicts; in the order of the file */
 	size_t hunk_count;
-	size_t taken_mine, taken_theirs; /* one-sided changes that were merged, for people ("3 of yours, 1 of theirs") */
-	const char *why;             /* when refused: a literal, plain words */
-	void *inside;                /* what merge_settle needs; of this merge's kind */
+	size_t taken_mine,
+		taken_theirs; /* one-sided changes that were merged, for people ("3 of yours, 1 of theirs") */
+	const char *why;      /* when refused: a literal, plain words */
+	void *inside;         /* what merge_settle needs; of this merge's kind */
 };
 
-/* By the category's rule and the file's name: by kind is JSON for *.json, *.jsonc and the like, text otherwise (a content that
- * is not text is refused later). */
+/* By the category's rule and the file's name: by kind is JSON for *.json, *.jsonc and the like, text otherwise (a
+ * content that is not text is refused later). */
 enum merge_kind merge_kind_of(enum merge_rule rule, const char *path);
 /* The inputs are borrowed until merge_finish. */
 void merge_run(struct merge *m, enum merge_kind kind, struct span base, struct span mine, struct span theirs);
-/* One choice a hunk, `count` = hunk_count, gives the whole file. False: a choice that this kind does not have, and `why`
- * (a literal) says so. */
-bool merge_settle(const struct merge *m, const enum merge_choice *choices, size_t count, struct blob *out, const char **why);
+/* One choice a hunk, `count` = hunk_count, gives the whole file. False: a choice that this kind does not have, and
+ * `why` (a literal) says so. */
+bool merge_settle(const struct merge *m, const enum merge_choice *choices, size_t count, struct blob *out,
+		  const char **why);
 void merge_finish(struct merge *m);
 #endif

@@ -1,11 +1,12 @@
-/* JSON, three ways, by key path. The result is put together from the pieces of the three files (jsontree.h): each piece, be it a
- * value, a comment or the spaces before a key, is taken from the side that changed it, so all that nobody changed keeps its
- * bytes. Keys that a side added stand behind the key that they stand behind there; two such runs at one place are ordered by
- * name, so it does not matter which side is called mine. Arrays are sequences: as in texts, changes that touch are a conflict,
- * unless both replaced objects one by one.
+/* JSON, three ways, by key path. The result is put together from the pieces of the three files (jsontree.h): each
+ * piece, be it a value, a comment or the spaces before a key, is taken from the side that changed it, so all that
+ * nobody changed keeps its bytes. Keys that a side added stand behind the key that they stand behind there; two such
+ * runs at one place are ordered by name, so it does not matter which side is called mine. Arrays are sequences: changes
+ * that overlap are a conflict, unless both replaced objects one by one, and in arrays of mere values also changes that
+ * touch, as in texts.
  *
- * A merge by lines that is clean comes first: it keeps most of how the file looks. It counts only if what it gives is right by
- * key. The check reads the result again and compares values and comments, not pieces. */
+ * A merge by lines that is clean comes first: it keeps most of how the file looks. It counts only if what it gives is
+ * right by key. The check reads the result again and compares values and comments, not pieces. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@
 #include "engine/core/conflict/script.h"
 
 #define KEY_WORDS_MAX 200
+#define RENAMES_MAX   8
 
 struct documents {
 	struct jsontree base, mine, theirs;
@@ -28,8 +30,8 @@ struct weaver {
 	struct merge *m; /* gets the hunks; NULL with choices */
 	struct buf out, path;
 	size_t conflicts;
-	bool line_open;  /* `out` ends in a line comment */
-	bool unknown;    /* a choice that JSON does not have */
+	bool line_open; /* `out` ends in a line comment */
+	bool unknown;   /* a choice that JSON does not have */
 	size_t hunk_cap;
 };
 
@@ -111,12 +113,13 @@ static char *path_words(const struct weaver *w, const char *more)
 }
 
 /* What to take; while merging, mine stands in for it. */
-static enum merge_choice clash(struct weaver *w, struct span base, struct span mine, struct span theirs, const char *more)
+static enum merge_choice clash(struct weaver *w, struct span base, struct span mine, struct span theirs,
+			       const char *more)
 {
 	size_t n = w->conflicts++;
 	if (w->choices) {
 		w->unknown = w->unknown || (w->choices[n] != CHOICE_MINE && w->choices[n] != CHOICE_THEIRS &&
-		                            w->choices[n] != CHOICE_BASE);
+					    w->choices[n] != CHOICE_BASE);
 		return w->choices[n];
 	}
 	if (n < MERGE_HUNKS_MAX) {
@@ -234,9 +237,9 @@ static enum stay member_stays(struct members k)
 static struct span value_span(const struct jsontree_member *m, const struct jsontree_node *container)
 {
 	/* Where it is absent, the place is the container's end. */
-	return m ? m->value.bytes :
-	       container ? span_of(container->bytes.data + container->bytes.len - 1, 0) :
-	                   span_of(NULL, 0);
+	return m           ? m->value.bytes
+	       : container ? span_of(container->bytes.data + container->bytes.len - 1, 0)
+			   : span_of(NULL, 0);
 }
 
 static const struct jsontree_member no_member;
@@ -305,7 +308,7 @@ static void weave_key(struct weaver *w, struct row *r, struct members k, struct 
 		r->after = weave_member(w, k);
 	} else if (stay == STAY_CLASH) {
 		enum merge_choice choice = clash(w, value_span(k.base, n.base), value_span(k.mine, n.mine),
-		                                 value_span(k.theirs, n.theirs), "");
+						 value_span(k.theirs, n.theirs), "");
 		row_put(w, r, choice == CHOICE_BASE ? k.base : choice == CHOICE_THEIRS ? k.theirs : k.mine);
 	} else if (stay != STAY_OUT) {
 		row_put(w, r, stay == STAY_MINE ? k.mine : k.theirs);
@@ -323,7 +326,8 @@ struct order { /* the keys of a result, as members of whichever side has them */
 
 static struct members find_all(struct nodes n, struct span name)
 {
-	return (struct members){ jsontree_find(n.base, name), jsontree_find(n.mine, name), jsontree_find(n.theirs, name) };
+	return (struct members){ jsontree_find(n.base, name), jsontree_find(n.mine, name),
+				 jsontree_find(n.theirs, name) };
 }
 
 /* Do the keys that `a` shares with `b` stand there in the same order. */
@@ -448,12 +452,16 @@ struct elements {
 	bool made;
 };
 
+/* Objects in a list are things of their own: neighbours may change. In a row of mere values a change next to another
+ * one is a conflict. */
 static void elements_align(struct elements *e, struct nodes n)
 {
 	const struct jsontree_node *const all[] = { n.base, n.mine, n.theirs };
+	bool containers = true;
 	*e = (struct elements){ 0 };
 	for (int i = 0; i < 3; i++) {
 		for (size_t k = 0; k < all[i]->count; k++) {
+			containers = containers && all[i]->members[k].value.type != JSONTREE_SCALAR;
 			size_t from = e->bare[i].len;
 			jsontree_put_bare(&e->bare[i], &all[i]->members[k].value);
 			units_add(&e->units[i], span_of(NULL, e->bare[i].len - from));
@@ -463,7 +471,7 @@ static void elements_align(struct elements *e, struct nodes n)
 			e->units[i].at[k].data = at;
 	}
 	units_number((struct units *const[]){ &e->units[0], &e->units[1], &e->units[2] }, 3, true);
-	e->made = diff3_make(&e->diff, &e->units[0], &e->units[1], &e->units[2]);
+	e->made = diff3_make(&e->diff, &e->units[0], &e->units[1], &e->units[2], !containers);
 }
 
 static void elements_finish(struct elements *e)
@@ -492,8 +500,8 @@ static bool one_by_one(struct nodes n, const struct chunk *c)
 static struct span region(const struct jsontree_node *n, struct range r)
 {
 	if (!r.count)
-		return r.at < n->count ? span_of(n->members[r.at].value.bytes.data, 0) :
-		                         span_of(n->bytes.data + n->bytes.len - 1, 0);
+		return r.at < n->count ? span_of(n->members[r.at].value.bytes.data, 0)
+				       : span_of(n->bytes.data + n->bytes.len - 1, 0);
 	const struct span first = n->members[r.at].value.bytes, last = n->members[r.at + r.count - 1].value.bytes;
 	return span_of(first.data, (size_t)(last.data + last.len - first.data));
 }
@@ -511,8 +519,8 @@ static void weave_chunk(struct weaver *w, struct row *row, struct nodes n, const
 		size_t before = path_index(w, c->mine.at + i);
 		row_next(w, row);
 		row->after = weave_member(w, (struct members){ same ? &n.base->members[c->base.at + i] : NULL,
-		                                               &n.mine->members[c->mine.at + i],
-		                                               &n.theirs->members[c->theirs.at + i] });
+							       &n.mine->members[c->mine.at + i],
+							       &n.theirs->members[c->theirs.at + i] });
 		w->path.len = before;
 	}
 	if (same || c->how == CHUNK_AGREED)
@@ -539,8 +547,8 @@ static void weave_array(struct weaver *w, struct nodes n)
 	struct row row = { 0 };
 	elements_align(&e, n);
 	if (!e.made) {
-		emit(w, chosen(clash(w, n.base->bytes, n.mine->bytes, n.theirs->bytes, ""), n.base->bytes, n.mine->bytes,
-		               n.theirs->bytes));
+		emit(w, chosen(clash(w, n.base->bytes, n.mine->bytes, n.theirs->bytes, ""), n.base->bytes,
+			       n.mine->bytes, n.theirs->bytes));
 		elements_finish(&e);
 		return;
 	}
@@ -563,7 +571,8 @@ static bool all_are(struct nodes n, enum jsontree_type type)
 
 static void weave_value(struct weaver *w, struct nodes n)
 {
-	const struct span mine = n.mine->bytes, theirs = n.theirs->bytes, base = n.base ? n.base->bytes : span_of("", 0);
+	const struct span mine = n.mine->bytes, theirs = n.theirs->bytes,
+			  base = n.base ? n.base->bytes : span_of("", 0);
 	bool from_mine = n.base && span_equal(base, theirs), from_theirs = n.base && span_equal(base, mine);
 	if (from_mine != from_theirs)
 		taken(w, from_mine);
@@ -608,12 +617,51 @@ static const struct jsontree_node *value_in(const struct jsontree_node *object, 
 
 static bool holds(struct nodes n, const struct jsontree_node *r);
 
-static bool keys_hold(struct nodes n, const struct jsontree_node *r, const struct jsontree_node *whose)
+/* Keys that one side gave another name, leaving the value, while the other changed the value: then that has the new
+ * name. */
+struct renames {
+	struct span was[RENAMES_MAX], is[RENAMES_MAX];
+	size_t count;
+};
+
+static void find_renames(struct renames *found, struct nodes n, const struct jsontree_node *r)
+{
+	found->count = 0;
+	for (size_t i = 0, tried = 0; i < n.base->count && tried < RENAMES_MAX; i++) {
+		const struct jsontree_member *b = &n.base->members[i];
+		const struct jsontree_node *mine = value_in(n.mine, b->name), *theirs = value_in(n.theirs, b->name);
+		const struct jsontree_node *renamer = mine ? n.theirs : n.mine;
+		if (!mine == !theirs || equal(mine ? mine : theirs, &b->value) || value_in(r, b->name))
+			continue;
+		tried++;
+		for (size_t k = 0; k < renamer->count; k++) {
+			struct span is = renamer->members[k].name;
+			if (!value_in(n.base, is) && equal(&renamer->members[k].value, &b->value) &&
+			    equal(value_in(r, is), mine ? mine : theirs)) {
+				found->was[found->count] = b->name;
+				found->is[found->count++] = is;
+				break;
+			}
+		}
+	}
+}
+
+static bool is_renamed(const struct renames *found, struct span name)
+{
+	for (size_t i = 0; i < found->count; i++)
+		if (span_equal(found->was[i], name) || span_equal(found->is[i], name))
+			return true;
+	return false;
+}
+
+static bool keys_hold(struct nodes n, const struct jsontree_node *r, const struct jsontree_node *whose,
+		      const struct renames *renames)
 {
 	for (size_t i = 0; i < whose->count; i++) {
 		struct span name = whose->members[i].name;
-		if (!holds((struct nodes){ value_in(n.base, name), value_in(n.mine, name), value_in(n.theirs, name) },
-		           value_in(r, name)))
+		if (!is_renamed(renames, name) &&
+		    !holds((struct nodes){ value_in(n.base, name), value_in(n.mine, name), value_in(n.theirs, name) },
+			   value_in(r, name)))
 			return false;
 	}
 	return true;
@@ -643,9 +691,9 @@ static bool array_holds(struct nodes n, const struct jsontree_node *r)
 			fine = one_by_one(n, c);
 		for (uint32_t k = 0; k < c->base.count && fine && c->how == CHUNK_BOTH; k++, at++)
 			fine = at < r->count && holds((struct nodes){ &n.base->members[c->base.at + k].value,
-			                                              &n.mine->members[c->mine.at + k].value,
-			                                              &n.theirs->members[c->theirs.at + k].value },
-			                              &r->members[at].value);
+								      &n.mine->members[c->mine.at + k].value,
+								      &n.theirs->members[c->theirs.at + k].value },
+						      &r->members[at].value);
 	}
 	elements_finish(&e);
 	return fine && at == r->count;
@@ -663,7 +711,10 @@ static bool holds(struct nodes n, const struct jsontree_node *r)
 		return false;
 	if (r->type == JSONTREE_ARRAY)
 		return array_holds(n, r);
-	return keys_hold(n, r, n.base) && keys_hold(n, r, n.mine) && keys_hold(n, r, n.theirs) && keys_hold(n, r, r);
+	struct renames renames;
+	find_renames(&renames, n, r);
+	return keys_hold(n, r, n.base, &renames) && keys_hold(n, r, n.mine, &renames) &&
+	       keys_hold(n, r, n.theirs, &renames) && keys_hold(n, r, r, &renames);
 }
 
 /* Each comment is there as often as the sides' changes say. */
@@ -699,7 +750,7 @@ static bool passes(const struct documents *d, struct span result, bool comments)
 	if (jsontree_read(&r, result) != JSONTREE_FINE)
 		return false;
 	bool fine = holds((struct nodes){ &d->base.root, &d->mine.root, &d->theirs.root }, &r.root) &&
-	            (!comments || comments_hold(d, &r));
+		    (!comments || comments_hold(d, &r));
 	jsontree_finish(&r);
 	return fine;
 }
@@ -785,8 +836,6 @@ static void keys_do(struct merge *m, const struct documents *d)
 static const char *fault_words(enum jsontree_fault fault)
 {
 	switch (fault) {
-	case JSONTREE_TWICE:
-		return "a key is in it twice";
 	case JSONTREE_TOO_DEEP:
 		return "its values are nested too deeply to be merged";
 	case JSONTREE_TOO_MANY:
@@ -801,7 +850,7 @@ void merge_json(struct merge *m, const struct merge_inputs *in)
 	struct documents *d = mem_alloc(sizeof *d);
 	d->in = *in;
 	enum jsontree_fault faults[3] = { jsontree_read(&d->base, in->base), jsontree_read(&d->mine, in->mine),
-		                          jsontree_read(&d->theirs, in->theirs) };
+					  jsontree_read(&d->theirs, in->theirs) };
 	const char *why = NULL;
 	bool json = true;
 	m->inside = d;
@@ -814,7 +863,7 @@ void merge_json(struct merge *m, const struct merge_inputs *in)
 	} else if (json) {
 		if (!lines_do(m, d))
 			keys_do(m, d);
-	} else { /* at least one is no JSON: then it is text */
+	} else { /* one is no JSON, or has a key twice: then they are texts */
 		merge_json_finish(m);
 		m->kind = MERGE_KIND_TEXT;
 		merge_text(m, in);

@@ -1,14 +1,15 @@
 /* Lines, three ways, as an ordered set: histories and lists of links. It never conflicts. The rule:
  *
- * 1. The unit is an entry: a line, with what belongs to it (see entry_lines): the command behind a timestamp `#123` (bash), lines
- *    that a backslash continues (zsh), the indented fields of `- cmd:` (fish).
- * 2. The three are aligned as text is. What only one side changed is taken. Where both changed, what both have stays in its
- *    order, what one of them removed of the base goes, and between two common entries the runs of both sides are put one
- *    behind the other: by their timestamps where all have one, else by their bytes. So both sides' orders stay, and it does
- *    not matter which side is called mine.
- * 3. No entry is there more often than on the side that has most of them, nor again when a side removed it. Of too many, the
- *    one nearest to the end where the list grows stays: a repeated command, a link that was moved up. Empty lines, and what the
- *    base has several times already (rules, fences), are no members of a set: there what both added adds up.
+ * 1. The unit is an entry: a line, with what belongs to it (see entry_lines): the command behind a timestamp `#123`
+ * (bash), lines that a backslash continues (zsh), the indented fields of `- cmd:` (fish).
+ * 2. The three are aligned as text is. What only one side changed is taken. Where both changed, what both have stays in
+ * its order, what one of them removed of the base goes, and between two common entries the runs of both sides are put
+ * one behind the other: by their timestamps where all have one, else by their bytes. So both sides' orders stay, and it
+ * does not matter which side is called mine.
+ * 3. No entry is there more often than on the side that has most of them, nor again when a side removed it. Of too
+ * many, the one nearest to the end where the list grows stays: a repeated command, a link that was moved up. Empty
+ * lines, and what the base has several times already (rules, fences), are no members of a set: there what both added
+ * adds up.
  *
  * The check counts entries anew, and compares the order of what each side added. */
 #include <stdlib.h>
@@ -102,8 +103,8 @@ static bool continued(struct span line)
 	return slashes % 2;
 }
 
-/* The lines, from the start of `text`, that are one entry. `stamped`: a history that begins with a timestamp; there bash takes
- * all up to the next one for one command. */
+/* The lines, from the start of `text`, that are one entry. `stamped`: a history that begins with a timestamp; there
+ * bash takes all up to the next one for one command. */
 static size_t entry_lines(struct span text, bool stamped)
 {
 	struct span line = first_line(text);
@@ -113,7 +114,7 @@ static size_t entry_lines(struct span text, bool stamped)
 	for (;; lines++) {
 		struct span next = first_line(span_of(text.data + len, text.len - len));
 		bool more = continued(line) || (fish && starts(next, "  ")) ||
-		            (bash && (stamped || lines == 1) && !bash_stamp(next, &when));
+			    (bash && (stamped || lines == 1) && !bash_stamp(next, &when));
 		if (!next.len || !more)
 			return len;
 		line = next;
@@ -144,17 +145,25 @@ static void add(struct list *l, const struct units *u, uint32_t i, bool added)
 	l->at[l->count++] = (struct item){ u->number[i], u->at[i], added };
 }
 
-static void add_range(struct list *l, const struct units *u, struct range r)
-{
-	for (uint32_t i = 0; i < r.count; i++)
-		add(l, u, r.at + i, true);
-}
-
 static int by_bytes(struct span a, struct span b)
 {
 	size_t len = a.len < b.len ? a.len : b.len;
 	int order = len ? memcmp(a.data, b.data, len) : 0;
 	return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+/* What both have: equal but for how a line ends. */
+static void add_agreed(struct list *l, const struct units *a, uint32_t i, const struct units *b, uint32_t k)
+{
+	add(l, a, i, true);
+	if (by_bytes(b->at[k], a->at[i]) < 0)
+		l->at[l->count - 1].bytes = b->at[k];
+}
+
+static void add_range(struct list *l, const struct units *u, struct range r)
+{
+	for (uint32_t i = 0; i < r.count; i++)
+		add(l, u, r.at + i, true);
 }
 
 /* Equal entries may differ in how their last line ends: a side that changed that is followed; else the lesser bytes. */
@@ -277,7 +286,8 @@ static bool before(const struct flank *a, const struct flank *b)
 /* Aligned with each other, run by run; from the lesser one, so that it is the same whichever side is mine. */
 static bool add_union(struct lines *l, const struct chunk *c, int32_t *gone_mine, int32_t *gone_theirs)
 {
-	struct flank mine = { &l->mine, c->mine, gone_mine, { 0 } }, theirs = { &l->theirs, c->theirs, gone_theirs, { 0 } };
+	struct flank mine = { &l->mine, c->mine, gone_mine, { 0 } },
+		     theirs = { &l->theirs, c->theirs, gone_theirs, { 0 } };
 	struct flank *a = before(&mine, &theirs) ? &mine : &theirs, *b = a == &mine ? &theirs : &mine;
 	struct script s;
 	uint32_t x = a->range.at, y = b->range.at;
@@ -288,11 +298,8 @@ static bool add_union(struct lines *l, const struct chunk *c, int32_t *gone_mine
 	for (size_t i = 0; made && i <= s.count; i++) {
 		bool last = i == s.count;
 		uint32_t until = a->range.at + (last ? a->range.count : s.changes[i].from.at);
-		for (; x < until; x++, y++) {
-			add(&l->list, a->units, x, true);
-			if (by_bytes(b->units->at[y], a->units->at[x]) < 0)
-				l->list.at[l->list.count - 1].bytes = b->units->at[y];
-		}
+		for (; x < until; x++, y++)
+			add_agreed(&l->list, a->units, x, b->units, y);
 		if (last)
 			break;
 		struct range from = { x, s.changes[i].from.count }, to = { y, s.changes[i].to.count };
@@ -323,8 +330,10 @@ static bool compose(struct lines *l, const struct diff3 *d)
 			made = add_union(l, c, gone, gone + l->numbers + 1);
 		else if (c->how == CHUNK_THEIRS)
 			add_range(&l->list, &l->theirs, c->theirs);
-		else
+		else if (c->how == CHUNK_MINE)
 			add_range(&l->list, &l->mine, c->mine);
+		for (uint32_t k = 0; k < c->mine.count && c->how == CHUNK_AGREED; k++)
+			add_agreed(&l->list, &l->mine, c->mine.at + k, &l->theirs, c->theirs.at + k);
 	}
 	free(gone);
 	return made;
@@ -347,14 +356,15 @@ static void count_whole(struct lines *l)
 	count_range(l->whole, &l->base, (struct range){ 0, (uint32_t)l->base.count }, offsetof(struct tally, base), 1);
 	count_range(l->whole, &l->mine, (struct range){ 0, (uint32_t)l->mine.count }, offsetof(struct tally, mine), 1);
 	count_range(l->whole, &l->theirs, (struct range){ 0, (uint32_t)l->theirs.count },
-	            offsetof(struct tally, theirs), 1);
+		    offsetof(struct tally, theirs), 1);
 	const struct units *const all[] = { &l->base, &l->mine, &l->theirs };
 	for (int k = 0; k < 3; k++)
 		for (size_t i = 0; i < all[k]->count; i++)
 			l->whole[all[k]->number[i]].empty = strchr("\r\n", *all[k]->at[i].data) != NULL;
 }
 
-/* Marks what is too many, from the end where the list does not grow; what somebody put anew before what has always been there. */
+/* Marks what is too many, from the end where the list does not grow; what somebody put anew before what has always been
+ * there. */
 static void drop_extra(struct lines *l)
 {
 	struct list *list = &l->list;
@@ -461,7 +471,7 @@ void merge_lines(struct merge *m, const struct merge_inputs *in)
 	l.numbers = units_number((struct units *const[]){ &l.base, &l.mine, &l.theirs }, 3, false);
 	l.whole = mem_alloc(((size_t)l.numbers + 1) * 2 * sizeof *l.whole);
 	l.region = l.whole + l.numbers + 1;
-	bool made = diff3_make(&d, &l.base, &l.mine, &l.theirs);
+	bool made = diff3_make(&d, &l.base, &l.mine, &l.theirs, true);
 	if (made) {
 		l.newest_first = grows_at_top(&d);
 		count_whole(&l);

@@ -1,5 +1,6 @@
-/* Text, three ways, by lines. libgit2 tells the changes of each side, diff3 aligns them, and the check reads the bytes again,
- * without either: parts that tile all three files, of which each is either equal where it has to be or a hunk. */
+/* Text, three ways, by lines. libgit2 tells the changes of each side, diff3 aligns them, and the check reads the bytes
+ * again, without either: parts that tile all three files, of which each is either equal where it has to be or a hunk.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,18 +49,20 @@ static bool part_sound(const struct part *p)
 	return false;
 }
 
-/* Every change that only one side made is in the result and nothing else is, if: the parts tile the three files; outside of
- * the hunks each is what both have, or one side's where the other left the base alone; and no two changes of different sides
- * touch. */
+/* Every change that only one side made is in the result and nothing else is, if: the parts tile the three files;
+ * outside of the hunks each is what both have, or one side's where the other left the base alone; and no two changes of
+ * different sides touch. */
 static bool parts_sound(const struct parts *parts, const struct merge_inputs *in)
 {
 	const uint8_t *base = in->base.data, *mine = in->mine.data, *theirs = in->theirs.data;
 	for (size_t i = 0; i < parts->count; i++) {
 		const struct part *p = &parts->at[i];
-		if (!follows(p->base, &base) || !follows(p->mine, &mine) || !follows(p->theirs, &theirs) || !part_sound(p))
+		if (!follows(p->base, &base) || !follows(p->mine, &mine) || !follows(p->theirs, &theirs) ||
+		    !part_sound(p))
 			return false;
 		if (i && p->how != CHUNK_SAME && p[-1].how != CHUNK_SAME &&
-		    (p->how == CHUNK_MINE || p->how == CHUNK_THEIRS || p[-1].how == CHUNK_MINE || p[-1].how == CHUNK_THEIRS))
+		    (p->how == CHUNK_MINE || p->how == CHUNK_THEIRS || p[-1].how == CHUNK_MINE ||
+		     p[-1].how == CHUNK_THEIRS))
 			return false;
 	}
 	return base == in->base.data + in->base.len && mine == in->mine.data + in->mine.len &&
@@ -142,9 +145,9 @@ static struct parts *read_parts(const struct diff3 *d, const struct units u[3], 
 	parts->count = d->count;
 	for (size_t i = 0; i < d->count; i++) {
 		const struct chunk *c = &d->chunks[i];
-		parts->at[i] = (struct part){ c->how, units_span(&u[0], c->base, in->base),
-			                      units_span(&u[1], c->mine, in->mine),
-			                      units_span(&u[2], c->theirs, in->theirs) };
+		parts->at[i] =
+			(struct part){ c->how, units_span(&u[0], c->base, in->base),
+				       units_span(&u[1], c->mine, in->mine), units_span(&u[2], c->theirs, in->theirs) };
 	}
 	return parts;
 }
@@ -157,7 +160,7 @@ void merge_text(struct merge *m, const struct merge_inputs *in)
 	units_lines(&u[1], in->mine);
 	units_lines(&u[2], in->theirs);
 	units_number((struct units *const[]){ &u[0], &u[1], &u[2] }, 3, true);
-	bool made = diff3_make(&d, &u[0], &u[1], &u[2]);
+	bool made = diff3_make(&d, &u[0], &u[1], &u[2], true);
 	struct parts *parts = made ? read_parts(&d, u, in) : NULL;
 	m->inside = parts;
 	if (!made || !parts_sound(parts, in)) {

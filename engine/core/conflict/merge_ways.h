@@ -1,5 +1,6 @@
-/* merge_ways: the ways to merge, for merge.c alone. Each is given three different contents within the bounds and without a
- * NUL, fills everything in `m` that merge.h names but the kind, and checks its own result before it calls it clean. */
+/* merge_ways: the ways to merge, for merge.c alone. Each is given three different contents within the bounds and
+ * without a NUL, fills everything in `m` that merge.h names but the kind, and checks its own result before it calls it
+ * clean. */
 #ifndef ENGINE_CORE_CONFLICT_MERGE_WAYS_H
 #define ENGINE_CORE_CONFLICT_MERGE_WAYS_H
 #include "base/buf.h"

@@ -134,7 +134,7 @@ bool script_make(struct script *s, const uint32_t *from, size_t from_count, cons
 		return false;
 	struct blob a = as_text(from, from_count), b = as_text(to, to_count);
 	bool made = git_diff_buffers(a.data, a.len, NULL, b.data, b.len, NULL, &options, NULL, NULL, take_hunk, NULL,
-	                             s) == 0;
+				     s) == 0;
 	blob_finish(&a);
 	blob_finish(&b);
 	return made;
@@ -156,22 +156,48 @@ struct side {
 	uint32_t at;
 };
 
-static uint32_t next_start(const struct side *s, uint32_t otherwise)
+static const struct script_change *upcoming(const struct side *s)
 {
-	return s->next < s->script.count ? s->script.changes[s->next].from.at : otherwise;
+	return s->next < s->script.count ? &s->script.changes[s->next] : NULL;
 }
 
-/* Takes the changes that begin within or right behind base units up to `end` into the group; the group's new end. `grown` is
- * by how much the side's part is longer than the base's. */
-static uint32_t absorb(struct side *s, uint32_t end, int64_t *grown)
+static uint32_t end_of(const struct script_change *c)
 {
-	while (s->next < s->script.count && s->script.changes[s->next].from.at <= end) {
-		const struct script_change *c = &s->script.changes[s->next++];
-		uint32_t last = c->from.at + c->from.count;
-		end = last > end ? last : end;
-		*grown += (int64_t)c->to.count - c->from.count;
-	}
-	return end;
+	return c->from.at + c->from.count;
+}
+
+static bool grows(const struct script_change *c)
+{
+	return c->to.count > c->from.count;
+}
+
+/* Which of the two is earlier; at one place, what is put before it comes before what stands there. */
+static struct side *earlier(struct side *a, struct side *b)
+{
+	const struct script_change *x = upcoming(a), *y = upcoming(b);
+	if (!x || !y)
+		return x ? a : b;
+	return x->from.at < y->from.at || (x->from.at == y->from.at && end_of(x) <= end_of(y)) ? a : b;
+}
+
+/* Does the side's next change belong to the group that ends at `end`? Without `touching`, a neighbour does only when
+ * both put something in between, so that nobody can tell in which order. */
+static bool joins(const struct side *s, const struct side *other, size_t other_first, uint32_t end, bool touching)
+{
+	const struct script_change *c = upcoming(s);
+	if (!c || c->from.at > end)
+		return false;
+	if (c->from.at < end || touching)
+		return true;
+	const struct script_change *last = other->next > other_first ? &other->script.changes[other->next - 1] : NULL;
+	return last && end_of(last) == end && grows(last) && grows(c);
+}
+
+static uint32_t take(struct side *s, uint32_t end, int64_t *grown)
+{
+	const struct script_change *c = &s->script.changes[s->next++];
+	*grown += (int64_t)c->to.count - c->from.count;
+	return end_of(c) > end ? end_of(c) : end;
 }
 
 static void put(struct diff3 *d, enum chunk_how how, struct range base, struct range mine, struct range theirs)
@@ -202,7 +228,7 @@ static bool same_units(const uint32_t *a, struct range x, const uint32_t *b, str
 }
 
 static void put_both(struct diff3 *d, const uint32_t *m, const uint32_t *t, struct range base, struct range mine,
-                     struct range theirs)
+		     struct range theirs, bool touching)
 {
 	uint32_t before = 0, behind = 0, most = mine.count < theirs.count ? mine.count : theirs.count;
 	if (same_units(m, mine, t, theirs)) {
@@ -217,55 +243,88 @@ static void put_both(struct diff3 *d, const uint32_t *m, const uint32_t *t, stru
 	struct range none = { base.at, 0 };
 	struct range first_mine = head(&mine, before), first_theirs = head(&theirs, before);
 	struct range last_mine = tail(&mine, behind), last_theirs = tail(&theirs, behind);
+	/* Both replaced the base by the same, and one put more beside it. */
+	if (!touching && base.count && base.count <= before + behind && (!mine.count || !theirs.count)) {
+		struct range *with = before ? &none : &base;
+		put(d, CHUNK_AGREED, before ? base : none, first_mine, first_theirs);
+		with->at = base.at + (before ? base.count : 0);
+		put(d, mine.count ? CHUNK_MINE : CHUNK_THEIRS, (struct range){ with->at, 0 }, mine, theirs);
+		put(d, CHUNK_AGREED, *with, last_mine, last_theirs);
+		return;
+	}
 	put(d, CHUNK_AGREED, none, first_mine, first_theirs);
 	put(d, CHUNK_BOTH, base, mine, theirs);
 	none.at = base.at + base.count;
 	put(d, CHUNK_AGREED, none, last_mine, last_theirs);
 }
 
-static void align(struct diff3 *d, uint32_t base_count, struct side *mine, struct side *theirs)
+static void align(struct diff3 *d, uint32_t base_count, struct side *mine, struct side *theirs, bool touching)
 {
-	uint32_t at = 0;
-	for (;;) {
-		uint32_t m = next_start(mine, base_count), t = next_start(theirs, base_count), start = m < t ? m : t;
-		struct range base = { at, start - at }, x = { mine->at, start - at }, y = { theirs->at, start - at };
-		put(d, CHUNK_SAME, base, x, y);
-		mine->at += base.count;
-		theirs->at += base.count;
-		at = start;
-		if (mine->next == mine->script.count && theirs->next == theirs->script.count)
-			return;
-		int64_t grown_mine = 0, grown_theirs = 0;
+	for (uint32_t at = 0;;) {
+		struct side *seed = earlier(mine, theirs);
+		const struct script_change *first = upcoming(seed);
+		uint32_t start = first ? first->from.at : base_count, end = start;
 		size_t first_mine = mine->next, first_theirs = theirs->next;
-		uint32_t end = start, before;
-		do {
-			before = end;
-			end = absorb(mine, end, &grown_mine);
-			end = absorb(theirs, end, &grown_theirs);
-		} while (end != before);
-		base = (struct range){ start, end - start };
-		x = (struct range){ mine->at, (uint32_t)(base.count + grown_mine) };
-		y = (struct range){ theirs->at, (uint32_t)(base.count + grown_theirs) };
+		int64_t grown_mine = 0, grown_theirs = 0;
+		put(d, CHUNK_SAME, (struct range){ at, start - at }, (struct range){ mine->at, start - at },
+		    (struct range){ theirs->at, start - at });
+		mine->at += start - at;
+		theirs->at += start - at;
+		if (!first)
+			return;
+		end = take(seed, end, seed == mine ? &grown_mine : &grown_theirs);
+		for (bool more = true; more;) {
+			more = false;
+			while (joins(mine, theirs, first_theirs, end, touching))
+				end = take(mine, end, &grown_mine), more = true;
+			while (joins(theirs, mine, first_mine, end, touching))
+				end = take(theirs, end, &grown_theirs), more = true;
+		}
+		struct range base = { start, end - start };
+		struct range x = { mine->at, (uint32_t)(base.count + grown_mine) };
+		struct range y = { theirs->at, (uint32_t)(base.count + grown_theirs) };
 		if (theirs->next == first_theirs)
 			put(d, CHUNK_MINE, base, x, y);
 		else if (mine->next == first_mine)
 			put(d, CHUNK_THEIRS, base, x, y);
 		else
-			put_both(d, mine->units->number, theirs->units->number, base, x, y);
+			put_both(d, mine->units->number, theirs->units->number, base, x, y, touching);
 		mine->at += x.count;
 		theirs->at += y.count;
 		at = end;
 	}
 }
 
-bool diff3_make(struct diff3 *d, const struct units *base, const struct units *mine, const struct units *theirs)
+/* As many replaced as there were: each by its own. */
+static void split_even(struct script *s)
+{
+	struct script even = { 0 };
+	for (size_t i = 0; i < s->count; i++) {
+		const struct script_change *c = &s->changes[i];
+		bool split = c->from.count == c->to.count;
+		for (uint32_t k = 0; k < (split ? c->from.count : 1); k++) {
+			MEM_ROOM(even.changes, even.count, even.cap);
+			even.changes[even.count++] =
+				split ? (struct script_change){ { c->from.at + k, 1 }, { c->to.at + k, 1 } } : *c;
+		}
+	}
+	script_finish(s);
+	*s = even;
+}
+
+bool diff3_make(struct diff3 *d, const struct units *base, const struct units *mine, const struct units *theirs,
+		bool touching)
 {
 	struct side m = { .units = mine }, t = { .units = theirs };
 	*d = (struct diff3){ 0 };
 	bool made = script_make(&m.script, base->number, base->count, mine->number, mine->count) &&
-	            script_make(&t.script, base->number, base->count, theirs->number, theirs->count);
+		    script_make(&t.script, base->number, base->count, theirs->number, theirs->count);
+	if (made && !touching) {
+		split_even(&m.script);
+		split_even(&t.script);
+	}
 	if (made)
-		align(d, (uint32_t)base->count, &m, &t);
+		align(d, (uint32_t)base->count, &m, &t, touching);
 	script_finish(&m.script);
 	script_finish(&t.script);
 	return made;

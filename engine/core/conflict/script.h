@@ -1,5 +1,5 @@
-/* script: sequences of units (lines, entries, array elements), what turns one into another, and the alignment of three of
- * them, as diff3 has it (Khanna, Kunal, Pierce: "A Formal Investigation of Diff3", 2007).
+/* script: sequences of units (lines, entries, array elements), what turns one into another, and the alignment of three
+ * of them, as diff3 has it (Khanna, Kunal, Pierce: "A Formal Investigation of Diff3", 2007).
  *
  * Equal units get equal numbers first. Only numbers are compared after that, so nothing that somebody wrote into a file
  * can make its comparison slow: no hash of content is involved. */
@@ -18,8 +18,8 @@ struct units {
 void units_add(struct units *u, struct span unit);
 /* The lines of a text, each with its newline. */
 void units_lines(struct units *u, struct span text);
-/* Numbers the units of all `count` sequences, from 0; returns how many numbers there are. Without `endings`, "a\r\n", "a\n"
- * and "a" are one unit. */
+/* Numbers the units of all `count` sequences, from 0; returns how many numbers there are. Without `endings`, "a\r\n",
+ * "a\n" and "a" are one unit. */
 uint32_t units_number(struct units *const *u, size_t count, bool endings);
 void units_finish(struct units *u);
 
@@ -44,8 +44,8 @@ bool script_make(struct script *s, const uint32_t *from, size_t from_count, cons
 void script_finish(struct script *s);
 
 enum chunk_how {
-	CHUNK_SAME,   /* as in the base, on both sides */
-	CHUNK_MINE,   /* only mine changed it */
+	CHUNK_SAME, /* as in the base, on both sides */
+	CHUNK_MINE, /* only mine changed it */
 	CHUNK_THEIRS,
 	CHUNK_AGREED, /* both changed it, to the same */
 	CHUNK_BOTH,   /* both changed it, or places that touch, to something else: a conflict */
@@ -61,8 +61,10 @@ struct diff3 {
 	size_t count, cap;
 };
 
-/* Changes of the two sides that touch, without one unchanged unit between them, are one conflict, as git has it. What the
- * sides of a conflict begin and end with in common is agreed (zdiff3). */
-bool diff3_make(struct diff3 *d, const struct units *base, const struct units *mine, const struct units *theirs);
+/* With `touching`, changes of the two sides that touch, without one unchanged unit between them, are one conflict, as
+ * git has it; without, only where they overlap, or both put something at one place. What the sides of a conflict begin
+ * and end with in common is agreed (zdiff3). */
+bool diff3_make(struct diff3 *d, const struct units *base, const struct units *mine, const struct units *theirs,
+		bool touching);
 void diff3_finish(struct diff3 *d);
 #endif
