@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/core/conflict/merge.h"
+#include "engine/core/conflict/diff.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -61,10 +61,24 @@ static void try(enum merge_kind kind, struct span base, struct span mine, struct
 	merge_finish(&swapped);
 }
 
+static void show(enum merge_kind kind, struct span from, struct span to)
+{
+	struct diff d;
+	struct buf out = { 0 };
+	diff_make(&d, kind, from, to);
+	diff_write(&out, &d);
+	expect((out.len == 0) == span_equal(from, to));
+	expect(!out.len || !memchr(out.data, 0x1b, out.len));
+	buf_finish(&out);
+	diff_finish(&d);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct span rest = span_of(data, size), base = cut(&rest), mine = cut(&rest), theirs = cut(&rest);
 	for (int kind = MERGE_KIND_TEXT; kind <= MERGE_KIND_LINES; kind++)
 		try((enum merge_kind)kind, base, mine, theirs);
+	show(MERGE_KIND_JSON, base, mine);
+	show(MERGE_KIND_TEXT, mine, theirs);
 	return 0;
 }

@@ -419,3 +419,52 @@ void jsontree_put_bare(struct buf *out, const struct jsontree_node *n)
 	}
 	buf_u8(out, n->type == JSONTREE_OBJECT ? '}' : ']');
 }
+
+void jsontree_elements(const struct jsontree_node *array, struct units *u, struct buf *bare)
+{
+	for (size_t i = 0; i < array->count; i++) {
+		size_t from = bare->len;
+		jsontree_put_bare(bare, &array->members[i].value);
+		units_add(u, span_of(NULL, bare->len - from));
+	}
+	/* Only now the bytes stay where they are. */
+	const uint8_t *at = bare->data;
+	for (size_t i = 0; i < u->count; at += u->at[i++].len)
+		u->at[i].data = at;
+}
+
+/* ---- where ---- */
+
+size_t jsontree_enter(struct buf *path, struct span name)
+{
+	size_t before = path->len;
+	if (before)
+		buf_u8(path, '.');
+	buf_span(path, name);
+	return before;
+}
+
+size_t jsontree_enter_at(struct buf *path, uint32_t index)
+{
+	size_t before = path->len;
+	buf_printf(path, "[%u]", index);
+	return before;
+}
+
+char *jsontree_words(const struct buf *path, const char *more)
+{
+	struct buf words = { 0 };
+	for (size_t at = 0; at < path->len && words.len < JSONTREE_WORDS_MAX;) {
+		uint32_t point;
+		size_t len = utf8_decode(path->data + at, path->len - at, &point);
+		if (!len || !point)
+			buf_put(&words, "\xef\xbf\xbd", 3);
+		else
+			buf_put(&words, path->data + at, len);
+		at += len ? len : 1;
+	}
+	buf_printf(&words, "%s%s", words.len >= JSONTREE_WORDS_MAX ? "…" : "", more);
+	char *text = mem_copy(words.data, words.len);
+	buf_finish(&words);
+	return text;
+}

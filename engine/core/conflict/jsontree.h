@@ -10,9 +10,11 @@
 #define ENGINE_CORE_CONFLICT_JSONTREE_H
 #include "base/blob.h"
 #include "base/buf.h"
+#include "engine/core/conflict/script.h"
 
 #define JSONTREE_DEPTH_MAX 64
 #define JSONTREE_NODES_MAX 50000u
+#define JSONTREE_WORDS_MAX 200
 
 enum jsontree_type { JSONTREE_SCALAR, JSONTREE_ARRAY, JSONTREE_OBJECT };
 enum jsontree_fault { JSONTREE_FINE, JSONTREE_NOT_JSON, JSONTREE_TWICE, JSONTREE_TOO_DEEP, JSONTREE_TOO_MANY };
@@ -48,8 +50,16 @@ const struct jsontree_member *jsontree_find(const struct jsontree_node *object, 
 bool jsontree_equal(const struct jsontree_node *a, const struct jsontree_node *b);
 /* The value without comments and spaces. */
 void jsontree_put_bare(struct buf *out, const struct jsontree_node *n);
+/* The elements of an array as units to compare, equal where the values are but for comments and spacing; `bare` holds
+ * them. */
+void jsontree_elements(const struct jsontree_node *array, struct units *u, struct buf *bare);
 /* Calls for each comment in a run of spaces and comments. */
 void jsontree_comments(struct span between, void (*each)(void *to, struct span comment), void *to);
 /* Does it end within a `//` comment, so that only a new line may follow. */
 bool jsontree_line_open(struct span between);
+/* A key path in the making: `editor.rulers[2]`. Each returns the length to set it back to. */
+size_t jsontree_enter(struct buf *path, struct span name);
+size_t jsontree_enter_at(struct buf *path, uint32_t index);
+/* The path as a C string of valid UTF-8, not much longer than JSONTREE_WORDS_MAX. */
+char *jsontree_words(const struct buf *path, const char *more);
 #endif

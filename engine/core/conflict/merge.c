@@ -81,7 +81,7 @@ void merge_put_lines(struct buf *out, struct span lines)
 	buf_span(out, lines);
 }
 
-static const char *unfit(struct span s)
+const char *merge_unfit(struct span s)
 {
 	if (s.len > MERGE_BYTES_MAX)
 		return "it is too large to be merged";
@@ -120,12 +120,12 @@ static struct span there(struct span s)
 void merge_run(struct merge *m, enum merge_kind kind, struct span base, struct span mine, struct span theirs)
 {
 	const struct merge_inputs in = { there(base), there(mine), there(theirs) };
-	const char *why = unfit(base);
+	const char *why = merge_unfit(base);
 	*m = (struct merge){ .kind = kind };
 	if (one_sided(m, &in))
 		return;
-	why = why ? why : unfit(mine);
-	why = why ? why : unfit(theirs);
+	why = why ? why : merge_unfit(mine);
+	why = why ? why : merge_unfit(theirs);
 	if (why) {
 		merge_refuse(m, why);
 		return;

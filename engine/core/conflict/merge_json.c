@@ -11,13 +11,11 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/utf8.h"
 #include "engine/core/conflict/jsontree.h"
 #include "engine/core/conflict/merge_ways.h"
 #include "engine/core/conflict/script.h"
 
-#define KEY_WORDS_MAX 200
-#define RENAMES_MAX   8
+#define RENAMES_MAX 8
 
 struct documents {
 	struct jsontree base, mine, theirs;
@@ -75,43 +73,6 @@ static void taken(struct weaver *w, bool mine)
 
 /* ---- conflicts ---- */
 
-static size_t path_enter(struct weaver *w, struct span name)
-{
-	size_t before = w->path.len;
-	if (before)
-		buf_u8(&w->path, '.');
-	buf_span(&w->path, name);
-	return before;
-}
-
-static size_t path_index(struct weaver *w, uint32_t index)
-{
-	size_t before = w->path.len;
-	buf_printf(&w->path, "[%u]", index);
-	return before;
-}
-
-static char *path_words(const struct weaver *w, const char *more)
-{
-	struct buf words = { 0 };
-	char *text;
-	for (size_t at = 0; at < w->path.len && words.len < KEY_WORDS_MAX;) {
-		uint32_t point;
-		size_t len = utf8_decode(w->path.data + at, w->path.len - at, &point);
-		if (!len || !point)
-			buf_put(&words, "\xef\xbf\xbd", 3);
-		else
-			buf_put(&words, w->path.data + at, len);
-		at += len ? len : 1;
-	}
-	if (words.len >= KEY_WORDS_MAX)
-		buf_put(&words, "…", strlen("…"));
-	buf_put(&words, more, strlen(more));
-	text = mem_copy(words.data, words.len);
-	buf_finish(&words);
-	return text;
-}
-
 /* What to take; while merging, mine stands in for it. */
 static enum merge_choice clash(struct weaver *w, struct span base, struct span mine, struct span theirs,
 			       const char *more)
@@ -124,7 +85,7 @@ static enum merge_choice clash(struct weaver *w, struct span base, struct span m
 	}
 	if (n < MERGE_HUNKS_MAX) {
 		MEM_ROOM(w->m->hunks, n, w->hunk_cap);
-		w->m->hunks[n] = (struct merge_hunk){ base, mine, theirs, 0, 0, 0, path_words(w, more) };
+		w->m->hunks[n] = (struct merge_hunk){ base, mine, theirs, 0, 0, 0, jsontree_words(&w->path, more) };
 		w->m->hunk_count = n + 1;
 	}
 	return CHOICE_MINE;
@@ -302,7 +263,7 @@ static void weave_key(struct weaver *w, struct row *r, struct members k, struct 
 {
 	enum stay stay = member_stays(k);
 	const struct jsontree_member *any = k.mine ? k.mine : k.theirs;
-	size_t before = path_enter(w, any ? any->name : k.base->name);
+	size_t before = jsontree_enter(&w->path, any ? any->name : k.base->name);
 	if (stay == STAY_MERGED) {
 		row_next(w, r);
 		r->after = weave_member(w, k);
@@ -460,15 +421,9 @@ static void elements_align(struct elements *e, struct nodes n)
 	bool containers = true;
 	*e = (struct elements){ 0 };
 	for (int i = 0; i < 3; i++) {
-		for (size_t k = 0; k < all[i]->count; k++) {
+		for (size_t k = 0; k < all[i]->count; k++)
 			containers = containers && all[i]->members[k].value.type != JSONTREE_SCALAR;
-			size_t from = e->bare[i].len;
-			jsontree_put_bare(&e->bare[i], &all[i]->members[k].value);
-			units_add(&e->units[i], span_of(NULL, e->bare[i].len - from));
-		}
-		const uint8_t *at = e->bare[i].data;
-		for (size_t k = 0; k < e->units[i].count; at += e->units[i].at[k++].len)
-			e->units[i].at[k].data = at;
+		jsontree_elements(all[i], &e->units[i], &e->bare[i]);
 	}
 	units_number((struct units *const[]){ &e->units[0], &e->units[1], &e->units[2] }, 3, true);
 	e->made = diff3_make(&e->diff, &e->units[0], &e->units[1], &e->units[2], !containers);
@@ -516,7 +471,7 @@ static void weave_chunk(struct weaver *w, struct row *row, struct nodes n, const
 {
 	bool same = c->how == CHUNK_SAME || (c->how == CHUNK_BOTH && one_by_one(n, c));
 	for (uint32_t i = 0; i < c->mine.count && (same || c->how == CHUNK_AGREED); i++) {
-		size_t before = path_index(w, c->mine.at + i);
+		size_t before = jsontree_enter_at(&w->path, c->mine.at + i);
 		row_next(w, row);
 		row->after = weave_member(w, (struct members){ same ? &n.base->members[c->base.at + i] : NULL,
 							       &n.mine->members[c->mine.at + i],
@@ -529,7 +484,7 @@ static void weave_chunk(struct weaver *w, struct row *row, struct nodes n, const
 	if (c->how != CHUNK_BOTH) {
 		taken(w, c->how == CHUNK_MINE);
 	} else {
-		size_t before = path_index(w, c->mine.at);
+		size_t before = jsontree_enter_at(&w->path, c->mine.at);
 		choice = clash(w, region(n.base, c->base), region(n.mine, c->mine), region(n.theirs, c->theirs), "");
 		w->path.len = before;
 	}

@@ -1,4 +1,4 @@
-/* merge_ways: the ways to merge, for merge.c alone. Each is given three different contents within the bounds and
+/* merge_ways: the ways to merge, for merge.c (and its bounds, for diff.c). Each is given three different contents within the bounds and
  * without a NUL, fills everything in `m` that merge.h names but the kind, and checks its own result before it calls it
  * clean. */
 #ifndef ENGINE_CORE_CONFLICT_MERGE_WAYS_H
@@ -21,6 +21,8 @@ void merge_json_finish(struct merge *m);
 
 void merge_lines(struct merge *m, const struct merge_inputs *in);
 
+/* Why a content is not looked at by lines or keys, a literal; NULL: it is. */
+const char *merge_unfit(struct span content);
 /* Ends a merge as refused: `why` is a literal. */
 void merge_refuse(struct merge *m, const char *why);
 /* Adds whole lines; a line that lacked its newline gets one, as the text has them, before anything follows it. */
