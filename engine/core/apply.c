@@ -38,7 +38,7 @@ static void placed(struct core *c, struct item *it, const struct file_stat *afte
 	it->row.local_edited = it->row.head_edited;
 	it->row.local_at_ms = it->read_ms = c->wall_ms;
 	it->placed = true;
-	it->told = it->lost = false;
+	guard_found(c, it);
 	it->refused = NULL;
 	it->how = HOW_REMOTE;
 	it->round = it->category->round; /* a scan under way may have passed its folder already */

@@ -159,7 +159,7 @@ void capture_seen(struct core *c, const struct event *e)
 	struct item *it = ledger_find_name(&c->ledger, category->name, e->path);
 	if (it) {
 		seen_in(it, round_of(category, e));
-		it->told = it->lost = false;
+		guard_found(c, it);
 	}
 	if (e->look == LOOK_OTHER && (!it || id_zero(&it->row.local)))
 		return;
@@ -279,7 +279,8 @@ static void declare_absent(struct core *c, struct item *it)
 	it->row.local_at_ms = c->wall_ms;
 	it->captured_ms = c->now_ms;
 	it->how = HOW_EDIT;
-	it->told = it->lost = it->placed = false;
+	it->placed = false;
+	guard_found(c, it);
 	it->refused = NULL;
 	it->source = none;
 	ledger_touch(&c->ledger, it);
@@ -350,7 +351,8 @@ static void captured(struct core *c, struct watched *w, struct item *it, const s
 	forget_gone(c, it);
 	verified(c, it, &version);
 	it->trouble = it->refused = NULL;
-	it->told = it->lost = it->placed = false;
+	it->placed = false;
+	guard_found(c, it);
 	it->read_ms = c->wall_ms;
 	if (!fresh && id_equal(&version, &it->row.local)) {
 		if (w->scanned || !stat_equal(stat, &it->row.local_stat)) { /* else our own writing, read back: no news for the disk */
@@ -503,7 +505,7 @@ static uint64_t look_file(struct core *c, struct watched *w, struct item *it, co
 	}
 	w->absent_since_ms = 0;
 	if (it && surely_unchanged(it, seen) && !is_suspect(c, w, it)) {
-		it->told = it->lost = false;
+		guard_found(c, it);
 		verified(c, it, &it->row.local);
 		debounce_drop(&c->debounce, w);
 		return 0;

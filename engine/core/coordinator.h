@@ -160,6 +160,7 @@ bool guard_unseen(const struct category *category, const struct item *it, const 
 bool guard_absent(const struct core *c, const struct item *it);  /* looks */
 /* A scan has ended: may what it did not see be deleted? False: too much is gone, and a person is asked. */
 bool guard_scanned(struct core *c, struct category *category, const char *under, uint32_t round);
+void guard_found(struct core *c, struct item *it);   /* it is there */
 
 /* holding.c */
 void holding_edit(struct core *c, struct item *it);   /* an edit was captured */

@@ -94,13 +94,31 @@ static void hold(struct core *c, struct category *category, const char *under, u
 	for (size_t i = 0; i < c->ledger.count; i++)
 		if (guard_unseen(category, c->ledger.all[i], under, round) && !wished(c->ledger.all[i]))
 			c->ledger.all[i]->lost = true;
-	if (category->held)
-		return; /* it was asked already */
+	bool asked = category->held;
 	category_hold(category, true);
+	category->weighed = category->weighed || !*under;
+	if (asked)
+		return;
 	snprintf(text, sizeof text,
 		 "%zu of %zu files are gone at once: nothing is deleted elsewhere (bring them back, or run 'syncline resume' with its name to delete them on all devices)",
 		 count, category->items);
 	c->world.notice(c->world.ctx, NOTICE_ALERT, "change", category->name, text);
+}
+
+void guard_found(struct core *c, struct item *it)
+{
+	struct category *category = it->category;
+	it->told = false;
+	if (!it->lost)
+		return;
+	it->lost = false;
+	if (!category->weighed)
+		return;
+	for (size_t i = 0; i < c->ledger.count; i++)
+		if (c->ledger.all[i]->category == category && c->ledger.all[i]->lost)
+			return;
+	MARK("capture.guarded_files_are_back");
+	category_hold(category, false);
 }
 
 bool guard_scanned(struct core *c, struct category *category, const char *under, uint32_t round)
@@ -112,7 +130,6 @@ bool guard_scanned(struct core *c, struct category *category, const char *under,
 	if (category->allowed)
 		asks = false;
 	else if (category->held && whole && !count) { /* they are back */
-		MARK("capture.guarded_files_are_back");
 		category_hold(category, false);
 		asks = false;
 	} else {

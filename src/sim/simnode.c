@@ -161,8 +161,8 @@ static void swap(struct simnode *n, const struct place *p, struct simfile *f)
 	simdisk_sync(f);
 }
 
-/* What no person made anywhere is the core's merge. When it was killed before it could say so, the next life finds the file
- * and sends it as what it is here: an edit. */
+/* What no person made anywhere is the core's merge. When it is killed before it can say so, the next life finds the file and
+ * sends it as what it is here: an edit. */
 static void made_by_merging(struct simnode *n, unsigned number, const struct id *version)
 {
 	struct witness *w = &n->cl->witness;
@@ -210,10 +210,9 @@ static enum place_result sim_place(void *ctx, const struct place *p, struct file
 	swap(n, p, f);
 	person_hint(n, f, id_zero(&p->version) ? HINT_GONE : HINT_WRITTEN); /* the watcher sees our own acts as well */
 	simdisk_stat(f, after);
-	if (!enter(n)) { /* the names are swapped, but nobody knows it yet */
-		made_by_merging(n, number, &p->version);
+	made_by_merging(n, number, &p->version);
+	if (!enter(n)) /* the names are swapped, but nobody knows it yet */
 		return PLACE_ERROR;
-	}
 	return PLACE_DONE;
 }
 

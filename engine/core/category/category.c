@@ -65,6 +65,7 @@ void category_hold(struct category *c, bool held)
 {
 	c->save = c->save || c->held != held;
 	c->held = held;
+	c->weighed = c->weighed && held;
 	if (c->root_ok)
 		category_trouble(c, NULL);
 }

@@ -16,6 +16,7 @@ struct category {
 	bool root_ok;
 	char *trouble;      /* why it is in error, or NULL */
 	bool held;          /* a scan would have deleted too much: waits for a person */
+	bool weighed;       /* while held: a whole scan has marked what is lost */
 	bool allowed;       /* the person said yes: the next whole scan may */
 	bool save;          /* its row is to be saved */
 	bool suspect;       /* the last stop was unclean and no whole scan has ended since: files may be damaged */
