@@ -7,6 +7,9 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 
+#define AGAIN_MS    5000u /* what could not be read is tried again after this, doubled each time … */
+#define AGAIN_STEPS 4     /* … so often */
+
 bool areas_wanted(void *ctx, const char *category, const char *path, bool folder)
 {
 	struct engine *g = ctx;
@@ -94,10 +97,32 @@ static void hook_rescan(void *ctx, const char *category, const char *under)
 		owe(a, mem_text(under));
 }
 
+/* What could not be read (no descriptor was left, the disk erred) may hold news, and is not watched either. */
+static void look_again_later(struct engine *g, struct area *a, const char *under)
+{
+	char *part = mem_text(a->again && !covers(under, a->again) ? "" : under);
+	if (a->again && covers(a->again, under)) {
+		free(part);
+		return;
+	}
+	free(a->again);
+	a->again = part;
+	a->again_ms = g->now_ms + (AGAIN_MS << (a->agains < AGAIN_STEPS ? a->agains : AGAIN_STEPS));
+	a->agains++;
+}
+
+static void look_again(struct engine *g, struct area *a)
+{
+	if (!a->again || a->again_ms > g->now_ms)
+		return;
+	owe(a, a->again);
+	a->again = NULL;
+}
+
 bool areas_busy(const struct engine *g)
 {
 	for (size_t i = 0; i < g->area_count; i++)
-		if (g->areas[i].owed_count || g->areas[i].asked_count)
+		if (g->areas[i].owed_count || g->areas[i].asked_count || g->areas[i].again)
 			return true;
 	return false;
 }
@@ -106,6 +131,7 @@ void areas_start_rescans(struct engine *g)
 {
 	for (size_t i = 0; i < g->area_count; i++) {
 		struct area *a = &g->areas[i];
+		look_again(g, a);
 		for (size_t k = 0; !a->asked_count && k < a->owed_count; k++)
 			engine_gather(
 			        g,
@@ -136,6 +162,10 @@ static void hook_scanned(void *ctx, const char *category, const char *under, boo
 	struct area *a = areas_find(g, category);
 	size_t told = 0;
 	watcher_scanned(g->watcher, category, under, complete);
+	if (a && !complete && files_root_there(g->files, category, NULL))
+		look_again_later(g, a, under);
+	else if (a && complete && !a->again)
+		a->agains = 0;
 	for (size_t i = 0; a && i < a->asked_count; i++)
 		if (a->asked[i].walked)
 			a->asked[i] = (struct asking){ a->asked[i].under, false, true, complete };
@@ -173,6 +203,8 @@ static void hook_closed(void *ctx, const char *category, const char *folder, int
 		              error == EXDEV ? "another filesystem is mounted there" : strerror(error));
 	}
 	free(item);
+	if (a && error != EXDEV && error != EACCES && error != EPERM) /* those pass with an event, if ever */
+		look_again_later(g, a, folder);
 	engine_gather(g, &(struct event){ .type = EVENT_SEEN,
 	                                  .category = category,
 	                                  .path = folder,
@@ -278,6 +310,9 @@ uint64_t areas_poll_deadline(const struct engine *g)
 	for (size_t i = 0; i < g->area_count; i++)
 		if (g->areas[i].polling && g->areas[i].poll_ms < due)
 			due = g->areas[i].poll_ms;
+	for (size_t i = 0; i < g->area_count; i++)
+		if (g->areas[i].again && g->areas[i].again_ms < due)
+			due = g->areas[i].again_ms;
 	return due;
 }
 
@@ -336,6 +371,7 @@ void areas_close(struct engine *g)
 	watcher_destroy(g->watcher);
 	for (size_t i = 0; i < g->area_count; i++) {
 		forget_asked(&g->areas[i]);
+		free(g->areas[i].again);
 		free(g->areas[i].asked);
 		area_forget(&g->areas[i]);
 	}
@@ -371,6 +407,7 @@ static void area_drop(struct engine *g, const char *category)
 	/* What the core asked of a category that leaves is answered: incomplete. */
 	hook_started(g, category, "");
 	hook_scanned(g, category, "", false);
+	free(a->again);
 	free(a->asked);
 	area_forget(a);
 	*a = g->areas[--g->area_count];

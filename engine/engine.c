@@ -182,6 +182,8 @@ static bool idle(const struct engine *g)
 /* Between turns: what was swapped out of people's folders, and versions on their way to the repository. */
 static void tidy(struct engine *g)
 {
+	if (g->files_tidy_ms == UINT64_MAX && files_waiting(g->files))
+		g->files_tidy_ms = g->now_ms; /* a scan met leftovers of an earlier life */
 	if (g->files_tidy_ms <= g->now_ms)
 		g->files_tidy_ms = files_tidy(g->files) ? g->now_ms + FILES_TIDY_MS : UINT64_MAX;
 	if (g->versions_tidy_ms > g->now_ms || !idle(g))

@@ -46,6 +46,9 @@ struct area {
 	size_t owed_count;
 	struct map refusals; /* path -> struct refused_file, see refusals.c */
 	struct map closed;   /* folders that could not be read at the last scan, told of once: path -> itself */
+	char *again;       /* a part that could not be read now, is looked at again then; NULL: none */
+	uint64_t again_ms; /* monotonic */
+	unsigned agains;   /* in a row */
 	bool polling;     /* events cannot be trusted */
 	uint64_t poll_ms; /* monotonic: when it is looked at next */
 };

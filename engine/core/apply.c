@@ -85,7 +85,11 @@ static void place_head(struct core *c, struct item *it, const struct place *p)
 		MARK("apply.place_denied");
 		apply_put_off(c, it, "permission denied");
 		break;
-	default:
+	default: /* it may have come as far as to stand there: as after a crash, see ledger_passed */
+		it->verified = false;
+		ledger_passed(it, &it->row.head_version);
+		it->read_ms = 0;
+		capture_soon(c, it);
 		apply_put_off(c, it, "it cannot be written now");
 		break;
 	}

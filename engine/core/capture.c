@@ -470,8 +470,8 @@ static void look_other(struct core *c, struct watched *w, struct item *it, enum 
 			it->unwanted = true;
 		debounce_drop(&c->debounce, w);
 		break;
-	case LOOK_ROOT_GONE:
-		debounce_drop(&c->debounce, w);
+	case LOOK_ROOT_GONE: /* if it stays gone the watcher says so, and what comes back is scanned; if not, nobody does */
+		look_later(c, w, "its category's folder is missing");
 		break;
 	case LOOK_TOO_LARGE:
 		refuse(c, w, it, "it is over the limit of 64 MiB an item and stays on this device only");

@@ -58,6 +58,7 @@ void files_destroy(struct files *f)
 		root_free(value);
 	map_finish(&f->roots);
 	map_finish(&f->temps);
+	map_finish(&f->ways);
 	map_finish(&f->deferred);
 	free(f);
 }

@@ -42,6 +42,7 @@ struct files {
 	struct files_hooks hooks;
 	struct map roots;    /* category -> struct files_root */
 	struct map temps;    /* category NUL folder NUL name -> struct temp */
+	struct map ways;     /* inode, category NUL folder: its own name, and those above it, are on the disk */
 	struct map deferred; /* category NUL path: a removal whose name files_sync_names will make durable */
 	mode_t umask;
 	unsigned poor;

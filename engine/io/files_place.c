@@ -13,6 +13,8 @@
 #include "engine/io/files_parts.h"
 #include "sys/entropy.h"
 
+#define WAYS_MAX 4096 /* folders remembered as durable */
+
 static void seam(struct files *f, const char *point)
 {
 	if (f->seam)
@@ -77,6 +79,37 @@ static int open_folder(struct placing *w, bool make)
 		from = kept ? slash + 1 : slash;
 	}
 	return fd;
+}
+
+/* Folders that somebody made a moment ago may not be on the disk yet, nor may what is placed in them be then. Waited for
+ * once each: their names stay where they are, or they are other folders to us. */
+static bool sync_way(struct placing *w)
+{
+	char key[sizeof(ino_t) + CATEGORY_MAX + RELPATH_MAX + 2], above[RELPATH_MAX + 1], at[RELPATH_MAX + 1];
+	struct stat st;
+	const char *name;
+	if (!*w->folder)
+		return true;
+	if (fstat(w->dir, &st))
+		return false;
+	memcpy(key, &st.st_ino, sizeof st.st_ino);
+	size_t len = sizeof st.st_ino + (size_t)snprintf(key + sizeof st.st_ino, sizeof key - sizeof st.st_ino, "%s%c%s",
+	                                                 w->root->category, 0, w->folder);
+	if (map_find(&w->f->ways, key, len))
+		return true;
+	for (snprintf(at, sizeof at, "%s", w->folder); *at; memcpy(at, above, sizeof at)) {
+		files_split(at, above, &name);
+		int dir = files_open_below(w->f, w->root->fd, above, O_RDONLY);
+		bool synced = dir >= 0 && fsync(dir) == 0;
+		if (dir >= 0)
+			close(dir);
+		if (!synced)
+			return false;
+	}
+	if (map_count(&w->f->ways) >= WAYS_MAX)
+		map_finish(&w->f->ways);
+	map_put(&w->f->ways, key, len, w->f);
+	return true;
 }
 
 void files_prune(struct files *f, struct files_root *r, const char *folder)
@@ -216,6 +249,7 @@ static int swap(struct placing *w)
 static void swap_back(struct placing *w)
 {
 	seam(w->f, "swap-back");
+	w->root->names_dirty = true; /* both ways or neither: half of it on the disk would be somebody's edit undone */
 	bool exchanged =
 	        !(w->f->poor & FILES_NO_EXCHANGE) && renameat2(w->dir, w->temp, w->dir, w->name, RENAME_EXCHANGE) == 0;
 	if (exchanged) {
@@ -288,6 +322,7 @@ static enum place_result take_away(struct placing *w)
 		retire_later(w, w->temp);
 		return PLACE_DONE;
 	}
+	w->root->names_dirty = true;
 	if (files_rename_new(w->f, w->dir, w->temp, w->name))
 		retire_later(w, w->temp); /* a newer file has the name */
 	return was == LOOK_ERROR ? PLACE_ERROR : PLACE_CHANGED;
@@ -359,8 +394,11 @@ enum place_result files_place(struct files *f, const struct place *p, struct fil
 		stat_after(&w, after);
 		if (w.batched)
 			w.root->names_dirty = true;
-		else if (fsync(w.dir))
-			result = PLACE_ERROR; /* it may not last: the caller looks again and finds it there */
+		else if (fsync(w.dir) || !sync_way(&w)) {
+			/* It may not last. The caller looks again and finds it there: that must not be saved before. */
+			w.root->names_dirty = true;
+			result = PLACE_ERROR;
+		}
 	} else if (w.made_folders) {
 		files_prune(f, w.root, w.folder);
 	}

@@ -18,8 +18,6 @@ enum agenda_what {
 	AGENDA_CLOSED_HUB,
 	AGENDA_NODE_WRITABLE, /* a: connection */
 	AGENDA_HUB_DRAINED,
-	AGENDA_HINT,   /* who, p: struct simhint */
-	AGENDA_RESCAN, /* who; a: life number */
 	AGENDA_PERSON, /* who */
 	AGENDA_WRITER, /* who, p: struct simwriter: a slow program goes on writing */
 	AGENDA_FAULTS, /* once a second: what may go wrong by itself */

@@ -30,6 +30,7 @@ struct cluster *cluster_create(uint64_t seed, unsigned nodes, const struct categ
 	cl->seed = seed;
 	chance_init(&cl->chance, seed);
 	chance_fill(&cl->chance, CHANCE_SETUP, cl->account_key, sizeof cl->account_key);
+	hash_key(cl->version_key, cl->account_key, "syncline version", NULL, 0);
 	chance_fill(&cl->chance, CHANCE_SETUP, &cl->hub_id, sizeof cl->hub_id);
 	cl->categories = categories;
 	cl->category_count = category_count;
@@ -210,7 +211,7 @@ static void node_faults(struct cluster *cl, struct simnode *n)
 		cl->tally.clock_jumps++;
 		cluster_note(cl, "%s: the clock is off by %lld ms", n->name, (long long)n->wall_ms);
 	}
-	simdisk_age(&n->disk, cl->now_us, 12000000);
+	simdisk_age(&n->disk, n->disk.posix ? 30000000 : 5000000, 30000000);
 }
 
 static void cut_off(struct cluster *cl, struct simnode *n)
@@ -259,14 +260,6 @@ static void wake_up(struct simnode *n)
 	simnode_wake(n, n->cl->now_us);
 }
 
-static void rescan(struct simnode *n, uint64_t life)
-{
-	if (life != n->life || !n->core)
-		return;
-	n->hints--;
-	simnode_rescan(n);
-}
-
 static void happen(struct cluster *cl, struct agenda_entry *e)
 {
 	struct simnode *n = cl->nodes[e->who];
@@ -284,9 +277,6 @@ static void happen(struct cluster *cl, struct agenda_entry *e)
 	case AGENDA_HUB_BOOT:
 		simhub_boot(cl);
 		break;
-	case AGENDA_RESCAN:
-		rescan(n, e->a);
-		break;
 	case AGENDA_FAULTS:
 		faults(cl);
 		break;
@@ -295,7 +285,6 @@ static void happen(struct cluster *cl, struct agenda_entry *e)
 		break;
 	case AGENDA_PERSON:
 	case AGENDA_WRITER:
-	case AGENDA_HINT:
 		person_happen(cl, e);
 		break;
 	default:

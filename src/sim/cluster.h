@@ -81,7 +81,7 @@ struct cluster {
 	struct simhub hub;
 	struct simconn **conns;
 	size_t conn_count, conn_cap;
-	uint8_t account_key[KEY_LEN];
+	uint8_t account_key[KEY_LEN], version_key[KEY_LEN];
 	struct id hub_id;
 	const struct category_setup *categories;
 	size_t category_count;

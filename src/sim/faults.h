@@ -19,11 +19,11 @@
 	F(garble, NET, 2000, "a frame is garbled")                                                                     \
 	F(slow_link, NET, 200000, "the other end reads slowly")         /* per connection */                           \
 	F(partition, NET, 30000, "is cut off from some of the devices") /* per second */                               \
-	/* disk, per call of the world */                                                                              \
+	/* disk, per system call of the engine */                                                                      \
 	F(race, PERSON, 50000, "somebody edits between two calls of the engine")                                       \
-	F(look_error, DISK, 10000, "a look at a file fails")                                                           \
+	F(call_error, DISK, 10000, "a system call fails")                                                              \
+	F(sync_error, DISK, 5000, "an fsync fails, and what it should write is lost")                                  \
 	F(look_busy, DISK, 20000, "a file changes while it is read")                                                   \
-	F(place_error, DISK, 20000, "a file cannot be placed")                                                         \
 	F(ledger_full, DISK, 500, "the ledger cannot be written")                                                      \
 	F(hint_lost, DISK, 20000, "the watcher's queue overflows")                                                     \
 	F(hint_late, DISK, 200000, "the watcher tells late")                                                           \
@@ -33,9 +33,10 @@
 	F(store_sync, DISK, 500, "a sync of its store fails, once")                                                    \
 	F(store_death, PROCESS, 500, "dies while its store writes")                                                    \
 	F(version_rot, DISK, 20000, "one of its stored versions is lost, emptied or flipped") /* per second */         \
+	F(shape, DISK, 50000, "somebody puts a file where a folder was, or the reverse") /* per edit */                \
 	/* processes */                                                                                                \
-	F(kill, PROCESS, 5000, "is killed")          /* per call of the world */                                       \
-	F(power, PROCESS, 2000, "loses power")       /* per call of the world */                                       \
+	F(kill, PROCESS, 5000, "is killed")          /* per call, the system's too */                                \
+	F(power, PROCESS, 2000, "loses power")       /* per call, the system's too */                                \
 	F(sleep, PROCESS, 5000, "is put to sleep")   /* per device and second */                                       \
 	F(restart, PROCESS, 10000, "is restarted")   /* per device and second */                                       \
 	F(node_restore, PROCESS, 20000, "is backed up, or put back from its backup")                                   \

@@ -62,10 +62,11 @@ void judge_replaces(struct simnode *n, const struct simfile *f, const struct pla
 {
 	struct cluster *cl = n->cl;
 	size_t had, has;
-	if (!f->now.present || f->blurred || newest_stands(cl, f->number))
+	const struct witness_version *was = witness_version(&cl->witness, &p->expect_version);
+	if (!was || f->blurred || newest_stands(cl, f->number))
 		return;
 	cluster_checked(cl, INVARIANT_I2);
-	uint32_t *old = witness_tokens(span_blob(&f->now.content), &had), *new = witness_tokens(p->content, &has);
+	uint32_t *old = witness_tokens(span_blob(&was->content), &had), *new = witness_tokens(p->content, &has);
 	for (size_t i = 0, k = 0; i < had; i++) {
 		while (k < has && new[k] < old[i])
 			k++;
@@ -150,11 +151,11 @@ void judge_appended(struct cluster *cl, const struct simentry *e, const struct s
 	cluster_mix(cl, &e->e.chain, sizeof e->e.chain);
 }
 
-void judge_destroys(struct simnode *n, const struct simfile *f, const struct id *version)
+void judge_destroys(struct simnode *n, const struct id *version)
 {
 	char hex[ID_HEX];
-	cluster_break(n->cl, "I1", "%s replaced %s/%s, which held version %.8s that is not in its store", n->name,
-	              f->category, f->path, id_hex(version, hex));
+	cluster_break(n->cl, "I1", "%s unlinks a person's bytes, version %.8s, which is not in its store", n->name,
+	              id_hex(version, hex));
 }
 
 void judge_frame_up(struct simnode *n, bool text, struct span frame)
@@ -232,7 +233,7 @@ void judge_claims(struct simnode *n)
 {
 	struct counts_view v;
 	struct cluster *cl = n->cl;
-	if (n->inbox_count || n->scan_count || n->hints || n->rescan || cl->tally.turns % 8)
+	if (n->inbox_count || simio_busy(n) || cl->tally.turns % 8)
 		return;
 	core_view_counts(n->core, &v);
 	if (!v.quiet)
@@ -286,7 +287,7 @@ bool judge_quiet(struct cluster *cl, char *why, size_t cap)
 			         map_count(&n->ledger.outbox));
 			return false;
 		}
-		if (n->inbox_count || n->scan_count || n->hints || n->rescan || n->outgoing_count) {
+		if (n->inbox_count || simio_busy(n) || n->outgoing_count) {
 			snprintf(why, cap, "%s has events waiting", n->name);
 			return false;
 		}
@@ -456,8 +457,8 @@ void judge_rest(struct cluster *cl)
 		const struct simentry *last = simstore_entry(cl->hub.store, head);
 		if (last && !id_equal(&last->e.chain, &n->ledger.state.chain))
 			cluster_break(cl, "Q1", "%s has folded another log than the hub's", n->name);
-		if (n->leftover_count)
-			cluster_break(cl, "Q9", "%s has temporary files left", n->name);
+		if (simio_temp(n))
+			cluster_break(cl, "Q9", "%s has a temporary file left: %s", n->name, simio_temp(n));
 		files_match(n);
 	}
 	cl->tally.conflicts += heads.open;

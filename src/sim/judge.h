@@ -6,8 +6,8 @@
 
 void judge_appended(struct cluster *cl, const struct simentry *e, const struct simentry *base);
 /* The engine is about to make these bytes vanish from the disk. */
-void judge_destroys(struct simnode *n, const struct simfile *f, const struct id *version);
-/* It is about to put other bytes in the place of these: nobody's edit may go that way. */
+void judge_destroys(struct simnode *n, const struct id *version);
+/* It has put other bytes in the place of these: nobody's edit may go that way. */
 void judge_replaces(struct simnode *n, const struct simfile *f, const struct place *p);
 void judge_frame_up(struct simnode *n, bool text, struct span frame);
 void judge_frame_down(struct cluster *cl, uint64_t conn, bool text, struct span frame);

@@ -48,8 +48,20 @@ static void draw_rates(struct cluster *cl)
 		cl->rates.garble = 50000;
 	if (!cl->chance.play && chance_trait(c, "hub_restore", 2, 6))
 		cl->rates.hub_restore = 0;
+	if (!cl->chance.play && chance_trait(c, "shape", 2, 3))
+		cl->rates.shape = 0;
 	if (!cl->chance.play && chance_trait(c, "node_restore", 2, 6))
 		cl->rates.node_restore = 0;
+}
+
+static void draw_disks(struct cluster *cl)
+{
+	for (unsigned i = 0; i < cl->node_count; i++) {
+		struct simnode *n = cl->nodes[i];
+		n->disk.posix = chance_trait(&cl->chance, "posix", i, 2);
+		if (chance_trait(&cl->chance, "short queue", i, 8) == 0)
+			n->kernel.queue_most = 4 + (size_t)chance_trait(&cl->chance, "short queue", i + 100, 60);
+	}
 }
 
 /* A first import: enough small files that resemble each other to be worth a dictionary. */
@@ -190,6 +202,7 @@ void life_run(const struct life_setup *s, struct life_result *out)
 		if (s->without >> i & 1)
 			cl->rates.of[i] = 0;
 	cl->backwards = chance_setting(&cl->chance, "scans backwards", 4) == 3;
+	draw_disks(cl);
 	furnish(cl);
 	cl->acting = true;
 	cluster_run(cl, s->seconds * 1000000ull);

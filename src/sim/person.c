@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/relpath.h"
 
-#define SMALL_MAX 4000 /* files that grow beyond are begun anew now and then */
-#define TICK_NS   4000000LL
+#define SMALL_MAX   4000 /* files that grow beyond are begun anew now and then */
 #define ACTS_BEFORE 12
 #define ACTS_ITSELF 2 /* the first choices of an act are whether and when it is done */
 
@@ -15,16 +15,12 @@
 static const char *const names[] = { "a",          "b",          "c",        "Notes.md",     "notes.md",
 	                             "d/x",        "d/y",        "d/e/deep", "d/e/f/deeper", ".hidden",
 	                             "with space", "n\xc3\xb6te" };
+/* The same name for a file and a folder. */
+static const char *const shapes[] = { "s", "s/in", "s/in/deep", "d/e" };
 
 static uint64_t pick(struct simnode *n, uint64_t bound)
 {
 	return chance_below(&n->cl->chance, n->dice, bound);
-}
-
-static int64_t file_time(struct simnode *n)
-{
-	int64_t ns = simnode_wall_ms(n) * 1000000LL + (int64_t)(n->cl->now_us % 1000) * 1000;
-	return ns - ns % TICK_NS;
 }
 
 struct simfile *person_file(struct simnode *n, const char *category, const char *path)
@@ -64,105 +60,229 @@ void person_before(struct simnode *n)
 	}
 }
 
-static size_t number_on_disk(const struct simnode *n, const struct simfile *f)
-{
-	for (size_t i = 0; i < n->disk.count; i++)
-		if (n->disk.files[i] == f)
-			return i;
-	return 0;
-}
+/* ---- what an act did, for the witness: every path is compared with what it was before ---- */
 
-void person_hint(struct simnode *n, struct simfile *f, enum hint hint)
+static void begin(struct simnode *n)
 {
-	struct cluster *cl = n->cl;
-	if (!n->core) /* nobody watches: the scan at the start will find it */
+	if (n->act_depth++)
 		return;
-	uint64_t at = cl->now_us + 20 + chance_below(&cl->chance, chance_of(CHANCE_DISK, n->index), 2000);
-	if (cluster_strikes(cl, FAULT_hint_late, n))
-		at += cluster_drawn(cl, FAULT_hint_late, n, 1000000);
-	if (cluster_strikes(cl, FAULT_hint_lost, n)) { /* the queue overflowed: the io room scans */
-		cl->tally.hints_lost++;
-		n->hints++;
-		agenda_add(&cl->agenda, at, AGENDA_RESCAN, n->index, n->life, NULL);
-		return;
+	for (size_t i = 0; i < n->disk.count; i++) {
+		struct simfile *f = n->disk.files[i];
+		f->before_ino = f->node ? f->node->number : 0;
+		f->before_meta = f->now.meta;
+		f->before = f->node ? blob_copy(f->now.content.data, f->now.content.len) : (struct blob){ 0 };
 	}
-	struct simhint *h = mem_alloc(sizeof *h);
-	*h = (struct simhint){ n->life, hint, number_on_disk(n, f) };
-	n->hints++;
-	agenda_add(&cl->agenda, at, AGENDA_HINT, n->index, 0, h);
-}
-
-static void tell(struct simnode *n, struct simfile *f, enum hint hint)
-{
-	if (cluster_strikes(n->cl, FAULT_unseen, n))
-		n->unseen = true;
-	else
-		person_hint(n, f, hint);
 }
 
 static void touched(struct simnode *n, struct simfile *f)
 {
 	f->edited_us = n->cl->now_us;
 	f->blurred |= f->orphan || f->fresh;
+	f->owed = f->placed = false;
+}
+
+static void end(struct simnode *n)
+{
+	struct witness *w = &n->cl->witness;
+	if (--n->act_depth)
+		return;
+	for (size_t i = 0; i < n->disk.count; i++) {
+		struct simfile *f = n->disk.files[i];
+		bool same_bytes = span_equal(span_blob(&f->before), span_blob(&f->now.content));
+		bool same = (f->before_ino != 0) == f->now.present && f->before_meta == f->now.meta && same_bytes;
+		if (!same) {
+			witness_replaced(w, n->index, f->number, span_blob(&f->before), span_blob(&f->now.content),
+			                 f->before_ino && !f->now.present);
+			if (f->now.present)
+				witness_wrote(w, n->index, f->number, f->now.meta, span_blob(&f->now.content));
+		}
+		if (!same || f->before_ino != (f->node ? f->node->number : 0))
+			touched(n, f);
+		else if (f->node && !f->node->ours)
+			f->owed = f->placed = false; /* the same bytes were written once more */
+		blob_finish(&f->before);
+	}
 	n->cl->tally.edits++;
 }
 
-/* Puts content there without a word to the watcher. */
-static void put(struct simnode *n, struct simfile *f, struct span content, uint8_t meta, bool in_place)
+/* ---- names ---- */
+
+static struct siminode *root_of(struct simnode *n, const char *category)
 {
-	witness_replaced(&n->cl->witness, n->index, f->number, span_blob(&f->now.content), content, false);
-	witness_wrote(&n->cl->witness, n->index, f->number, meta, content);
-	int64_t now = file_time(n);
-	simdisk_write(&n->disk, f, blob_copy(content.data, content.len), meta, now, now, !in_place, n->cl->now_us);
-	touched(n, f);
+	struct simname *s = simdisk_name(&n->disk, n->disk.top, category, false);
+	return s ? s->now : NULL;
 }
+
+/* The folder of a path, with those that are missing made on the way; NULL when a file or a link stands in between. */
+static struct siminode *folder_of(struct simnode *n, const char *category, const char *path, const char **name)
+{
+	struct siminode *at = root_of(n, category);
+	char part[RELPATH_COMPONENT + 1];
+	for (const char *slash; at && (slash = strchr(path, '/')); path = slash + 1) {
+		size_t len = (size_t)(slash - path);
+		memcpy(part, path, len);
+		part[len] = 0;
+		struct simname *s = simdisk_name(&n->disk, at, part, false);
+		struct siminode *next = s ? s->now : NULL;
+		if (!next && kernel_make(n, at, part, SIM_FOLDER, 0755, &next))
+			return NULL;
+		at = next->kind == SIM_FOLDER ? next : NULL;
+	}
+	*name = path;
+	return at;
+}
+
+static struct simname *name_of(struct simnode *n, const char *category, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char above[RELPATH_MAX + CATEGORY_MAX + 2];
+	struct siminode *folder;
+	snprintf(above, sizeof above, "%s/%.*s", category, slash ? (int)(slash - path) : 0, path);
+	if (simdisk_walk(&n->disk, n->disk.top, above, &folder) || folder->kind != SIM_FOLDER)
+		return NULL;
+	struct simname *s = simdisk_name(&n->disk, folder, slash ? slash + 1 : path, false);
+	return s && s->now ? s : NULL;
+}
+
+/* A program's new file: written and closed before anybody looks. */
+static bool create(struct simnode *n, const char *category, const char *path, struct span content, uint8_t meta)
+{
+	const char *name;
+	struct siminode *folder = folder_of(n, category, path, &name), *i;
+	person_file(n, category, path); /* however short it lives: a crash may leave it */
+	if (!folder || kernel_make(n, folder, name, meta & META_LINK ? SIM_LINK : SIM_FILE, simdisk_mode(meta), &i))
+		return false;
+	if (meta & META_LINK) {
+		simdisk_put(&n->disk, i, blob_copy(content.data, content.len), kernel_file_time(n));
+		simdisk_sync_link(&n->disk, i);
+		return true;
+	}
+	if (content.len)
+		kernel_write(n, i, blob_copy(content.data, content.len));
+	kernel_close(n, i);
+	return true;
+}
+
+static void change(struct simnode *n, struct simfile *f, struct span content)
+{
+	kernel_write(n, f->node, blob_copy(content.data, content.len));
+	kernel_close(n, f->node);
+}
+
+static bool remove_name(struct simnode *n, const char *category, const char *path)
+{
+	struct simname *s = name_of(n, category, path);
+	return s && kernel_remove(n, s) == 0;
+}
+
+static bool move(struct simnode *n, const char *category, const char *from, const char *to)
+{
+	const char *name;
+	struct siminode *folder = name_of(n, category, from) ? folder_of(n, category, to, &name) : NULL;
+	struct simname *target = folder ? simdisk_name(&n->disk, folder, name, true) : NULL,
+	               *source = target ? name_of(n, category, from) : NULL;
+	return source && source != target && kernel_move(n, source, target, false) == 0;
+}
+
+/* `rm -r`. */
+static void clear(struct simnode *n, struct simname *s)
+{
+	struct siminode *i = s->now;
+	for (size_t k = 0; i->kind == SIM_FOLDER && k < i->count; k++)
+		if (i->names[k]->now)
+			clear(n, i->names[k]);
+	kernel_remove(n, s);
+}
+
+/* Whatever moved along with a folder gets its seat, so that somebody looks at it. */
+static void seats_below(struct simnode *n, const char *category, const char *path, const struct siminode *folder)
+{
+	for (size_t k = 0; k < folder->count; k++) {
+		const struct simname *s = folder->names[k];
+		char below[RELPATH_MAX + RELPATH_COMPONENT + 2];
+		if (!s->now || strncmp(s->name, RELPATH_TEMP, sizeof RELPATH_TEMP - 1) == 0)
+			continue;
+		snprintf(below, sizeof below, "%s%s%s", path, *path ? "/" : "", s->name);
+		if (s->now->kind == SIM_FOLDER)
+			seats_below(n, category, below, s->now);
+		else
+			person_file(n, category, below);
+	}
+}
+
+/* ---- single acts ---- */
 
 void person_write(struct simnode *n, struct simfile *f, struct span content, uint8_t meta, bool in_place)
 {
-	if (f->now.present ? false : simdisk_obstructed(&n->disk, f->category, f->path))
-		return;
+	char temp[RELPATH_MAX + 8];
 	cluster_tell(n->cl, "%s writes %s/%s (%zu bytes)", n->name, f->category, f->path, content.len);
-	put(n, f, content, meta, in_place);
-	if (in_place)
-		tell(n, f, HINT_TOUCHED);
-	tell(n, f, HINT_WRITTEN);
+	begin(n);
+	if (in_place && f->node && !((meta ^ f->now.meta) & META_LINK)) {
+		change(n, f, content);
+		if (meta != f->now.meta)
+			kernel_mode(n, f->node, simdisk_mode(meta));
+	} else if (!f->node) {
+		create(n, f->category, f->path, content, meta);
+	} else {
+		snprintf(temp, sizeof temp, "%s.tmp", f->path);
+		if (create(n, f->category, temp, content, meta) && !move(n, f->category, temp, f->path))
+			remove_name(n, f->category, temp);
+	}
+	end(n);
 }
 
 void person_remove(struct simnode *n, struct simfile *f)
 {
 	cluster_tell(n->cl, "%s removes %s/%s", n->name, f->category, f->path);
-	witness_replaced(&n->cl->witness, n->index, f->number, span_blob(&f->now.content), span_of(NULL, 0), true);
-	simdisk_remove(f, n->cl->now_us);
-	touched(n, f);
-	tell(n, f, HINT_GONE);
+	begin(n);
+	remove_name(n, f->category, f->path);
+	end(n);
 }
 
 void person_rename(struct simnode *n, struct simfile *from, struct simfile *to)
 {
-	struct blob content = blob_copy(from->now.content.data, from->now.content.len);
-	uint8_t meta = from->now.meta;
-	int64_t mtime = from->now.mtime_ns;
-	uint64_t inode = from->now.inode;
 	cluster_tell(n->cl, "%s renames %s/%s to %s", n->name, from->category, from->path, to->path);
-	witness_replaced(&n->cl->witness, n->index, from->number, span_blob(&content), span_of(NULL, 0), true);
-	simdisk_remove(from, n->cl->now_us);
-	bool possible = to->now.present || !simdisk_obstructed(&n->disk, to->category, to->path);
-	struct simfile *at = possible ? to : from;
-	put(n, at, span_blob(&content), meta, false);
-	at->now.inode = inode;
-	at->now.mtime_ns = mtime;
-	blob_finish(&content);
-	simdisk_sync(from); /* one entry of the journal: both or neither */
-	simdisk_sync(to);
-	touched(n, from);
-	if (pick(n, 2)) {
-		tell(n, from, HINT_GONE);
-		tell(n, to, HINT_WRITTEN);
-	} else {
-		tell(n, to, HINT_WRITTEN);
-		tell(n, from, HINT_GONE);
-	}
+	begin(n);
+	move(n, from->category, from->path, to->path);
+	end(n);
 }
+
+bool person_rename_folder(struct simnode *n, const char *category, const char *from, const char *to)
+{
+	struct simname *s = name_of(n, category, from);
+	bool done = false;
+	if (!s || s->now->kind != SIM_FOLDER)
+		return false;
+	cluster_tell(n->cl, "%s renames the folder %s/%s to %s", n->name, category, from, to);
+	seats_below(n, category, to, s->now);
+	begin(n);
+	done = move(n, category, from, to);
+	end(n);
+	return done;
+}
+
+void person_clear(struct simnode *n, const char *category, const char *path)
+{
+	struct simname *s = name_of(n, category, path);
+	if (!s)
+		return;
+	cluster_tell(n->cl, "%s removes %s/%s and all below it", n->name, category, path);
+	begin(n);
+	clear(n, s);
+	end(n);
+}
+
+void person_mode(struct simnode *n, struct simfile *f, uint8_t meta)
+{
+	if (!f->node || f->node->kind != SIM_FILE)
+		return;
+	cluster_tell(n->cl, "%s changes the mode of %s/%s", n->name, f->category, f->path);
+	begin(n);
+	kernel_mode(n, f->node, simdisk_mode(meta));
+	end(n);
+}
+
+/* ---- what programs write ---- */
 
 static void token_line(struct simnode *n, struct buf *out)
 {
@@ -182,13 +302,25 @@ static void bulk(struct simnode *n, struct buf *out, size_t len)
 	buf_u8(out, '\n');
 }
 
-static void append(struct simnode *n, struct simfile *f, bool in_place)
+static uint8_t plain_meta(const struct simfile *f)
+{
+	return f->now.meta & (uint8_t)~META_LINK;
+}
+
+/* The file's text with another line. */
+static struct buf longer(struct simnode *n, const struct simfile *f)
 {
 	struct buf text = { 0 };
-	if (f->now.present && !(f->now.meta & META_LINK))
+	if (f->node && f->node->kind == SIM_FILE)
 		buf_put(&text, f->now.content.data, f->now.content.len);
 	token_line(n, &text);
-	person_write(n, f, buf_view(&text), f->now.present ? f->now.meta & ~META_LINK : 0, in_place && f->now.present);
+	return text;
+}
+
+static void append(struct simnode *n, struct simfile *f, bool in_place)
+{
+	struct buf text = longer(n, f);
+	person_write(n, f, buf_view(&text), plain_meta(f), in_place);
 	buf_finish(&text);
 }
 
@@ -200,7 +332,9 @@ static void overwrite(struct simnode *n, struct simfile *f)
 		bulk(n, &text, 70000 + (size_t)pick(n, 200000));
 	else if (pick(n, 3) == 2)
 		bulk(n, &text, (size_t)pick(n, 2000));
-	person_write(n, f, buf_view(&text), f->now.present ? f->now.meta & ~META_LINK : 0, pick(n, 2));
+	else if (pick(n, 10) == 9)
+		buf_put(&text, "\0\0\0 \0", 5);
+	person_write(n, f, buf_view(&text), plain_meta(f), pick(n, 2));
 	buf_finish(&text);
 }
 
@@ -208,12 +342,20 @@ static void overwrite(struct simnode *n, struct simfile *f)
 static void rewrite(struct simnode *n, struct simfile *f)
 {
 	struct buf text = { 0 };
-	if (!f->now.present || f->now.content.len < 10 || (f->now.meta & META_LINK))
+	if (!f->node || f->now.content.len < 10 || f->node->kind != SIM_FILE)
 		return;
 	buf_put(&text, f->now.content.data, f->now.content.len - 10);
 	token_line(n, &text);
 	person_write(n, f, buf_view(&text), f->now.meta, true);
 	buf_finish(&text);
+}
+
+static size_t number_on_disk(const struct simnode *n, const struct simfile *f)
+{
+	for (size_t i = 0; i < n->disk.count; i++)
+		if (n->disk.files[i] == f)
+			return i;
+	return 0;
 }
 
 /* Again and again, faster than the clock of the files. */
@@ -225,27 +367,35 @@ static void rewrite_soon(struct simnode *n, struct simfile *f)
 	agenda_add(&n->cl->agenda, n->cl->now_us + pick(n, 5000), AGENDA_WRITER, n->index, 0, w);
 }
 
+/* Cut down to nothing, or written in part, and gone on with later. */
 static void write_slowly(struct simnode *n, struct simfile *f)
 {
 	struct cluster *cl = n->cl;
-	struct buf text = { 0 };
-	if (!f->now.present || f->writers || (f->now.meta & META_LINK))
+	if (!f->node || f->writers || f->node->kind != SIM_FILE)
 		return;
-	buf_put(&text, f->now.content.data, f->now.content.len);
-	token_line(n, &text);
+	struct buf text = longer(n, f);
 	token_line(n, &text);
 	struct simwriter *w = mem_alloc(sizeof *w + text.len);
 	w->file = number_on_disk(n, f);
 	w->inode = f->now.inode;
-	w->meta = f->now.meta;
 	w->len = text.len;
 	memcpy(w->bytes, text.data, text.len);
 	cluster_tell(cl, "%s begins to write %s/%s", n->name, f->category, f->path);
-	put(n, f, span_of(text.data, (size_t)pick(n, text.len)), f->now.meta, true);
-	tell(n, f, HINT_TOUCHED);
-	f->writers++;
+	begin(n);
+	size_t first = pick(n, 3) ? (size_t)pick(n, text.len) : 0;
+	kernel_write(n, f->node, blob_copy(text.data, first));
+	simdisk_writers(f->node, 1);
+	end(n);
 	agenda_add(&cl->agenda, cl->now_us + 1000 + pick(n, 700000), AGENDA_WRITER, n->index, 0, w);
 	buf_finish(&text);
+}
+
+static struct siminode *inode_numbered(struct simnode *n, uint64_t number)
+{
+	for (size_t i = 0; i < n->disk.inode_count; i++)
+		if (n->disk.inodes[i]->number == number)
+			return n->disk.inodes[i];
+	return NULL;
 }
 
 static void go_on_writing(struct simnode *n, const struct simwriter *w)
@@ -257,40 +407,167 @@ static void go_on_writing(struct simnode *n, const struct simwriter *w)
 			rewrite_soon(n, f);
 		return;
 	}
-	if (!f->now.present || f->now.inode != w->inode || !f->writers)
-		return; /* the name is another file's by now, or the power was cut */
-	f->writers--;
-	put(n, f, span_of(w->bytes, w->len), f->now.meta, true);
-	tell(n, f, HINT_WRITTEN);
+	struct siminode *i = inode_numbered(n, w->inode); /* its name may be another by now */
+	if (!i || !i->writers)
+		return; /* the power was cut */
+	begin(n);
+	simdisk_writers(i, -1);
+	kernel_write(n, i, blob_copy(w->bytes, w->len));
+	kernel_close(n, i);
+	end(n);
 }
 
 static void make_link(struct simnode *n, struct simfile *f)
 {
 	char target[16];
 	snprintf(target, sizeof target, "t%08x", witness_token(&n->cl->witness));
-	person_write(n, f, span_text(target), META_LINK, false);
-}
-
-static void change_mode(struct simnode *n, struct simfile *f)
-{
-	if (!f->now.present || (f->now.meta & META_LINK))
-		return;
-	f->now.meta ^= pick(n, 4) ? META_EXEC : META_PRIVATE;
-	f->now.ctime_ns = file_time(n);
-	witness_wrote(&n->cl->witness, n->index, f->number, f->now.meta, span_blob(&f->now.content));
-	f->dirty = true;
-	f->dirty_at_us = n->cl->now_us;
-	touched(n, f);
-	cluster_tell(n->cl, "%s changes the mode of %s/%s", n->name, f->category, f->path);
-	tell(n, f, HINT_TOUCHED);
+	begin(n);
+	remove_name(n, f->category, f->path);
+	create(n, f->category, f->path, span_text(target), META_LINK);
+	end(n);
 }
 
 static void touch(struct simnode *n, struct simfile *f)
 {
-	if (!f->now.present)
+	int64_t now = kernel_file_time(n), odd[] = { 0, -86400000000000LL, now + 31536000000000000LL };
+	if (!f->node)
 		return;
-	f->now.mtime_ns = f->now.ctime_ns = file_time(n);
-	tell(n, f, HINT_TOUCHED);
+	begin(n);
+	kernel_touch(n, f->node, pick(n, 4) ? now : odd[pick(n, 3)]);
+	end(n);
+}
+
+/* ---- how programs save ---- */
+
+/* The old one is kept under another name, and perhaps removed when all went well. */
+static void save_with_backup(struct simnode *n, struct simfile *f)
+{
+	char backup[RELPATH_MAX + 8];
+	if (!f->node)
+		return;
+	struct buf text = longer(n, f);
+	snprintf(backup, sizeof backup, "%s~", f->path);
+	person_file(n, f->category, backup);
+	begin(n);
+	uint8_t meta = plain_meta(f);
+	move(n, f->category, f->path, backup);
+	create(n, f->category, f->path, buf_view(&text), meta);
+	if (pick(n, 2))
+		remove_name(n, f->category, backup);
+	end(n);
+	buf_finish(&text);
+}
+
+static void delete_and_create(struct simnode *n, struct simfile *f)
+{
+	struct buf text = longer(n, f);
+	begin(n);
+	uint8_t meta = plain_meta(f);
+	remove_name(n, f->category, f->path);
+	create(n, f->category, f->path, buf_view(&text), meta);
+	end(n);
+	buf_finish(&text);
+}
+
+static void sed(struct simnode *n, struct simfile *f)
+{
+	char temp[RELPATH_MAX + 16];
+	const char *slash = strrchr(f->path, '/');
+	if (!f->node || f->node->kind != SIM_FILE)
+		return;
+	struct buf text = longer(n, f);
+	snprintf(temp, sizeof temp, "%.*ssedAb3dE9", slash ? (int)(slash - f->path) + 1 : 0, f->path);
+	begin(n);
+	if (create(n, f->category, temp, buf_view(&text), f->now.meta))
+		move(n, f->category, temp, f->path);
+	end(n);
+	buf_finish(&text);
+}
+
+/* Many files at once, each removed and made anew. */
+static void checkout(struct simnode *n)
+{
+	begin(n);
+	for (size_t i = 0, count = n->disk.count; i < count && i < 24; i++) {
+		struct simfile *f = n->disk.files[i];
+		if (f->node && f->node->kind == SIM_FILE && pick(n, 3))
+			delete_and_create(n, f);
+	}
+	end(n);
+}
+
+static void swap(struct simnode *n, struct simfile *a, struct simfile *b)
+{
+	if (!a->node || !b->node || a == b || strcmp(a->category, b->category) != 0)
+		return;
+	cluster_tell(n->cl, "%s swaps %s/%s and %s", n->name, a->category, a->path, b->path);
+	begin(n);
+	person_file(n, a->category, "swap.tmp");
+	move(n, a->category, a->path, "swap.tmp");
+	move(n, a->category, b->path, a->path);
+	move(n, a->category, "swap.tmp", b->path);
+	end(n);
+}
+
+/* The very same bytes once more: nothing may come of it. */
+static void same_again(struct simnode *n, struct simfile *f)
+{
+	if (!f->node || f->node->kind != SIM_FILE)
+		return;
+	struct blob same = blob_copy(f->now.content.data, f->now.content.len);
+	person_write(n, f, span_blob(&same), f->now.meta, pick(n, 2));
+	blob_finish(&same);
+}
+
+static void folder_act(struct simnode *n)
+{
+	static const char *const folders[] = { "d", "g", "d/e", "g/e", "d/e/f", "h" };
+	const char *category = n->cl->categories[pick(n, n->cl->category_count)].name;
+	const char *from = folders[pick(n, 6)], *to = folders[pick(n, 6)];
+	switch (pick(n, 3)) {
+	case 0:
+		if (pick(n, 3) == 2)
+			person_clear(n, category, from);
+		break;
+	case 1:
+		if (strncmp(from, to, strlen(from)) != 0 && strncmp(from, to, strlen(to)) != 0 &&
+		    !strchr(from, '/') == !strchr(to, '/'))
+			person_rename_folder(n, category, from, to);
+		break;
+	default: { /* rm -r and made again at once */
+		struct simfile *f = person_file(n, category, "d/x");
+		struct buf text = longer(n, f);
+		begin(n);
+		if (f->node && f->node->kind == SIM_FILE) {
+			clear(n, name_of(n, category, "d"));
+			create(n, category, "d/x", buf_view(&text), 0);
+		}
+		end(n);
+		buf_finish(&text);
+	}
+	}
+}
+
+/* A file where a folder was, or the reverse. */
+static void shape(struct simnode *n)
+{
+	const char *category = n->cl->categories[pick(n, n->cl->category_count)].name;
+	const char *path = shapes[pick(n, sizeof shapes / sizeof *shapes)];
+	char above[RELPATH_MAX + 1];
+	struct simfile *f = person_file(n, category, path);
+	snprintf(above, sizeof above, "%s", path);
+	begin(n);
+	struct simname *s = name_of(n, category, path);
+	if (s && s->now->kind == SIM_FOLDER)
+		clear(n, s);
+	for (char *slash; (slash = strrchr(above, '/'));) {
+		*slash = 0;
+		s = name_of(n, category, above);
+		if (s && s->now->kind != SIM_FOLDER)
+			kernel_remove(n, s);
+	}
+	append(n, f, true);
+	end(n);
 }
 
 static struct simfile *any_file(struct simnode *n)
@@ -299,47 +576,89 @@ static struct simfile *any_file(struct simnode *n)
 	return person_file(n, category->name, names[pick(n, sizeof names / sizeof *names)]);
 }
 
-void person_edit(struct simnode *n, struct simfile *near)
+static void save(struct simnode *n, struct simfile *f)
 {
-	struct simfile *f = near && pick(n, 10) < 7 ? near : any_file(n);
+	switch (pick(n, 10)) {
+	case 0:
+		save_with_backup(n, f);
+		break;
+	case 1:
+		delete_and_create(n, f);
+		break;
+	case 2:
+		sed(n, f);
+		break;
+	case 3: /* twice in a row */
+		append(n, f, true);
+		append(n, f, true);
+		break;
+	default:
+		append(n, f, pick(n, 2));
+		break;
+	}
+}
+
+/* Of a file that is there. */
+static void treat(struct simnode *n, struct simfile *f)
+{
 	uint64_t what = pick(n, 100);
-	if (f->now.present && f->now.content.len > SMALL_MAX && what < 60)
+	if (f->now.content.len > SMALL_MAX && what < 60)
 		overwrite(n, f);
-	else if (what < 50 || !f->now.present)
-		append(n, f, what % 2);
-	else if (what < 58)
+	else if (what < 46)
+		save(n, f);
+	else if (what < 54)
 		write_slowly(n, f);
-	else if (what < 64) {
+	else if (what < 60) {
 		rewrite(n, f);
 		if (pick(n, 2))
 			rewrite_soon(n, f);
-	} else if (what < 70)
+	} else if (what < 66)
 		overwrite(n, f);
-	else if (what < 79)
+	else if (what < 74)
 		person_remove(n, f);
-	else if (what < 86) {
+	else if (what < 80) {
 		struct simfile *to = any_file(n);
 		if (to != f && strcmp(to->category, f->category) == 0)
 			person_rename(n, f, to);
+	} else if (what < 82)
+		swap(n, f, any_file(n));
+	else if (what < 85)
+		person_mode(n, f, f->now.meta ^ (pick(n, 4) ? META_EXEC : META_PRIVATE));
+	else if (what < 87) { /* and back */
+		uint8_t meta = f->now.meta;
+		person_mode(n, f, meta ^ META_EXEC);
+		person_mode(n, f, meta);
 	} else if (what < 90)
-		change_mode(n, f);
-	else if (what < 93)
 		touch(n, f);
+	else if (what < 92)
+		same_again(n, f);
+	else if (what < 94)
+		person_write(n, f, span_of(NULL, 0), plain_meta(f), true);
 	else if (what < 95)
-		person_write(n, f, span_of(NULL, 0), f->now.meta & ~META_LINK, true);
-	else if (what < 97) { /* saved twice in a row */
-		append(n, f, true);
-		append(n, f, true);
-	} else if (what < 99) { /* removed and made again at once, as some editors save */
-		struct buf text = { 0 };
-		buf_put(&text, f->now.content.data, f->now.content.len);
-		token_line(n, &text);
-		uint8_t meta = f->now.meta & ~META_LINK;
-		person_remove(n, f);
-		person_write(n, f, buf_view(&text), meta, false);
-		buf_finish(&text);
-	} else
+		checkout(n);
+	else if (what < 96)
 		make_link(n, f);
+	else
+		folder_act(n);
+}
+
+void person_edit(struct simnode *n, struct simfile *near)
+{
+	struct simfile *f = near && pick(n, 10) < 7 ? near : any_file(n);
+	if (!root_of(n, f->category))
+		return; /* taken away */
+	if (cluster_strikes(n->cl, FAULT_shape, n)) {
+		shape(n);
+	} else if (!f->node) {
+		append(n, f, false);
+	} else if (f->node->kind == SIM_FILE && cluster_strikes(n->cl, FAULT_unseen, n)) {
+		n->kernel.mute = true; /* by mmap, or through a hard link from outside */
+		append(n, f, true);
+		n->kernel.mute = false;
+		n->unseen = true;
+	} else {
+		treat(n, f);
+	}
 }
 
 bool person_resolve(struct simnode *n, const char *category, const char *path, enum keep keep, struct err *e)
@@ -466,6 +785,28 @@ void person_act(struct simnode *n)
 	}
 }
 
+/* A file stands where the others have a folder, or the reverse: whoever is here gives way. */
+static void make_room(struct simnode *n)
+{
+	struct queue_view waits[64];
+	size_t count = core_view_queue(n->core, waits, 64);
+	for (size_t i = 0; i < count && i < 64; i++) {
+		if (!waits[i].incoming || !simdisk_obstructed(&n->disk, waits[i].category, waits[i].path))
+			continue;
+		char *category = mem_text(waits[i].category), *path = mem_text(waits[i].path);
+		person_clear(n, category, path);
+		for (char *slash; (slash = strrchr(path, '/'));) {
+			*slash = 0;
+			struct simname *s = name_of(n, category, path);
+			if (s && s->now->kind != SIM_FOLDER)
+				person_clear(n, category, path);
+		}
+		free(category);
+		free(path);
+		break; /* the views are older than the files by now */
+	}
+}
+
 void person_answer(struct simnode *n)
 {
 	struct category_view v;
@@ -492,6 +833,8 @@ void person_answer(struct simnode *n)
 			asked |= core_pause(n->core, v.name, false, &e);
 	if (asked)
 		simnode_end_turn(n);
+	if (n->core)
+		make_room(n);
 }
 
 void person_happen(struct cluster *cl, const struct agenda_entry *e)
@@ -500,16 +843,6 @@ void person_happen(struct cluster *cl, const struct agenda_entry *e)
 	n->dice = chance_of(e->what == AGENDA_PERSON ? CHANCE_PERSON : CHANCE_WRITER, n->index);
 	if (e->what == AGENDA_WRITER) {
 		go_on_writing(n, e->p);
-	} else if (e->what == AGENDA_HINT) {
-		const struct simhint *h = e->p;
-		if (h->life != n->life)
-			return;
-		n->hints--;
-		struct simfile *f = n->disk.files[h->file];
-		simnode_push(n,
-		             &(struct event){
-		                     .type = EVENT_HINT, .category = f->category, .path = f->path, .hint = h->hint },
-		             0);
 	} else if (cl->acting) {
 		chance_begin(&cl->chance, n->dice, (uint32_t)e->a, ACTS_ITSELF);
 		person_act(n);

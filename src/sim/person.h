@@ -5,17 +5,10 @@
 #include "engine/core/settle.h"
 #include "sim/simnode.h"
 
-struct simhint {
-	unsigned life;
-	enum hint hint;
-	size_t file; /* number on the disk */
-};
-
 struct simwriter { /* a slow program: has written a part, and will write the rest */
 	size_t file;
 	bool again; /* nothing is left to be written: it only writes the same file once more */
 	uint64_t inode;
-	uint8_t meta;
 	size_t len;
 	uint8_t bytes[];
 };
@@ -30,7 +23,7 @@ void person_before(struct simnode *n);
 void person_edit(struct simnode *n, struct simfile *near);
 /* One act of any kind, the core's commands included. */
 void person_act(struct simnode *n);
-void person_happen(struct cluster *cl, const struct agenda_entry *e); /* PERSON, WRITER, HINT */
+void person_happen(struct cluster *cl, const struct agenda_entry *e); /* PERSON, WRITER */
 /* Says yes to whatever the device waits for: goes on after a pause, deletes what is held, accepts a hub that went back.
  */
 void person_answer(struct simnode *n);
@@ -41,5 +34,7 @@ void person_rename(struct simnode *n, struct simfile *from, struct simfile *to);
 bool person_resolve(struct simnode *n, const char *category, const char *path, enum keep keep, struct err *e);
 bool person_undo(struct simnode *n, const char *category, const char *path, struct err *e); /* the item's last one */
 struct simfile *person_file(struct simnode *n, const char *category, const char *path); /* entry, made where new */
-void person_hint(struct simnode *n, struct simfile *f, enum hint hint);
+bool person_rename_folder(struct simnode *n, const char *category, const char *from, const char *to);
+void person_clear(struct simnode *n, const char *category, const char *path); /* a folder and all below it */
+void person_mode(struct simnode *n, struct simfile *f, uint8_t meta);
 #endif

@@ -300,7 +300,7 @@ static void draw_faults(struct cluster *cl)
 	rates->half_open = chance_below(c, CHANCE_SETUP, 4) ? 0 : 2000;
 	rates->kill = chance_below(c, CHANCE_SETUP, 2) ? 1000 : 0;
 	rates->hub_kill = chance_below(c, CHANCE_SETUP, 2) ? 500 : 0;
-	rates->place_error = chance_below(c, CHANCE_SETUP, 4) ? 0 : 10000;
+	rates->call_error = chance_below(c, CHANCE_SETUP, 4) ? 0 : 1000;
 	rates->hint_lost = chance_below(c, CHANCE_SETUP, 2) ? 10000 : 0;
 	rates->delay_us = chance_below(c, CHANCE_SETUP, 100000);
 }

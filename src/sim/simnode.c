@@ -13,9 +13,7 @@
 #include "sim/person.h"
 #include "sim/simreal.h"
 
-#define TICK_NS    4000000LL /* file times move in steps, as the kernel's do */
 #define IDLE_TURNS 3000      /* turns without anything to do, within ten seconds: it spins (a spin makes 16,000) */
-#define SCAN_SLICE 24
 
 /* ---- time ---- */
 
@@ -27,12 +25,6 @@ uint64_t simnode_now_ms(const struct simnode *n)
 int64_t simnode_wall_ms(const struct simnode *n)
 {
 	return cluster_wall_ms(n->cl) + n->wall_ms;
-}
-
-static int64_t file_time(const struct simnode *n)
-{
-	int64_t ns = simnode_wall_ms(n) * 1000000LL + (int64_t)(n->cl->now_us % 1000) * 1000;
-	return ns - ns % TICK_NS;
 }
 
 void simnode_clock(struct simnode *n)
@@ -52,179 +44,30 @@ void simnode_wake(struct simnode *n, uint64_t at_us)
 
 /* ---- the world: every call may be the last ---- */
 
-/* false: the device is dead; the call must do nothing and fail. */
 static bool enter(struct simnode *n)
 {
-	struct cluster *cl = n->cl;
-	if (n->dying)
-		return false;
-	cl->tally.steps++;
-	if (cluster_strikes(cl, FAULT_kill, n))
-		n->dying = DEATH_KILL;
-	else if (cluster_strikes(cl, FAULT_power, n))
-		n->dying = DEATH_POWER;
-	return !n->dying;
+	return kernel_enter(n);
 }
 
-static void race(struct simnode *n, struct simfile *near)
+void simnode_fresh(struct simnode *n, struct simfile *f)
 {
-	if (!cluster_strikes(n->cl, FAULT_race, n))
+	f->owed = false;
+	if (f->fresh)
 		return;
-	n->cl->tally.races++;
-	n->dice = chance_of(CHANCE_FAULTS + FAULT_race, n->index);
-	person_edit(n, near);
-}
-
-static enum look look_at(struct simnode *n, const struct file_ref *ref, struct file_stat *stat, struct simfile **out)
-{
-	struct cluster *cl = n->cl;
-	if (!enter(n))
-		return LOOK_ERROR;
-	struct simfile *f = simdisk_find(&n->disk, ref->category, ref->path);
-	race(n, f);
-	if (cluster_strikes(cl, FAULT_look_error, n))
-		return LOOK_ERROR;
-	f = simdisk_find(&n->disk, ref->category, ref->path);
-	if (!f || !f->now.present)
-		return simdisk_obstructed(&n->disk, ref->category, ref->path) ? LOOK_OTHER : LOOK_ABSENT;
-	simdisk_stat(f, stat);
-	*out = f;
-	return LOOK_FILE;
-}
-
-static enum look sim_look(void *ctx, const struct file_ref *ref, struct file_stat *stat)
-{
-	struct simfile *f;
-	return look_at(ctx, ref, stat, &f);
-}
-
-static enum look sim_take(void *ctx, const struct file_ref *ref, struct file_stat *stat, struct blob *content)
-{
-	struct simnode *n = ctx;
-	struct simfile *f;
-	enum look look = look_at(n, ref, stat, &f);
-	if (look != LOOK_FILE)
-		return look;
-	if (cluster_strikes(n->cl, FAULT_look_busy, n))
-		return LOOK_BUSY;
-	*content = blob_copy(f->now.content.data, f->now.content.len);
-	return LOOK_FILE;
-}
-
-/* Bytes go aside, and are only unlinked once they are surely stored: see tidy. */
-static void retire(struct simnode *n, struct simfile *f, const struct id *item)
-{
-	MEM_ROOM(n->leftovers, n->leftover_count, n->leftover_cap);
-	n->leftovers[n->leftover_count++] = (struct leftover){
-		.target = f,
-		.item = *item,
-		.content = blob_copy(f->now.content.data, f->now.content.len),
-		.meta = f->now.meta,
-	};
-}
-
-static bool same_stat(const struct file_stat *a, const struct file_stat *b)
-{
-	return a->size == b->size && a->mtime_ns == b->mtime_ns && a->inode == b->inode && a->meta == b->meta;
-}
-
-static enum place_result expected(struct simnode *n, const struct place *p, struct simfile *f)
-{
-	if (!f || !f->now.present) {
-		if (simdisk_obstructed(&n->disk, p->file.category, p->file.path))
-			return PLACE_BLOCKED;
-		return p->expect_absent ? PLACE_DONE : PLACE_CHANGED;
-	}
-	if (p->expect_absent || f->writers)
-		return PLACE_CHANGED;
-	struct file_stat now;
-	simdisk_stat(f, &now);
-	if (!same_stat(&now, &p->expect_stat) && chance_hit(&n->cl->chance, chance_of(CHANCE_DISK, n->index), 500000))
-		return PLACE_CHANGED; /* an early look at the stat; else the hash decides */
-	struct id holds = core_version_of(n->core, f->now.meta, span_blob(&f->now.content));
-	if (id_equal(&holds, &p->expect_version))
-		return PLACE_DONE;
-	MARK("swap.foreign_bytes_found");
-	return PLACE_CHANGED;
-}
-
-static void swap(struct simnode *n, const struct place *p, struct simfile *f)
-{
 	f->fresh = true;
-	if (f->now.present)
-		retire(n, f, &p->item);
-	if (id_zero(&p->version))
-		simdisk_remove(f, n->cl->now_us);
-	else
-		simdisk_write(&n->disk, f, blob_copy(p->content.data, p->content.len), p->meta, p->mtime_ms * 1000000LL,
-		              file_time(n), true, n->cl->now_us);
-	simdisk_sync(f);
+	MEM_ROOM(n->fresh, n->fresh_count, n->fresh_cap);
+	n->fresh[n->fresh_count++] = f;
 }
 
-/* What no person made anywhere is the core's merge. When it is killed before it can say so, the next life finds the file and
- * sends it as what it is here: an edit. */
-static void made_by_merging(struct simnode *n, unsigned number, const struct id *version)
+void simnode_destroys(struct simnode *n, const struct siminode *i)
 {
-	struct witness *w = &n->cl->witness;
-	for (unsigned who = 0; who < CLUSTER_NODES_MAX; who++)
-		if (witness_made(w, who, number, version))
-			return;
-	if (!id_zero(version))
-		witness_chose(w, n->index, number, version);
-}
-
-static enum place_result sim_place(void *ctx, const struct place *p, struct file_stat *after)
-{
-	static const enum place_result troubles[] = { PLACE_ERROR, PLACE_FULL, PLACE_DENIED };
-	struct simnode *n = ctx;
-	struct cluster *cl = n->cl;
-	if (!enter(n))
-		return PLACE_ERROR;
-	unsigned number = witness_path(&cl->witness, p->file.category, p->file.path);
-	struct simfile *f = simdisk_entry(&n->disk, p->file.category, p->file.path, number);
-	race(n, f);
-	if (cluster_strikes(cl, FAULT_place_error, n))
-		return troubles[cluster_drawn(cl, FAULT_place_error, n, 3)];
-	if (!enter(n)) /* the new content was written beside it: nothing that anybody misses */
-		return PLACE_ERROR;
-	enum place_result result = expected(n, p, f);
-	if (result == PLACE_CHANGED && f->now.present && !p->expect_absent && !f->writers && !id_zero(&p->version) &&
-	    !enter(n)) {
-		MARK("swap.killed_before_it_was_put_back");
-		swap(n, p,
-		     f); /* killed after the exchange, before what came out was found to be a person's and put back */
-		return PLACE_ERROR;
-	}
-	if (result != PLACE_DONE)
-		return result;
-	if (!id_zero(&p->version)) {
-		cluster_checked(cl, INVARIANT_I6);
-		struct id placed = core_version_of(n->core, p->meta, p->content);
-		if (!id_equal(&placed, &p->version))
-			cluster_break(cl, "I6", "%s writes %s with bytes that are not the version it names", n->name,
-			              witness_name(&cl->witness, number));
-	}
-	judge_replaces(n, f, p);
-	cl->tally.places++;
-	cluster_note(cl, "%s places %s/%s (%zu bytes)", n->name, p->file.category, p->file.path, p->content.len);
-	swap(n, p, f);
-	person_hint(n, f, id_zero(&p->version) ? HINT_GONE : HINT_WRITTEN); /* the watcher sees our own acts as well */
-	simdisk_stat(f, after);
-	made_by_merging(n, number, &p->version);
-	if (!enter(n)) /* the names are swapped, but nobody knows it yet */
-		return PLACE_ERROR;
-	return PLACE_DONE;
-}
-
-static void sim_stage(void *ctx, const struct place *p)
-{
-	(void)p;
-	enter(ctx);
-}
-
-static void sim_stage_sync(void *ctx)
-{
-	enter(ctx);
+	if (i->kind == SIM_FOLDER || !i->shown || i->ours)
+		return; /* the engine's own copy of a version, as it was */
+	cluster_checked(n->cl, INVARIANT_I1);
+	struct id version = core_version_of(n->core, simdisk_meta(i), span_blob(&i->content));
+	const struct simversion *v = simledger_version(&n->ledger, &version);
+	if (!v || !v->durable)
+		judge_destroys(n, &version);
 }
 
 static bool sim_version_put(void *ctx, const struct id *version, uint8_t meta, struct span content)
@@ -361,21 +204,33 @@ static void version_durable(void *ctx, const struct simversion *v)
 	witness_captured(&n->cl->witness, &v->version);
 }
 
-static bool sim_commit(void *ctx)
+/* From now on the ledger says that this is there: a power cut may not say otherwise. */
+static void settled(struct simnode *n, struct simfile *f)
 {
-	struct simnode *n = ctx;
+	f->owed = f->node ? f->node->ours : f->placed;
+	f->due = simnode_version(n, &f->now);
+	f->fresh = f->placed = f->orphan = false;
+}
+
+static bool commit(struct simnode *n)
+{
 	if (!enter_ledger(n))
 		return false;
+	if (!n->ledger.write_count)
+		return true;
+	if (!simio_sync_names(n)) {
+		if (!n->dying)
+			n->dying = DEATH_LEDGER;
+		return false;
+	}
 	if (!simledger_commit(&n->ledger, version_durable, n)) {
 		n->cl->tally.ledger_failures++;
 		n->dying = n->dying ? n->dying : DEATH_LEDGER;
 		return false;
 	}
-	for (size_t i = 0; i < n->disk.count; i++) {
-		struct simfile *f = n->disk.files[i];
-		f->orphan = f->orphan && !f->fresh;
-		f->fresh = false;
-	}
+	for (size_t i = 0; i < n->fresh_count; i++)
+		settled(n, n->fresh[i]);
+	n->fresh_count = 0;
 	return true;
 }
 
@@ -423,15 +278,6 @@ static size_t sim_backlog(void *ctx)
 	return enter(n) ? waiting : 0;
 }
 
-static void sim_scan(void *ctx, const char *category, const char *under)
-{
-	struct simnode *n = ctx;
-	if (!enter(n))
-		return;
-	MEM_ROOM(n->scans, n->scan_count, n->scan_cap);
-	n->scans[n->scan_count++] = (struct simscan){ mem_text(category), mem_text(under), 0, false };
-}
-
 static void sim_notice(void *ctx, enum notice_level level, const char *from, const char *item, const char *text)
 {
 	struct simnode *n = ctx;
@@ -447,11 +293,11 @@ static void sim_entropy(void *ctx, void *out, size_t len)
 }
 
 static const struct world sim_world = {
-	.look = sim_look,
-	.take = sim_take,
-	.place = sim_place,
-	.stage = sim_stage,
-	.stage_sync = sim_stage_sync,
+	.look = simio_look,
+	.take = simio_take,
+	.place = simio_place,
+	.stage = simio_stage,
+	.stage_sync = simio_stage_sync,
 	.version_put = sim_version_put,
 	.version_get = sim_version_get,
 	.version_has = sim_version_has,
@@ -468,10 +314,9 @@ static const struct world sim_world = {
 	.hang_up = sim_hang_up,
 	.send = sim_send,
 	.backlog = sim_backlog,
-	.scan = sim_scan,
+	.scan = simio_scan,
 	.notice = sim_notice,
 	.entropy = sim_entropy,
-	.commit = sim_commit,
 };
 
 /* ---- life and death ---- */
@@ -500,6 +345,13 @@ struct simnode *simnode_create(struct cluster *cl, unsigned index, const char *n
 	simstore_enrol(cl->hub.store, &device);
 	buf_finish(&sealed);
 	n->joined = true;
+	n->kernel.queue_most = 16384;
+	simdisk_start(&n->disk, &cl->now_us);
+	for (size_t i = 0; i < cl->category_count; i++) {
+		struct siminode *folder;
+		kernel_make(n, n->disk.top, cl->categories[i].name, SIM_FOLDER, 0755, &folder);
+	}
+	simdisk_sync_all(&n->disk);
 	return n;
 }
 
@@ -507,6 +359,8 @@ static void event_finish(struct nodeevent *e)
 {
 	free(e->category);
 	free(e->path);
+	free(e->to_category);
+	free(e->to_path);
 	free(e->bytes);
 }
 
@@ -514,18 +368,14 @@ static void forget_memory(struct simnode *n)
 {
 	for (size_t i = 0; i < n->inbox_count; i++)
 		event_finish(&n->inbox[i]);
-	for (size_t i = 0; i < n->scan_count; i++) {
-		free(n->scans[i].category);
-		free(n->scans[i].under);
-	}
-	n->inbox_count = n->scan_count = 0;
+	n->inbox_count = 0;
+	n->dying = DEATH_KILL; /* whatever is closed on the way out, nothing is done any more */
+	simio_stop(n);
 	forget_outgoing(n);
 	core_destroy(n->core);
 	n->core = NULL;
 	n->life++;
 	n->turn_at_us = UINT64_MAX;
-	n->hints = 0;
-	n->rescan = false;
 }
 
 void simnode_destroy(struct simnode *n)
@@ -533,15 +383,14 @@ void simnode_destroy(struct simnode *n)
 	if (!n)
 		return;
 	forget_memory(n);
-	for (size_t i = 0; i < n->leftover_count; i++)
-		blob_finish(&n->leftovers[i].content);
+	simio_finish(n);
+	kernel_finish(n);
 	simdisk_finish(&n->disk);
 	simledger_finish(&n->ledger);
 	simledger_finish(&n->backup);
 	simreal_destroy(n->real);
-	free(n->leftovers);
+	free(n->fresh);
 	free(n->inbox);
-	free(n->scans);
 	free(n->outgoing);
 	free(n);
 }
@@ -622,32 +471,32 @@ void simnode_boot(struct simnode *n)
 	n->unseen = false;
 	n->conn = 0;
 	n->idle_turns = 0;
-	for (size_t i = 0; i < n->leftover_count; i++)
-		n->leftovers[i].old = true;
 	n->core = core_create(&world, &setup);
 	load(n);
-	simnode_push(n, &(struct event){ .type = EVENT_BOOT }, 0);
-	for (size_t i = 0; i < cl->category_count; i++)
-		simnode_push(n,
-		             &(struct event){
-		                     .type = EVENT_ROOT, .category = cl->categories[i].name, .ok = true, .text = "" },
-		             0);
+	simnode_push(n, &(struct event){ .type = EVENT_BOOT, .unclean = n->unclean }, 0);
+	simio_start(n);
 }
 
-static void power_lost(void *ctx, struct simfile *f, struct span before)
+static void power_lost(void *ctx, struct simfile *f)
 {
 	struct simnode *n = ctx;
-	witness_replaced(&n->cl->witness, n->index, f->number, before, span_blob(&f->now.content), !f->now.present);
+	struct id is = simnode_version(n, &f->now);
+	if (f->owed && !id_equal(&is, &f->due))
+		cluster_break(n->cl, "I2", "%s has committed that %s/%s is replaced, and a power cut takes it back", n->name,
+		              f->category, f->path);
+	witness_replaced(&n->cl->witness, n->index, f->number, span_blob(&f->before), span_blob(&f->now.content),
+	                 f->before_ino && !f->now.present);
 	if (f->now.present)
 		witness_wrote(&n->cl->witness, n->index, f->number, f->now.meta, span_blob(&f->now.content));
 }
 
 static void go_down(struct simnode *n)
 {
-	for (size_t i = 0; i < n->disk.count; i++) {
-		n->disk.files[i]->orphan |= n->disk.files[i]->fresh;
-		n->disk.files[i]->fresh = false;
+	for (size_t i = 0; i < n->fresh_count; i++) {
+		n->fresh[i]->orphan = true;
+		n->fresh[i]->fresh = n->fresh[i]->placed = false;
 	}
+	n->fresh_count = 0;
 	simnet_node_died(n);
 	if (n->real)
 		n->real->armed = false;
@@ -666,6 +515,7 @@ static void die(struct simnode *n, enum simdeath how)
 	                                   : "is killed");
 	simreal_die(n->real, how == DEATH_POWER);
 	go_down(n);
+	n->unclean = true;
 	if (how == DEATH_POWER) {
 		cl->tally.power_cuts++;
 		simdisk_power_cut(&n->disk, &cl->chance, chance_of(CHANCE_FAULTS + FAULT_power, n->index), power_lost, n);
@@ -685,8 +535,10 @@ void simnode_crash(struct simnode *n, enum simdeath how)
 
 void simnode_stop(struct simnode *n)
 {
-	if (n->core)
-		go_down(n);
+	if (!n->core)
+		return;
+	go_down(n);
+	n->unclean = false;
 }
 
 void simnode_keep_backup(struct simnode *n)
@@ -731,6 +583,10 @@ void simnode_push(struct simnode *n, const struct event *e, uint64_t conn)
 	s->category = mem_text(e->category);
 	s->path = mem_text(e->path);
 	s->bytes = mem_copy(e->bytes.data, e->bytes.len);
+	s->to_category = mem_text(e->to_category);
+	s->to_path = mem_text(e->to_path);
+	s->e.to_category = s->to_category;
+	s->e.to_path = s->to_path;
 	s->e.category = s->category;
 	s->e.path = s->path;
 	s->e.bytes = span_of(s->bytes, e->bytes.len);
@@ -747,7 +603,7 @@ static void step(struct simnode *n, struct event *e)
 
 static void step_inbox(struct simnode *n)
 {
-	size_t take = 1 + (size_t)chance_below(&n->cl->chance, chance_of(CHANCE_PROCESS, n->index), 12), done = 0;
+	size_t take = 1 + (size_t)chance_below(&n->cl->chance, chance_of(CHANCE_PROCESS, n->index), 48), done = 0;
 	for (; done < take && done < n->inbox_count && !n->dying; done++) {
 		struct nodeevent *s = &n->inbox[done];
 		if (s->conn && s->conn != n->conn)
@@ -764,98 +620,22 @@ static void step_inbox(struct simnode *n)
 		memmove(n->inbox, n->inbox + done, n->inbox_count * sizeof *n->inbox);
 }
 
-static bool under(const char *path, const char *folder)
-{
-	size_t len = strlen(folder);
-	return !len || (strncmp(path, folder, len) == 0 && (path[len] == '/' || !path[len]));
-}
-
 void simnode_rescan(struct simnode *n)
 {
-	n->rescan = true;
-	simnode_wake(n, n->cl->now_us);
+	simio_look_at_all(n);
 }
 
-/* As the io room does: told to the core once no scan runs. */
-static void start_rescan(struct simnode *n)
+bool simnode_keep(struct simnode *n, const struct id *item, const struct id *version, uint8_t meta, struct span content)
 {
-	n->rescan = n->unseen = false;
-	for (size_t i = 0; i < n->cl->category_count && !n->dying; i++)
-		step(n, &(struct event){ .type = EVENT_RESCAN, .category = n->cl->categories[i].name, .path = "" });
-}
-
-/* A slice of the oldest scan: what is seen is told at once, in the same turn. */
-static void step_scan(struct simnode *n)
-{
-	struct cluster *cl = n->cl;
-	struct simscan s = n->scans[0];
-	for (int i = 0; i < SCAN_SLICE && s.at < n->disk.count && !n->dying; s.at++) {
-		struct simfile *f = n->disk.files[cl->backwards ? n->disk.count - 1 - s.at : s.at];
-		if (!f->now.present || strcmp(f->category, s.category) != 0 || !under(f->path, s.under))
-			continue;
-		i++;
-		struct event e = { .type = EVENT_SEEN, .category = f->category, .path = f->path, .look = LOOK_FILE };
-		simdisk_stat(f, &e.stat);
-		if (cluster_strikes(cl, FAULT_look_error, n)) {
-			e.look = LOOK_ERROR;
-			e.stat = (struct file_stat){ 0 };
-			if (cluster_drawn(cl, FAULT_look_error, n, 2)) {
-				s.failed = true; /* its folder could not be read at all */
-				continue;
-			}
-		}
-		step(n, &e);
-	}
-	if (n->dying)
-		return;
-	n->scans[0].at = s.at;
-	n->scans[0].failed = s.failed;
-	if (s.at < n->disk.count)
-		return;
-	memmove(n->scans, n->scans + 1, --n->scan_count * sizeof *n->scans);
-	step(n,
-	     &(struct event){ .type = EVENT_SCANNED, .category = s.category, .path = s.under, .complete = !s.failed });
-	if (s.failed) { /* the io room tries again by itself */
-		n->hints++;
-		agenda_add(&cl->agenda, cl->now_us + 5000000, AGENDA_RESCAN, n->index, n->life, NULL);
-	}
-	free(s.category);
-	free(s.under);
-}
-
-/* After the commit: what was swapped out goes when it is stored. What is not stored is a person's and is stored now. */
-static void tidy(struct simnode *n)
-{
-	size_t done = 0;
-	for (; done < n->leftover_count; done++) {
-		struct leftover *l = &n->leftovers[done];
-		struct id version = core_version_of(n->core, l->meta, span_blob(&l->content));
-		const struct simversion *v = simledger_version(&n->ledger, &version);
-		cluster_checked(n->cl, INVARIANT_I1);
-		if (!v && !l->old)
-			judge_destroys(n, l->target, &version);
-		if (!v) {
-			MARK("leftover.of_an_earlier_life_captured");
-			struct history_row row = { .item = l->item,
-				                   .version = version,
-				                   .device = n->device,
-				                   .at_ms = simnode_wall_ms(n),
-				                   .size = l->content.len,
-				                   .kind = KIND_UPDATE,
-				                   .how = HOW_EDIT,
-				                   .meta = l->meta };
-			witness_saw_version(&n->cl->witness, &version, l->meta, span_blob(&l->content));
-			simledger_put_version(&n->ledger, &version, l->meta, span_blob(&l->content));
-			simledger_add_history(&n->ledger, &row);
-			if (!simledger_commit(&n->ledger, version_durable, n)) {
-				n->dying = n->dying ? n->dying : DEATH_LEDGER;
-				break; /* tried again after the restart */
-			}
-		}
-		blob_finish(&l->content);
-	}
-	n->leftover_count -= done;
-	memmove(n->leftovers, n->leftovers + done, n->leftover_count * sizeof *n->leftovers);
+	struct history_row row = { .item = *item,
+		                   .version = *version,
+		                   .device = n->device,
+		                   .at_ms = simnode_wall_ms(n),
+		                   .size = content.len,
+		                   .kind = KIND_UPDATE,
+		                   .how = HOW_EDIT,
+		                   .meta = meta };
+	return sim_version_put(n, version, meta, content) && sim_add_history(n, &row);
 }
 
 static void send_all(struct simnode *n)
@@ -874,22 +654,24 @@ static void send_all(struct simnode *n)
 
 void simnode_end_turn(struct simnode *n)
 {
-	if (!n->dying && sim_commit(n)) {
-		tidy(n);
+	if (!n->dying && commit(n)) {
 		send_all(n);
+		simio_tidy(n);
 	}
 	if (n->dying) {
 		die(n, n->dying);
 		return;
 	}
 	struct cluster *cl = n->cl;
-	uint64_t now = simnode_now_ms(n), due = core_deadline(n->core);
-	if (n->inbox_count || n->scan_count || n->rescan)
+	uint64_t now = simnode_now_ms(n), due = core_deadline(n->core), io_us = simio_due_us(n);
+	if (n->inbox_count || n->ledger.write_count || io_us <= cl->now_us)
 		simnode_wake(n, cl->now_us + 30 + chance_below(&cl->chance, chance_of(CHANCE_PROCESS, n->index), 200));
 	else if (due <= now)
 		simnode_wake(n, cl->now_us + 200 + chance_below(&cl->chance, chance_of(CHANCE_PROCESS, n->index), 800));
-	else if (due != UINT64_MAX)
+	else if (due != UINT64_MAX && due * 1000 - n->mono_us < io_us)
 		simnode_wake(n, due * 1000 - n->mono_us);
+	else if (io_us != UINT64_MAX)
+		simnode_wake(n, io_us);
 }
 
 static void watch_spin(struct simnode *n, bool idle)
@@ -911,12 +693,11 @@ void simnode_turn(struct simnode *n, uint64_t serial)
 		return;
 	n->turn_at_us = UINT64_MAX;
 	n->cl->tally.turns++;
-	watch_spin(n, !n->inbox_count && !n->scan_count && !n->rescan);
-	step_inbox(n);
-	if (!n->dying && n->scan_count)
-		step_scan(n);
-	if (!n->dying && n->rescan && !n->scan_count)
-		start_rescan(n);
+	watch_spin(n, !n->inbox_count && !simio_busy(n));
+	n->kernel.spent_us = 0;
+	simio_jobs(n);
+	if (!n->dying)
+		step_inbox(n);
 	if (!n->dying && core_deadline(n->core) <= simnode_now_ms(n))
 		step(n, &(struct event){ .type = EVENT_TICK });
 	simnode_end_turn(n);
@@ -926,5 +707,8 @@ void simnode_turn(struct simnode *n, uint64_t serial)
 
 struct id simnode_version(const struct simnode *n, const struct simimage *i)
 {
-	return i->present ? core_version_of(n->core, i->meta, span_blob(&i->content)) : (struct id){ 0 };
+	if (!i->present)
+		return (struct id){ 0 };
+	struct span parts[] = { span_of(&i->meta, 1), span_blob(&i->content) };
+	return hash_id(n->cl->version_key, "version", parts, 2);
 }

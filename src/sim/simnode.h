@@ -3,27 +3,15 @@
 #ifndef SIM_SIMNODE_H
 #define SIM_SIMNODE_H
 #include "sim/cluster.h"
+#include "sim/kernel.h"
+#include "sim/simio.h"
 #include "sim/simnet.h"
 
 struct nodeevent { /* in the inbox */
 	struct event e;
 	uint64_t conn; /* link events: of this connection only */
-	char *category, *path;
+	char *category, *path, *to_category, *to_path;
 	uint8_t *bytes; /* texts are constants */
-};
-
-struct simscan {
-	char *category, *under;
-	size_t at;
-	bool failed;
-};
-
-struct leftover { /* a temporary file beside its target: bytes that were swapped out, judged after the commit */
-	struct simfile *target;
-	struct id item;
-	struct blob content;
-	uint8_t meta;
-	bool old; /* of an earlier life */
 };
 
 struct simsent { /* waits for the turn's commit */
@@ -47,17 +35,21 @@ struct simnode {
 	bool asleep, partitioned, joined, stopped; /* stopped: a story keeps it off */
 	bool lose_answer;                          /* a story: the next confirmation to it is lost with its link */
 	bool miss_answer;                          /* … is lost, and the link lives on */
+	bool unclean;                              /* the last life did not end by itself */
 	bool restored;                             /* its state came from a backup: it may lack versions it once sent */
 	struct simdisk disk;
+	struct simkernel kernel;
+	struct simio io;
+	struct simfile *near; /* what the engine works on: people's favourite */
+	uint64_t raced_us;
+	unsigned act_depth;   /* of people's acts that are made of others */
+	struct simfile **fresh; /* replaced since the last commit */
+	size_t fresh_count, fresh_cap;
 	struct simledger ledger, backup;
 	struct simreal *real; /* under the ledger; NULL: it is only a model */
 	bool has_backup;
-	struct leftover *leftovers;
-	size_t leftover_count, leftover_cap;
 	struct nodeevent *inbox;
 	size_t inbox_count, inbox_cap;
-	struct simscan *scans;
-	size_t scan_count, scan_cap;
 	struct simsent *outgoing;
 	size_t outgoing_count, outgoing_cap;
 	uint64_t conn; /* 0: none */
@@ -65,8 +57,7 @@ struct simnode {
 	uint64_t mono_us; /* added to virtual time */
 	int64_t wall_ms;  /* added to wall time */
 	uint64_t idle_turns, idle_since_us;
-	unsigned hints; /* on their way */
-	bool rescan;    /* owed */
+	unsigned hints; /* events that the engine has not read yet */
 	bool unseen;    /* something changed without an event: only a scan can find it */
 };
 
@@ -86,5 +77,9 @@ void simnode_keep_backup(struct simnode *n);
 void simnode_restore_backup(struct simnode *n); /* only when it is not running */
 void simnode_lose_state(struct simnode *n); /* only when it is not running: ledger and versions are gone, keys are not */
 void simnode_end_turn(struct simnode *n);       /* commit and send, after a person's act on the core */
+/* For the file rooms: the engine put another file there; it is about to unlink these bytes; bytes to be stored at once. */
+void simnode_fresh(struct simnode *n, struct simfile *f);
+void simnode_destroys(struct simnode *n, const struct siminode *i);
+bool simnode_keep(struct simnode *n, const struct id *item, const struct id *version, uint8_t meta, struct span content);
 struct id simnode_version(const struct simnode *n, const struct simimage *i); /* zero when absent */
 #endif

@@ -5,7 +5,6 @@
 #include "base/rng.h"
 #include "sim/agenda.h"
 #include "sim/life.h"
-#include "sim/simdisk.h"
 #include "sim/simledger.h"
 #include "sim/simstore.h"
 #include "sim/simvfs.h"
@@ -30,52 +29,6 @@ Test(sim, the_agenda_keeps_time_and_order)
 	agenda_add(&a, 100, AGENDA_FAULTS, 0, 0, NULL);
 	cr_assert_not(agenda_next(&a, 99, &e));
 	agenda_finish(&a);
-}
-
-static void count_change(void *ctx, struct simfile *f, struct span before)
-{
-	(void)f;
-	(void)before;
-	++*(int *)ctx;
-}
-
-Test(sim, a_power_cut_spares_what_was_synced_and_nothing_else)
-{
-	bool old = false, cut = false, whole = false;
-	for (uint64_t seed = 0; seed < 40; seed++) {
-		struct simdisk d = { 0 };
-		struct chance c;
-		int changed = 0;
-		chance_init(&c, seed);
-		struct simfile *safe = simdisk_entry(&d, "notes", "safe", 0),
-		               *open = simdisk_entry(&d, "notes", "open", 1);
-		simdisk_write(&d, safe, blob_copy("synced", 6), 0, 1, 1, true, 0);
-		simdisk_sync(safe);
-		simdisk_write(&d, open, blob_copy("old", 3), 0, 1, 1, true, 0);
-		simdisk_sync(open);
-		simdisk_write(&d, open, blob_copy("newer", 5), 0, 2, 2, false, 10);
-		simdisk_age(&d, 20, 100);
-		cr_assert(open->dirty);
-		simdisk_power_cut(&d, &c, CHANCE_DISK, count_change, &changed);
-		cr_assert_eq(changed, 1);
-		cr_assert(safe->now.present && safe->now.content.len == 6);
-		old = old || open->now.content.len == 3;
-		whole = whole || open->now.content.len == 5;
-		cut = cut || open->now.content.len == 0;
-		simdisk_finish(&d);
-	}
-	cr_assert(old && cut && whole);
-}
-
-Test(sim, names_that_need_each_other_to_be_folders_are_seen)
-{
-	struct simdisk d = { 0 };
-	simdisk_write(&d, simdisk_entry(&d, "notes", "d/x", 0), blob_copy("x", 1), 0, 1, 1, true, 0);
-	cr_assert(simdisk_obstructed(&d, "notes", "d"));
-	cr_assert(simdisk_obstructed(&d, "notes", "d/x/y"));
-	cr_assert_not(simdisk_obstructed(&d, "notes", "d/y"));
-	cr_assert_not(simdisk_obstructed(&d, "other", "d"));
-	simdisk_finish(&d);
 }
 
 static void count_version(void *ctx, const struct simversion *v)
