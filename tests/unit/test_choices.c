@@ -96,8 +96,8 @@ Test(choices, a_life_played_from_its_list_is_the_same_life)
  * is read once more, and the next calls of that second would be other ones. */
 Test(choices, wall_clocks_that_jump_change_neither_folders_nor_log)
 {
-	static const enum fault at_calls[] = { FAULT_race,        FAULT_kill,     FAULT_power,   FAULT_look_error, FAULT_look_busy,
-		                               FAULT_place_error, FAULT_hint_lost, FAULT_hint_late, FAULT_unseen,     FAULT_ledger_full };
+	static const enum fault at_calls[] = { FAULT_race,        FAULT_kill,     FAULT_power,   FAULT_call_error, FAULT_look_busy,
+		                               FAULT_sync_error,  FAULT_hint_lost, FAULT_hint_late, FAULT_unseen,     FAULT_ledger_full };
 	uint64_t calm = 0;
 	unsigned jumps = 0;
 	for (size_t i = 0; i < sizeof at_calls / sizeof *at_calls; i++)
