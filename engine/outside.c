@@ -171,11 +171,6 @@ static bool do_came_back(void *ctx, const struct id *item, const struct id *vers
 	return ledger_came_back(g->ledger, item, version, agreed);
 }
 
-static bool do_commit(void *ctx)
-{
-	return outside_commit(ctx);
-}
-
 /* Bytes of a person that came out of a race or a crash: stored, said, and looked at again. */
 static void hook_found(void *ctx, const struct files_found *f)
 {
@@ -418,6 +413,5 @@ struct world outside_world(struct engine *g)
 		.scan = areas_scan,
 		.notice = do_notice,
 		.entropy = do_entropy,
-		.commit = do_commit,
 	};
 }

@@ -315,6 +315,8 @@ static void mend(struct core *c, struct watched *w, struct item *it, const struc
 	struct id holds = core_version_of(c, stat->meta, content);
 	MARK("capture.damage_mended");
 	if (!c->world.version_get(c->world.ctx, &it->row.local, &good, &meta)) {
+		if (id_equal(&it->row.local, &it->row.head_version))
+			receive_content(c, it); /* another device may have it */
 		look_later(c, w, "it was damaged when the system stopped, and what it held cannot be read now");
 		return;
 	}

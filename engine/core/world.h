@@ -204,7 +204,5 @@ struct world {
 	 * "category/path". */
 	void (*notice)(void *ctx, enum notice_level level, const char *from, const char *item, const char *text);
 	void (*entropy)(void *ctx, void *out, size_t len); /* new epochs; seeded in the simulation */
-	/* Makes the turn durable now, in the middle of it; false when the disk refused. */
-	bool (*commit)(void *ctx);
 };
 #endif

@@ -211,6 +211,14 @@ static void node_faults(struct cluster *cl, struct simnode *n)
 		cl->tally.clock_jumps++;
 		cluster_note(cl, "%s: the clock is off by %lld ms", n->name, (long long)n->wall_ms);
 	}
+	if (cluster_strikes(cl, FAULT_root_gone, n))
+		simnode_move_root(n, cl->categories[cluster_drawn(cl, FAULT_root_gone, n, cl->category_count)].name);
+	if (cluster_strikes(cl, FAULT_disk_full, n))
+		n->disk.room = cluster_drawn(cl, FAULT_disk_full, n, 2) ? cluster_drawn(cl, FAULT_disk_full, n, 4000)
+		                                                        : UINT64_MAX;
+	if (cluster_strikes(cl, FAULT_rights, n))
+		simnode_change_rights(n, cluster_drawn(cl, FAULT_rights, n, n->disk.inode_count),
+		                      cluster_drawn(cl, FAULT_rights, n, 3));
 	simdisk_age(&n->disk, n->disk.posix ? 30000000 : 5000000, 30000000);
 }
 
@@ -324,6 +332,7 @@ void cluster_calm(struct cluster *cl)
 	for (unsigned i = 0; i < cl->node_count; i++) {
 		struct simnode *n = cl->nodes[i];
 		n->partitioned = false;
+		simnode_calm_disk(n);
 		if (n->asleep)
 			wake_up(n);
 		simnode_boot(n);

@@ -33,6 +33,9 @@
 	F(store_sync, DISK, 500, "a sync of its store fails, once")                                                    \
 	F(store_death, PROCESS, 500, "dies while its store writes")                                                    \
 	F(version_rot, DISK, 20000, "one of its stored versions is lost, emptied or flipped") /* per second */         \
+	F(root_gone, DISK, 5000, "the folder of a category is taken away, or comes back") /* per second */               \
+	F(disk_full, DISK, 50000, "free space goes up or down")                          /* per second */               \
+	F(rights, DISK, 20000, "rights on a folder change")                              /* per second */               \
 	F(shape, DISK, 50000, "somebody puts a file where a folder was, or the reverse") /* per edit */                \
 	/* processes */                                                                                                \
 	F(kill, PROCESS, 5000, "is killed")          /* per call, the system's too */                                \

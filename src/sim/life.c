@@ -48,6 +48,10 @@ static void draw_rates(struct cluster *cl)
 		cl->rates.garble = 50000;
 	if (!cl->chance.play && chance_trait(c, "hub_restore", 2, 6))
 		cl->rates.hub_restore = 0;
+	if (!cl->chance.play && chance_trait(c, "root_gone", 2, 10))
+		cl->rates.root_gone = 0;
+	if (!cl->chance.play && chance_trait(c, "rights", 2, 5))
+		cl->rates.rights = 0;
 	if (!cl->chance.play && chance_trait(c, "shape", 2, 3))
 		cl->rates.shape = 0;
 	if (!cl->chance.play && chance_trait(c, "node_restore", 2, 6))

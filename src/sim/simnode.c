@@ -8,6 +8,7 @@
 
 #include "base/mark.h"
 #include "base/mem.h"
+#include "base/relpath.h"
 #include "engine/core/optimize/seal.h"
 #include "sim/judge.h"
 #include "sim/person.h"
@@ -703,6 +704,46 @@ void simnode_turn(struct simnode *n, uint64_t serial)
 	simnode_end_turn(n);
 	if (n->core)
 		judge_claims(n);
+}
+
+static struct simname *away(struct simnode *n, const char *category, bool make)
+{
+	char name[CATEGORY_MAX + 8];
+	snprintf(name, sizeof name, "away-%s", category);
+	return simdisk_name(&n->disk, n->disk.top, name, make);
+}
+
+void simnode_move_root(struct simnode *n, const char *category)
+{
+	struct simname *there = simdisk_name(&n->disk, n->disk.top, category, true), *gone = away(n, category, true);
+	if (there->now && !gone->now)
+		kernel_move(n, there, gone, false);
+	else if (!there->now && gone->now)
+		kernel_move(n, gone, there, false);
+}
+
+/* Never the top, and never a root: that would be another root to everybody. */
+void simnode_change_rights(struct simnode *n, uint64_t inode, uint64_t what)
+{
+	struct siminode *i = inode < n->disk.inode_count ? n->disk.inodes[inode] : NULL;
+	if (!i || i->kind != SIM_FOLDER || !i->self || i->self->folder == n->disk.top)
+		return;
+	i->denied = what == 1;
+	i->fixed = what == 2;
+	kernel_mode(n, i, i->mode); /* told as a change of it */
+}
+
+void simnode_calm_disk(struct simnode *n)
+{
+	n->disk.room = UINT64_MAX;
+	for (size_t i = 0; i < n->cl->category_count; i++) {
+		struct simname *gone = away(n, n->cl->categories[i].name, false);
+		if (gone && gone->now)
+			simnode_move_root(n, n->cl->categories[i].name);
+	}
+	for (size_t i = 0; i < n->disk.inode_count; i++)
+		if (n->disk.inodes[i]->denied || n->disk.inodes[i]->fixed)
+			simnode_change_rights(n, i, 0);
 }
 
 struct id simnode_version(const struct simnode *n, const struct simimage *i)

@@ -77,6 +77,10 @@ void simnode_keep_backup(struct simnode *n);
 void simnode_restore_backup(struct simnode *n); /* only when it is not running */
 void simnode_lose_state(struct simnode *n); /* only when it is not running: ledger and versions are gone, keys are not */
 void simnode_end_turn(struct simnode *n);       /* commit and send, after a person's act on the core */
+/* What happens to the disk by itself: a root goes, or comes back; what: 0 all is allowed, 1 EACCES, 2 EROFS. */
+void simnode_move_root(struct simnode *n, const char *category);
+void simnode_change_rights(struct simnode *n, uint64_t inode, uint64_t what);
+void simnode_calm_disk(struct simnode *n); /* all roots there, all allowed, room enough */
 /* For the file rooms: the engine put another file there; it is about to unlink these bytes; bytes to be stored at once. */
 void simnode_fresh(struct simnode *n, struct simfile *f);
 void simnode_destroys(struct simnode *n, const struct siminode *i);
