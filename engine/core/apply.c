@@ -66,6 +66,7 @@ static void place_head(struct core *c, struct item *it, const struct place *p)
 		break;
 	case PLACE_CHANGED: /* an edit that nobody had told us of: it is captured first, then both are weighed */
 		MARK("apply.place_changed");
+		it->placed = false;
 		it->read_ms = 0;
 		capture_soon(c, it);
 		break;
@@ -88,6 +89,7 @@ static void place_head(struct core *c, struct item *it, const struct place *p)
 	default: /* it may have come as far as to stand there: as after a crash, see ledger_passed */
 		it->verified = false;
 		ledger_passed(it, &it->row.head_version);
+		it->placed = false;
 		it->read_ms = 0;
 		capture_soon(c, it);
 		apply_put_off(c, it, "it cannot be written now");

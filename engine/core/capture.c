@@ -509,6 +509,7 @@ static uint64_t look_file(struct core *c, struct watched *w, struct item *it, co
 	if (it && surely_unchanged(it, seen) && !is_suspect(c, w, it)) {
 		guard_found(c, it);
 		verified(c, it, &it->row.local);
+		core_plan(c, it); /* a place may wait for this look */
 		debounce_drop(&c->debounce, w);
 		return 0;
 	}
