@@ -785,13 +785,20 @@ void person_act(struct simnode *n)
 	}
 }
 
+/* Also an empty folder: nobody else knows of it. */
+static bool is_in_the_way(struct simnode *n, const char *category, const char *path)
+{
+	struct simname *s = name_of(n, category, path);
+	return (s && s->now->kind == SIM_FOLDER) || simdisk_obstructed(&n->disk, category, path);
+}
+
 /* A file stands where the others have a folder, or the reverse: whoever is here gives way. */
 static void make_room(struct simnode *n)
 {
 	struct queue_view waits[64];
 	size_t count = core_view_queue(n->core, waits, 64);
 	for (size_t i = 0; i < count && i < 64; i++) {
-		if (!waits[i].incoming || !simdisk_obstructed(&n->disk, waits[i].category, waits[i].path))
+		if (!waits[i].incoming || !is_in_the_way(n, waits[i].category, waits[i].path))
 			continue;
 		char *category = mem_text(waits[i].category), *path = mem_text(waits[i].path);
 		person_clear(n, category, path);

@@ -188,7 +188,7 @@ static void start(struct bench *b)
 		.drop_outbox = drop_outbox, .save_state = save_state, .save_peer = save_peer, .add_history = add_history,
 		.save_settlement = save_settlement, .came_back = came_back,
 		.dial = dial, .hang_up = hang_up, .send = send_frame, .backlog = backlog, .scan = scan, .notice = notice,
-		.entropy = entropy, .commit = commit,
+		.entropy = entropy,
 	};
 	crypto_sign_keypair(public, setup.sign_secret);
 	setup.device = (struct id){ { 1 } };
