@@ -123,7 +123,6 @@ static void notice(void *ctx, enum notice_level level, const char *from, const c
 	(void)ctx, (void)level, (void)from, (void)item, (void)text;
 }
 static void entropy(void *ctx, void *out, size_t len) { (void)ctx; memset(out, 0x5a, len); }
-static bool commit(void *ctx) { (void)ctx; return true; }
 /* clang-format on */
 
 static void step(struct bench *b, struct event e)
