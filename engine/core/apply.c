@@ -132,6 +132,8 @@ static void prepare(struct core *c, struct work *w)
 /* A wish about another device's side item: gone, where a person settled the conflict for the main item. */
 static void plan_side(struct core *c, struct item *side)
 {
+	if (side->missing && side->retry_ms <= c->now_ms)
+		receive_content(c, side); /* asked for until it comes */
 	if (side->main->own_side == side) {
 		core_plan(c, side->main);
 		return;

@@ -11,6 +11,7 @@
 #include "sim/judge.h"
 #include "sim/person.h"
 #include "sim/simhub.h"
+#include "sim/simlies.h"
 #include "sim/simnet.h"
 #include "sim/simnode.h"
 
@@ -49,6 +50,7 @@ void cluster_destroy(struct cluster *cl)
 	for (unsigned i = 0; i < cl->node_count; i++)
 		simnode_destroy(cl->nodes[i]);
 	simhub_finish(cl);
+	simlies_end(cl);
 	simnet_finish(cl);
 	agenda_finish(&cl->agenda);
 	witness_finish(&cl->witness);
@@ -160,11 +162,29 @@ void cluster_mix(struct cluster *cl, const void *bytes, size_t len)
 	cl->digest ^= cl->digest >> 29;
 }
 
+/* Is there another copy: in a file of this device, or in another's store? The last one of all is spared: what is lost
+ * with it is lost, and a device that wants it says so for ever. */
+static bool has_copy(const struct simnode *n, const struct simversion *v)
+{
+	for (size_t i = 0; i < n->disk.count; i++) {
+		const struct simimage *f = &n->disk.files[i]->kept;
+		if (f->present && f->meta == v->meta && span_equal(span_blob(&f->content), span_blob(&v->content)))
+			return true;
+	}
+	for (unsigned i = 0; i < n->cl->node_count; i++) {
+		const struct simnode *other = n->cl->nodes[i];
+		const struct simversion *copy = other == n ? NULL : simledger_version(&other->ledger, &v->version);
+		if (copy && copy->durable && !copy->rotten)
+			return true;
+	}
+	return false;
+}
+
 static void rot(struct simnode *n, uint64_t number)
 {
 	struct simversion *v = simledger_any_version(&n->ledger, number);
 	char version[ID_HEX];
-	if (!v || v->rotten)
+	if (!v || v->rotten || !has_copy(n, v))
 		return;
 	v->rotten = true;
 	n->cl->tally.rotten++;
@@ -179,7 +199,9 @@ static void node_faults(struct cluster *cl, struct simnode *n)
 	}
 	if (!n->asleep && n->core && cluster_strikes(cl, FAULT_sleep, n)) {
 		n->asleep = true;
-		agenda_add(&cl->agenda, cl->now_us + 1000000 + cluster_drawn(cl, FAULT_sleep, n, 120000000),
+		agenda_add(&cl->agenda, cl->now_us + 1000000 +
+		                           cluster_drawn(cl, FAULT_sleep, n,
+		                                         cluster_drawn(cl, FAULT_sleep, n, 4) ? 120000000 : 86400000000),
 		           AGENDA_WAKE, n->index, 0, NULL);
 	}
 	if (n->core && !n->asleep && cluster_strikes(cl, FAULT_restart, n)) {
@@ -327,6 +349,9 @@ void cluster_calm(struct cluster *cl)
 {
 	cl->rates = (struct rates){ 0 };
 	cl->acting = false;
+	simlies_end(cl);
+	if (cl->tally.lies || cl->tally.garbled) /* whoever believed something else finds out at the next greeting */
+		simhub_kill(cl);
 	cl->calm_us = cl->now_us;
 	simhub_boot(cl);
 	for (unsigned i = 0; i < cl->node_count; i++) {

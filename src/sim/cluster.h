@@ -39,7 +39,7 @@ struct rates {
 
 struct tally { /* what a life was made of */
 	uint64_t steps, edits, races, kills, power_cuts, restarts, hub_kills, hub_restores, node_restores, cuts,
-	        half_opens, reconnects, partitions, frames, lost_frames, lost_answers, stale_frames, garbled, rotten, lost_states, conflicts,
+	        half_opens, reconnects, partitions, frames, lost_frames, lost_answers, stale_frames, garbled, rotten, lost_states, lies, conflicts,
 	        settlements, ledger_failures, hints_lost, clock_jumps, rollbacks, log, turns, versions, places;
 	uint64_t virtual_us;
 	uint64_t faults[FAULT_COUNT], checked[INVARIANT_COUNT];
@@ -48,6 +48,7 @@ struct tally { /* what a life was made of */
 struct cluster;
 struct simnode;
 struct simconn;
+struct simlie;
 
 struct breach { /* the first invariant that did not hold */
 	bool found;
@@ -81,6 +82,8 @@ struct cluster {
 	struct simhub hub;
 	struct simconn **conns;
 	size_t conn_count, conn_cap;
+	struct simlie *lies;
+	size_t lie_count, lie_cap;
 	uint8_t account_key[KEY_LEN], version_key[KEY_LEN];
 	struct id hub_id;
 	const struct category_setup *categories;

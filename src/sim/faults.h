@@ -46,6 +46,7 @@
 	F(hub_kill, HUB, 2000, "is killed")          /* per call of its world */                                       \
 	F(hub_full, HUB, 20000, "cannot write a batch")                                                                \
 	F(hub_restore, HUB, 10000, "is put back from an old backup") /* per second */                                  \
+	F(hub_lies, HUB, 100000, "is told of an entry that is not so") /* per entry, in one life of 20 */               \
 	F(hub_slow, HUB, 10000, "becomes slow")            /* per second */                                             \
 	F(node_lost, PROCESS, 3000, "loses its state")      /* per device and second */                                \
 	F(clock_jump, TIME, 5000, "the wall clock jumps") /* per device and second */

@@ -7,6 +7,12 @@
 #include "base/mem.h"
 #include "sim/simnet.h"
 
+/* What a hub that lied told is given up as what a hub forgot is: everything is offered again. */
+static bool went_back(const struct cluster *cl)
+{
+	return cl->tally.hub_restores || cl->tally.lies;
+}
+
 static bool token_in(const struct witness_version *v, uint32_t token)
 {
 	size_t low = 0, high = v ? v->token_count : 0;
@@ -88,7 +94,7 @@ static void check_lineage(struct cluster *cl, struct simnode *n, const struct wi
 	if ((f && f->blurred) || newest_stands(cl, item->path))
 		return;
 	cluster_checked(cl, INVARIANT_I2);
-	if (cl->tally.hub_restores && new &&new->accepted) /* offered again, by whoever has it */
+	if (went_back(cl) && new &&new->accepted) /* offered again, by whoever has it */
 		return;
 	if (item->side) {
 		const struct simentry *head = simstore_head(cl->hub.store, &item->main);
@@ -97,7 +103,7 @@ static void check_lineage(struct cluster *cl, struct simnode *n, const struct wi
 	for (size_t i = 0; old && i < old->token_count; i++) {
 		uint32_t token = old->tokens[i];
 		/* A hub or a device that went back has forgotten where others gave something up. */
-		bool anybody = item->side || n->restored || cl->tally.hub_restores;
+		bool anybody = item->side || n->restored || went_back(cl);
 		if (!token_in(new, token) && !witness_may_lose(&cl->witness, n->index, item->path, token) &&
 		    !(anybody && side_may_lose(cl, item->path, main, token))) {
 			cluster_break(cl, "I2", "entry %llu of %s silently overwrites t%08x in %s%s",
@@ -137,11 +143,11 @@ void judge_appended(struct cluster *cl, const struct simentry *e, const struct s
 		              name);
 	/* A hub that went back may have forgotten a person's delete that this device had begun to follow. */
 	bool removed = witness_may_lose(&cl->witness, n->index, item->path, 0) ||
-	               (cl->tally.hub_restores && side_may_lose(cl, item->path, NULL, 0));
+	               (went_back(cl) && side_may_lose(cl, item->path, NULL, 0));
 	if ((c->flags & CHANGE_DELETE) && !item->side && !removed)
 		cluster_break(cl, "I7", "entry %llu of %s deletes %s, which nobody removed there",
 		              (unsigned long long)e->e.seq, n->name, name);
-	bool offered_again = cl->tally.hub_restores > 0;
+	bool offered_again = went_back(cl);
 	if (!id_zero(&c->version) && !again && !offered_again && synced(cl, name) &&
 	    !witness_made(&cl->witness, n->index, item->path, &c->version))
 		cluster_break(cl, "Q6", "entry %llu of %s puts a version of %s%s that nobody made there",
@@ -421,7 +427,7 @@ static void check_tokens(struct cluster *cl)
 	}
 	/* A state that was put back from a backup forgets what only it had; what the hub took must still be there. */
 	bool lost_state = cl->tally.node_restores > 0;
-	if (lost_state && cl->tally.hub_restores) { /* both at once: what was only there is gone */
+	if (lost_state && went_back(cl)) { /* both at once: what was only there is gone */
 		map_finish(&reachable);
 		map_finish(&seen);
 		map_finish(&rotten);

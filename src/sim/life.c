@@ -46,6 +46,8 @@ static void draw_rates(struct cluster *cl)
 	cl->rates.delay_us = chance_decided(&cl->chance, "delay_us", well ? 0 : mean);
 	if (!cl->chance.play && cl->rates.garble && chance_trait(c, "garble", 2, 20) == 0)
 		cl->rates.garble = 50000;
+	if (!cl->chance.play && chance_trait(c, "hub_lies", 2, 10))
+		cl->rates.hub_lies = 0;
 	if (!cl->chance.play && chance_trait(c, "hub_restore", 2, 6))
 		cl->rates.hub_restore = 0;
 	if (!cl->chance.play && chance_trait(c, "root_gone", 2, 10))
@@ -66,6 +68,15 @@ static void draw_disks(struct cluster *cl)
 		if (chance_trait(&cl->chance, "short queue", i, 8) == 0)
 			n->kernel.queue_most = 4 + (size_t)chance_trait(&cl->chance, "short queue", i + 100, 60);
 	}
+}
+
+/* Wall clocks go up to 5 % too fast or too slow. */
+static void draw_drift(struct cluster *cl)
+{
+	uint64_t drift = cl->rates.clock_jump ? 1 + chance_trait(&cl->chance, "drift", 0, 100001) : 0;
+	drift = chance_decided(&cl->chance, "drift", drift);
+	for (unsigned i = 0; drift && i < cl->node_count; i++)
+		cl->nodes[i]->drift_ppm = (int64_t)((drift + i * 37123) % 100001) - 50000;
 }
 
 /* A first import: enough small files that resemble each other to be worth a dictionary. */
@@ -207,6 +218,7 @@ void life_run(const struct life_setup *s, struct life_result *out)
 			cl->rates.of[i] = 0;
 	cl->backwards = chance_setting(&cl->chance, "scans backwards", 4) == 3;
 	draw_disks(cl);
+	draw_drift(cl);
 	furnish(cl);
 	cl->acting = true;
 	cluster_run(cl, s->seconds * 1000000ull);

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "sim/judge.h"
 #include "sim/simhub.h"
+#include "sim/simlies.h"
 
 #define STALE 200000 /* per million cuts: what was under way still arrives, late */
 
@@ -182,8 +183,11 @@ void simnet_send_down(struct cluster *cl, uint64_t conn, bool text, struct span 
 		}
 		simnet_sever(cl, c);
 	}
-	if (c && c->open && c->hub_end && c->hub_life == cl->hub.life)
-		send_frame(cl, c, false, text, frame);
+	struct buf lie = { 0 };
+	bool told = !c || text || simlies_tell(cl, c->node, frame, &lie);
+	if (told && c && c->open && c->hub_end && c->hub_life == cl->hub.life)
+		send_frame(cl, c, false, text, lie.len ? buf_view(&lie) : frame);
+	buf_finish(&lie);
 }
 
 void simnet_hang_up(struct simnode *n)

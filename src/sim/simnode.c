@@ -25,7 +25,7 @@ uint64_t simnode_now_ms(const struct simnode *n)
 
 int64_t simnode_wall_ms(const struct simnode *n)
 {
-	return cluster_wall_ms(n->cl) + n->wall_ms;
+	return cluster_wall_ms(n->cl) + n->wall_ms + (int64_t)(n->cl->now_us / 1000) * n->drift_ppm / 1000000;
 }
 
 void simnode_clock(struct simnode *n)

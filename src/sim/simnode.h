@@ -56,6 +56,7 @@ struct simnode {
 	uint64_t turn_at_us, turn_serial;
 	uint64_t mono_us; /* added to virtual time */
 	int64_t wall_ms;  /* added to wall time */
+	int64_t drift_ppm; /* how fast it goes wrong */
 	uint64_t idle_turns, idle_since_us;
 	unsigned hints; /* events that the engine has not read yet */
 	bool unseen;    /* something changed without an event: only a scan can find it */

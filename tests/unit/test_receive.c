@@ -26,6 +26,7 @@ struct bench {
 	bool there, hung;
 	struct id file;      /* its version */
 	uint64_t now_ms, seq;
+	size_t wants;        /* asked for content */
 	struct id chain;     /* as saved */
 	const char *scanning;
 };
@@ -116,7 +117,13 @@ static bool add_history(void *ctx, const struct history_row *row) { (void)ctx, (
 static bool save_settlement(void *ctx, const struct settlement_row *row) { (void)ctx, (void)row; return true; }
 static bool came_back(void *ctx, const struct id *i, const struct id *v, const struct id *a) { (void)ctx, (void)i, (void)v, (void)a; return false; }
 static void dial(void *ctx) { (void)ctx; }
-static void send_frame(void *ctx, bool text, struct span frame) { (void)ctx, (void)text, (void)frame; }
+static void send_frame(void *ctx, bool text, struct span frame)
+{
+	struct reader r = reader_of(frame);
+	struct record record;
+	while (!text && wire_next(&r, &record) > 0)
+		((struct bench *)ctx)->wants += record.type == RECORD_WANT;
+}
 static size_t backlog(void *ctx) { (void)ctx; return 0; }
 static void notice(void *ctx, enum notice_level level, const char *from, const char *item, const char *text)
 {
@@ -368,6 +375,50 @@ Test(receive, what_was_damaged_on_its_way_is_had_again)
 	cr_assert_not(b.hung);
 	cr_assert(b.there && id_equal(&b.file, &next.version));
 	drop(&next);
+	for (int i = 0; i < 3; i++)
+		drop(&story[i]);
+	finish(&b);
+}
+
+/* The other version of a conflict is a delta, and what it builds on is not here. */
+Test(receive, what_is_missing_of_a_conflict_is_asked_for_again)
+{
+	struct bench b;
+	struct change story[3];
+	uint8_t item_key[KEY_LEN], account[KEY_LEN];
+	tell(&b, story);
+	memset(account, 3, sizeof account);
+	hash_key(item_key, account, "syncline item", NULL, 0);
+	struct id main = story[0].item;
+	struct span names[] = { span_of(main.b, ID_LEN), span_of(b.other.b, ID_LEN) };
+	struct change c = { .counter = 4, .item = hash_id(item_key, "side", names, 2), .version = { { 7 } }, .edited = 1 };
+	struct body body = { .kind = KIND_UPDATE,
+		             .named = true,
+		             .side = true,
+		             .main_item = main,
+		             .side_device = b.other,
+		             .category = span_text("notes"),
+		             .path = span_text("x"),
+		             .delta = DELTA_BINARY,
+		             .base_tag = BODY_BASE_EXPLICIT,
+		             .base_version = { { 8 } },
+		             .payload = span_text("a delta"),
+		             .content_len = 7 };
+	struct buf plain = { 0 }, sealed = { 0 };
+	body_put(&plain, &body, c.edited);
+	seal_body(&b.sealer, &b.other, 7, &c, buf_view(&plain), &sealed);
+	c.body = buf_view(&sealed);
+	append(&b, &c);
+	cr_assert_not(b.hung);
+	cr_expect_eq(b.wants, 1);
+	for (int i = 0; i < 8; i++) {
+		if (b.hung) /* nobody answered its ping */
+			greet(&b);
+		pass(&b);
+	}
+	cr_expect_geq(b.wants, 2, "asked %zu times", b.wants);
+	buf_finish(&plain);
+	buf_finish(&sealed);
 	for (int i = 0; i < 3; i++)
 		drop(&story[i]);
 	finish(&b);
