@@ -167,7 +167,7 @@ void cluster_mix(struct cluster *cl, const void *bytes, size_t len)
 static bool has_copy(const struct simnode *n, const struct simversion *v)
 {
 	for (size_t i = 0; i < n->disk.count; i++) {
-		const struct simimage *f = &n->disk.files[i]->kept;
+		const struct simimage *f = &n->disk.files[i]->now;
 		if (f->present && f->meta == v->meta && span_equal(span_blob(&f->content), span_blob(&v->content)))
 			return true;
 	}
