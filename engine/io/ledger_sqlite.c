@@ -50,10 +50,10 @@ static const char schema[] =
 /* From each format to the next. */
 static const char *const steps[LEDGER_FORMAT] = {
 	[1] = "ALTER TABLE items ADD COLUMN hold INT DEFAULT 0;"
-	      "ALTER TABLE items ADD COLUMN want BLOB DEFAULT (zeroblob(16));"
-	      "ALTER TABLE items ADD COLUMN settles BLOB DEFAULT (zeroblob(16));"
-	      "ALTER TABLE items ADD COLUMN settled BLOB DEFAULT (zeroblob(16));"
-	      "ALTER TABLE items ADD COLUMN settled_as BLOB DEFAULT (zeroblob(16));"
+	      "ALTER TABLE items ADD COLUMN want BLOB DEFAULT x'00000000000000000000000000000000';"
+	      "ALTER TABLE items ADD COLUMN settles BLOB DEFAULT x'00000000000000000000000000000000';"
+	      "ALTER TABLE items ADD COLUMN settled BLOB DEFAULT x'00000000000000000000000000000000';"
+	      "ALTER TABLE items ADD COLUMN settled_as BLOB DEFAULT x'00000000000000000000000000000000';"
 	      "CREATE TABLE settlements (id INTEGER PRIMARY KEY, item BLOB, base BLOB, mine BLOB, theirs BLOB, result BLOB,"
 	      " at_ms INT, how INT, undone INT);",
 };

@@ -58,11 +58,11 @@ static uint32_t hash_of(const struct map *m, const void *key, size_t len)
 
 void map_finish(struct map *m)
 {
-	for (size_t i = 0; i < m->used; i++)
+	for (size_t i = 0; i < m->used && !m->borrows; i++)
 		free(m->slots[i].key);
 	free(m->slots);
 	free(m->index);
-	*m = (struct map){ 0 };
+	*m = (struct map){ .borrows = m->borrows };
 }
 
 static size_t place(const struct map *m, const void *key, size_t len, uint32_t hash)
@@ -119,7 +119,8 @@ void *map_put(struct map *m, const void *key, size_t len, void *value)
 	}
 	if (m->used == m->cap)
 		rebuild(m);
-	m->slots[m->used++] = (struct map_slot){ mem_copy(key, len), (uint32_t)len, hash, value };
+	m->slots[m->used++] = (struct map_slot){ m->borrows ? (void *)key : mem_copy(key, len), (uint32_t)len,
+		                                hash, value };
 	m->index[place(m, key, len, hash)] = (uint32_t)m->used;
 	m->live++;
 	return NULL;
@@ -134,7 +135,8 @@ void *map_remove(struct map *m, const void *key, size_t len)
 		return NULL;
 	struct map_slot *s = &m->slots[slot - 1];
 	void *value = s->value;
-	free(s->key);
+	if (!m->borrows)
+		free(s->key);
 	s->key = NULL; /* its index entry stays as a tombstone until the next rebuild */
 	m->live--;
 	return value;

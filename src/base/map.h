@@ -1,7 +1,9 @@
 /* map: a hash map from byte strings to pointers, walked in the order of insertion, so that a run never depends on
- * addresses or hashes. The map copies keys and never frees values. */
+ * addresses or hashes. The map copies keys (unless it
+ * borrows them) and never frees values. */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +18,7 @@ struct map {
 	uint32_t *index;        /* open addressing: slot number + 1, 0 = free */
 	size_t used, live, cap, index_cap;
 	uint8_t secret[16];
+	bool borrows; /* keys stay the caller's, and stay as they are while they are in; set before the first put */
 };
 
 void map_finish(struct map *m);

@@ -115,3 +115,19 @@ Test(base_map, churn_does_not_grow_it)
 	cr_assert_leq(m.cap, 32);
 	map_finish(&m);
 }
+
+Test(base_map, borrowed_keys_are_neither_copied_nor_freed)
+{
+	static char keys[KEYS][8]; /* freeing one would be the end of it */
+	struct map m = { .borrows = true };
+	for (int i = 0; i < KEYS; i++) {
+		snprintf(keys[i], sizeof keys[i], "%d", i);
+		cr_assert_null(map_put(&m, keys[i], strlen(keys[i]), keys[i]));
+	}
+	for (int i = 0; i < KEYS; i += 2)
+		cr_expect_eq(map_remove(&m, keys[i], strlen(keys[i])), keys[i]);
+	for (int i = 0; i < KEYS; i++)
+		cr_expect_eq(map_find(&m, keys[i], strlen(keys[i])), i % 2 ? keys[i] : NULL);
+	map_finish(&m);
+	cr_expect(m.borrows);
+}

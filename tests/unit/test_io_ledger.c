@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <git2.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,6 +122,28 @@ static struct item_row item(uint64_t n)
 		                  .chain_bytes = 6,
 		                  .retry_count = 7,
 		                  .detected_ms = 8 };
+}
+
+/* A ledger of the format before, with rows in it, is brought up to date. */
+Test(io_ledger, a_ledger_of_the_first_format)
+{
+	static const char *const back[] = { "ALTER TABLE items DROP COLUMN hold",       "ALTER TABLE items DROP COLUMN want",
+		                            "ALTER TABLE items DROP COLUMN settles",    "ALTER TABLE items DROP COLUMN settled",
+		                            "ALTER TABLE items DROP COLUMN settled_as", "DROP TABLE settlements",
+		                            "PRAGMA user_version=1" };
+	char file[80];
+	sqlite3 *db;
+	struct item_row row = item(0);
+	cr_assert(ledger_save_item(ledger, &row) && commit());
+	close_all();
+	snprintf(file, sizeof file, "%s/state.db", dir);
+	cr_assert_eq(sqlite3_open(file, &db), SQLITE_OK);
+	for (size_t i = 0; i < sizeof back / sizeof *back; i++)
+		cr_assert_eq(sqlite3_exec(db, back[i], NULL, NULL, NULL), SQLITE_OK, "%s: %s", back[i], sqlite3_errmsg(db));
+	sqlite3_close(db);
+	open_all();
+	row = item(1);
+	cr_expect(ledger_save_item(ledger, &row) && commit());
 }
 
 static size_t loaded;

@@ -8,14 +8,20 @@
 
 void ledger_init(struct ledger *l, const uint8_t account_key[KEY_LEN])
 {
-	*l = (struct ledger){ 0 };
+	*l = (struct ledger){ .by_id.borrows = true, .by_name.borrows = true }; /* items hold both keys */
 	hash_key(l->item_key, account_key, "syncline item", NULL, 0);
+}
+
+/* An item's category and path lie in one piece of memory, as the key of by_name. */
+static char *name_of(const struct item *it)
+{
+	return it->path - strlen(it->category->name) - 1;
 }
 
 void ledger_finish(struct ledger *l)
 {
 	for (size_t i = 0; i < l->count; i++) {
-		free(l->all[i]->path);
+		free(name_of(l->all[i]));
 		free(l->all[i]->passed);
 		free(l->all[i]->measure);
 		free(l->all[i]->holding);
@@ -72,13 +78,16 @@ struct item *ledger_find_name(const struct ledger *l, const char *category, cons
 static struct item *add(struct ledger *l, struct category *c, const char *path, const struct id *id)
 {
 	struct item *it = mem_alloc(sizeof *it);
-	it->path = mem_text(path);
+	size_t category_len = strlen(c->name) + 1, path_len = strlen(path) + 1;
+	char *name = mem_alloc(category_len + path_len);
+	memcpy(name, c->name, category_len);
+	it->path = memcpy(name + category_len, path, path_len);
 	it->category = c;
 	it->row.item = *id;
 	it->row.category = c->name;
 	it->row.path = it->path;
 	it->urgency = PRIORITY_NORMAL;
-	map_put(&l->by_id, id->b, ID_LEN, it);
+	map_put(&l->by_id, it->row.item.b, ID_LEN, it);
 	MEM_ROOM(l->all, l->count, l->cap);
 	return l->all[l->count++] = it;
 }
@@ -86,10 +95,7 @@ static struct item *add(struct ledger *l, struct category *c, const char *path, 
 struct item *ledger_add(struct ledger *l, struct category *c, const char *path, const struct id *id)
 {
 	struct item *it = add(l, c, path, id);
-	struct name_key k;
-	name_key(&k, c->name, path);
-	if (k.len)
-		map_put(&l->by_name, k.bytes, k.len, it);
+	map_put(&l->by_name, name_of(it), strlen(c->name) + 1 + strlen(path), it);
 	return it;
 }
 
