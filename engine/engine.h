@@ -1,12 +1,15 @@
 /* engine: the process of a device (`syncline run`): one loop, one core, and the world around it.
  *
  *   engine.c          life: lock, start, the turn (gather, step, commit, send), end
- *   state.c           the state on disk and the core made of it: opening, joining, standing still while the disk
- * refuses system.c          signals, networks, the wall clock and sleep outside.c         the core's world: files,
- * ledger, versions, link, people areas.c           the categories' folders: watching, scanning refusals.c what stays on this device, and why control_server.c  the
- * control socket: connections, lines, what waits for an answer, reports control_verbs.c   what can be asked
- * (control_items.c: about one item; control_waits.c: what is answered later) report.c          the engine's state as
- * the JSON that people and scripts see enroll.c          joining a hub
+ *   state.c           the state on disk and the core made of it: opening, joining, standing still while the disk refuses
+ *   system.c          signals, networks, the wall clock and sleep
+ *   outside.c         the core's world: files, ledger, versions, link, people
+ *   areas.c           the categories' folders: watching, scanning
+ *   refusals.c        what stays on this device, and why
+ *   control_server.c  the control socket: connections, lines, what waits for an answer, reports
+ *   control_verbs.c   what can be asked (control_items.c: about one item; control_waits.c: what is answered later)
+ *   report.c          the engine's state as the JSON that people and scripts see
+ *   enroll.c          joining a hub
  *
  * This header is theirs; nobody else includes it. */
 #ifndef ENGINE_ENGINE_H
