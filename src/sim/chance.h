@@ -1,5 +1,5 @@
-/* chance: the dice of the simulated world. Whatever a life leaves to chance is a choice: a number below a bound, and 0 is
- * always the choice in which nothing special happens. A life is its choices: they can be recorded as a list
+/* chance: the dice of the simulated world. Whatever a life leaves to chance is a choice: a number below a bound, and 0
+ * is always the choice in which nothing special happens. A life is its choices: they can be recorded as a list
  * (choices.h), played again from it, and shrunk.
  *
  * A choice is known by where it is drawn, not by how many were drawn before it:
@@ -8,8 +8,8 @@
  *   epoch    the second of the life; for people's acts, the number of the act; for settings, the name
  *   index    the how-many-eth of that stream in that epoch
  *
- * The dice compute the number from the seed and those three, so taking a choice away, or drawing one more, disturbs only
- * what follows in the same stream and second. When a list is played, what it does not name is 0. */
+ * The dice compute the number from the seed and those three, so taking a choice away, or drawing one more, disturbs
+ * only what follows in the same stream and second. When a list is played, what it does not name is 0. */
 #ifndef SIM_CHANCE_H
 #define SIM_CHANCE_H
 #include <stdbool.h>
@@ -65,8 +65,8 @@ void chance_at(struct chance *c, uint32_t second); /* it is that second of the l
 /* The next choices of this stream are of that epoch, from that index on. */
 void chance_begin(struct chance *c, unsigned stream, uint32_t epoch, uint32_t index);
 
-uint64_t chance_below(struct chance *c, unsigned stream, uint64_t bound);                      /* 0 when bound is 0 */
-uint64_t chance_between(struct chance *c, unsigned stream, uint64_t low, uint64_t high);       /* both included */
+uint64_t chance_below(struct chance *c, unsigned stream, uint64_t bound);                /* 0 when bound is 0 */
+uint64_t chance_between(struct chance *c, unsigned stream, uint64_t low, uint64_t high); /* both included */
 /* Rate 0 never hits. When a list is played, whatever is listed hits at any other rate. */
 bool chance_hit(struct chance *c, unsigned stream, uint32_t per_million);
 bool chance_rarely(struct chance *c, unsigned stream, uint32_t of); /* once in so many */

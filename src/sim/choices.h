@@ -1,5 +1,5 @@
-/* choices: a list of choices (chance.h): what was drawn in a life, without the zeros; to play it again, to shrink it, and
- * to keep it in a file. */
+/* choices: a list of choices (chance.h): what was drawn in a life, without the zeros; to play it again, to shrink it,
+ * and to keep it in a file. */
 #ifndef SIM_CHOICES_H
 #define SIM_CHOICES_H
 #include <stdbool.h>
@@ -47,8 +47,8 @@ uint32_t choice_second(uint64_t key); /* of the life: 0 for what has no time, UI
 
 void choices_finish(struct choices *c);
 void choices_add(struct choices *c, uint64_t key, uint64_t bound, uint64_t value, const char *name);
-void choices_sort(struct choices *c); /* and leaves no key twice: the later one counts */
+void choices_sort(struct choices *c);                 /* and leaves no key twice: the later one counts */
 struct choices choices_copy(const struct choices *c); /* without its index; names are shared */
-void choices_ready(struct choices *c); /* to be played: builds the index, nothing is used yet */
+void choices_ready(struct choices *c);                /* to be played: builds the index, nothing is used yet */
 struct choice *choices_find(struct choices *c, uint64_t key);
 #endif

@@ -51,7 +51,8 @@ static void print_faults(const struct tally *t)
 		struck += t->faults[i] > 0;
 	printf("faults     %u of %d classes struck\n", struck, FAULT_COUNT);
 	for (unsigned i = 0; i < FAULT_COUNT; i++)
-		printf("           %10llu %-13s %s\n", (unsigned long long)t->faults[i], fault_names[i], fault_words[i]);
+		printf("           %10llu %-13s %s\n", (unsigned long long)t->faults[i], fault_names[i],
+		       fault_words[i]);
 }
 
 static void print_held(const struct tally *t)
@@ -72,7 +73,8 @@ void evidence_print(const struct evidence *e)
 	printf("people     %llu edits (%llu in the middle of a call), %llu files replaced, %llu log entries, %llu "
 	       "settlements, %llu conflicts left to settle\n",
 	       N(edits), N(races), N(places), N(log), N(settlements), N(conflicts));
-	printf("net        %llu frames, %llu lost, %llu late, %llu garbled, %llu lost answers, %llu cuts, %llu half-open, "
+	printf("net        %llu frames, %llu lost, %llu late, %llu garbled, %llu lost answers, %llu cuts, %llu "
+	       "half-open, "
 	       "%llu partitions, %llu connects\n",
 	       N(frames), N(lost_frames), N(stale_frames), N(garbled), N(lost_answers), N(cuts), N(half_opens),
 	       N(partitions), N(reconnects));
@@ -102,8 +104,8 @@ static json_t *work(const struct tally *t)
 {
 #define N(field) #field, (json_int_t)t->field
 	return json_pack("{sI sI sI sI sI sI sI sI sI sI sI sI sI sI sI sI sI}", N(steps), N(turns), N(edits), N(races),
-	                 N(places), N(log), N(versions), N(settlements), N(conflicts), N(frames), N(lost_frames),
-	                 N(kills), N(power_cuts), N(hub_kills), N(reconnects), N(hub_restores), N(node_restores));
+			 N(places), N(log), N(versions), N(settlements), N(conflicts), N(frames), N(lost_frames),
+			 N(kills), N(power_cuts), N(hub_kills), N(reconnects), N(hub_restores), N(node_restores));
 #undef N
 }
 
@@ -113,17 +115,17 @@ void evidence_json(const struct evidence *e, const struct life_setup *broken, co
 	snprintf(digest, sizeof digest, "%016llx", (unsigned long long)e->digest);
 	snprintf(seed, sizeof seed, "%llu", (unsigned long long)e->seed); /* more than a JSON number holds */
 	snprintf(broken_seed, sizeof broken_seed, "%llu", (unsigned long long)(broken ? broken->seed : 0));
-	json_t *out = json_pack("{ss sI sI sb sf sf so so so so ss ss ss ss}", "seed", seed, "lives", (json_int_t)e->lives,
-	                        "devices", (json_int_t)e->devices, "twice", (int)e->twice, "cluster_hours", hours(e),
-	                        "device_hours", hours(e) * (double)e->devices, "work", work(&e->sum), "faults",
-	                        counts(e->sum.faults, fault_names, FAULT_COUNT), "checked",
-	                        counts(e->sum.checked, invariant_names, INVARIANT_X1), "marks", marks_json(), "digest",
-	                        digest, "version", BUILT_VERSION, "commit", built_commit(), "build", built_flags());
+	json_t *out = json_pack("{ss sI sI sb sf sf so so so so ss ss ss ss}", "seed", seed, "lives",
+				(json_int_t)e->lives, "devices", (json_int_t)e->devices, "twice", (int)e->twice,
+				"cluster_hours", hours(e), "device_hours", hours(e) * (double)e->devices, "work",
+				work(&e->sum), "faults", counts(e->sum.faults, fault_names, FAULT_COUNT), "checked",
+				counts(e->sum.checked, invariant_names, INVARIANT_X1), "marks", marks_json(), "digest",
+				digest, "version", BUILT_VERSION, "commit", built_commit(), "build", built_flags());
 	json_object_set_new(out, "broken",
-	                    broken ? json_pack("{ss ss so sI sf}", "seed", broken_seed, "invariant", breach->invariant,
-	                                       "text", json_bytes(breach->text, strlen(breach->text)), "step",
-	                                       (json_int_t)breach->step, "at", (double)breach->at_us / 1e6)
-	                           : json_null());
+			    broken ? json_pack("{ss ss so sI sf}", "seed", broken_seed, "invariant", breach->invariant,
+					       "text", json_bytes(breach->text, strlen(breach->text)), "step",
+					       (json_int_t)breach->step, "at", (double)breach->at_us / 1e6)
+				   : json_null());
 	say_json(out);
 	json_decref(out);
 }

@@ -26,7 +26,7 @@ enum invariant {
 #define V(name, text) INVARIANT_##name,
 	INVARIANTS(V)
 #undef V
-	        INVARIANT_COUNT
+		INVARIANT_COUNT
 };
 
 static inline const char *invariant_text(const char *name)

@@ -84,6 +84,9 @@ static void import(struct simnode *n)
 {
 	struct cluster *cl = n->cl;
 	uint64_t count = 300 + chance_trait(&cl->chance, "imported", n->index, 200);
+	struct buf *story = cl->story;
+	cluster_tell(cl, "%s comes with a folder of %llu notes", n->name, (unsigned long long)count);
+	cl->story = NULL; /* one line for all */
 	for (uint64_t i = 0; i < count; i++) {
 		struct buf text = { 0 };
 		char path[48];
@@ -97,6 +100,7 @@ static void import(struct simnode *n)
 		person_write(n, person_file(n, cl->categories[0].name, path), buf_view(&text), 0, false);
 		buf_finish(&text);
 	}
+	cl->story = story;
 }
 
 /* Some devices have files of their own before they ever join. */

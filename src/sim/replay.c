@@ -22,12 +22,12 @@ static void live(const struct trace *t, bool trace, struct buf *story, struct li
 {
 	struct choices list = t->choices;
 	struct life_setup s = { .seed = t->seed,
-		                .devices = t->devices,
-		                .seconds = t->seconds,
-		                .trace = trace,
-		                .until = t->until[0] ? t->until : NULL,
-		                .play = &list,
-		                .story = story };
+				.devices = t->devices,
+				.seconds = t->seconds,
+				.trace = trace,
+				.until = t->until[0] ? t->until : NULL,
+				.play = &list,
+				.story = story };
 	life_run(&s, out);
 }
 
@@ -47,7 +47,7 @@ static void shrinking(void *ctx, const struct trace *t, unsigned tries)
 		l->faults = size.faults;
 	}
 	say_progress("shrinking: %u lives tried; %u acts, %u faults and %u devices are left", tries, l->acts, l->faults,
-	             t->devices);
+		     t->devices);
 }
 
 /* ---- what people see ---- */
@@ -85,7 +85,7 @@ static bool save(const char *file, const struct trace *t, const struct breach *b
 {
 	struct buf remarks = { 0 }, text = { 0 };
 	buf_printf(&remarks, "# %s\n# Found by syncline %s, commit %s. Play it: syncline sim --replay FILE\n", b->text,
-	           BUILT_VERSION, built_commit());
+		   BUILT_VERSION, built_commit());
 	trace_write(t, buf_text(&remarks), &text);
 	FILE *f = fopen(file, "w");
 	bool ok = f && fwrite(text.data, 1, text.len, f) == text.len;
@@ -124,8 +124,9 @@ static void tell_shrunk(struct trace *t, const char *file, const struct shrink *
 	if (save(file, t, &r.breach))
 		printf("replay     syncline sim --replay %s\n", file);
 	else
-		fprintf(stderr, "syncline: sim: %s cannot be written: %s (the seed still tells: --seed %llu --shrink)\n",
-		        file, strerror(errno), (unsigned long long)t->seed);
+		fprintf(stderr,
+			"syncline: sim: %s cannot be written: %s (the seed still tells: --seed %llu --shrink)\n", file,
+			strerror(errno), (unsigned long long)t->seed);
 }
 
 void replay_shrunk(const struct life_setup *s, const struct life_result *broke, double cpu_s)
@@ -168,7 +169,7 @@ static bool moved(const struct trace *t, size_t fault, int by, struct trace *out
 /* Code that makes a call more or less moves a fault to the neighbour of where the bug was: so those are tried as well.
  * False: one of them breaks something, and is in `out`. */
 static bool neighbours_hold(const struct trace *t, unsigned nearby, unsigned *tried, struct trace *out,
-                            struct life_result *r)
+			    struct life_result *r)
 {
 	for (size_t i = 0; i < t->choices.count; i++)
 		for (int by = -(int)nearby; by <= (int)nearby; by++) {
@@ -211,7 +212,7 @@ static void tell_played(const struct trace *t, const struct life_result *r)
 		printf("           the file is of another failure: %s\n", t->invariant);
 }
 
-int replay_file(const char *file, unsigned nearby, bool trace)
+int replay_file(const char *file, unsigned nearby, double cpu_s, bool trace)
 {
 	struct trace t, other = { 0 };
 	struct err e = { 0 };
@@ -228,7 +229,14 @@ int replay_file(const char *file, unsigned nearby, bool trace)
 	print_size(&t);
 	printf("; %zu of %zu choices were asked for\n", t.choices.count - idle, t.choices.count);
 	uint64_t digest = r.digest;
-	if (r.breach.found) {
+	if (r.breach.found && cpu_s > 0) {
+		struct living l = { 0 };
+		struct shrink shrink = { .breaks = still_breaks, .progress = shrinking, .ctx = &l, .cpu_s = cpu_s };
+		snprintf(t.invariant, sizeof t.invariant, "%s", r.breach.invariant);
+		shrink_trace(&shrink, &t);
+		say_progress_end();
+		tell_shrunk(&t, file, &shrink, &r.breach);
+	} else if (r.breach.found) {
 		tell_played(&t, &r);
 	} else if (!neighbours_hold(&t, nearby, &tried, &other, &r)) {
 		printf("           and with a fault some occasions earlier or later:\n");

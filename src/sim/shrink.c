@@ -32,7 +32,9 @@ struct shrinking {
 
 static enum kind kind_of(uint64_t key)
 {
-	return choice_area(key) == CHANCE_PERSON ? KIND_ACT : choice_area(key) >= CHANCE_FAULTS ? KIND_FAULT : KIND_OTHER;
+	return choice_area(key) == CHANCE_PERSON   ? KIND_ACT
+	       : choice_area(key) >= CHANCE_FAULTS ? KIND_FAULT
+						   : KIND_OTHER;
 }
 
 /* The list is sorted by device, area, epoch, index: what belongs together stands together. */
@@ -118,7 +120,7 @@ static struct choices without(const struct trace *t, enum kind kind, size_t at, 
 	for (size_t i = 0; i < t->choices.count; i++)
 		if (!dropped[i])
 			choices_add(&rest, t->choices.list[i].key, t->choices.list[i].bound, t->choices.list[i].value,
-			            t->choices.list[i].name);
+				    t->choices.list[i].name);
 	free(dropped);
 	free(g.list);
 	return rest;

@@ -6,12 +6,12 @@
 #include "sim/trace.h"
 
 struct shrink {
-	/* Lives the trace, whose choices are made ready: does it still break what it should? Choices that it asked for are
-	 * marked as used. */
+	/* Lives the trace, whose choices are made ready: does it still break what it should? Choices that it asked for
+	 * are marked as used. */
 	bool (*breaks)(void *ctx, struct trace *t);
 	void (*progress)(void *ctx, const struct trace *t, unsigned tries); /* may be NULL */
 	void *ctx;
-	double cpu_s; /* at most */
+	double cpu_s;         /* at most */
 	unsigned tries, kept; /* out: candidates lived, and those that were smaller and still broke it */
 };
 

@@ -40,7 +40,8 @@ static uint64_t fresh_seed(void)
 	time_t now = time(NULL);
 	struct tm day = { 0 };
 	gmtime_r(&now, &day);
-	uint64_t date = (uint64_t)(day.tm_year + 1900) * 10000 + (uint64_t)(day.tm_mon + 1) * 100 + (uint64_t)day.tm_mday;
+	uint64_t date =
+		(uint64_t)(day.tm_year + 1900) * 10000 + (uint64_t)(day.tm_mon + 1) * 100 + (uint64_t)day.tm_mday;
 	return date * 10000000000u + map_hash(built_commit(), strlen(built_commit())) % 100 * 100000000;
 }
 
@@ -50,7 +51,7 @@ static bool *flag(struct wish *w, const char *arg)
 	       : strcmp(arg, "--shrink") == 0 ? &w->shrink
 	       : strcmp(arg, "--twice") == 0  ? &w->twice
 	       : strcmp(arg, "--trail") == 0  ? &w->trail
-	                                      : NULL;
+					      : NULL;
 }
 
 static bool valued(struct wish *w, const char *arg, const char *value)
@@ -66,7 +67,7 @@ static bool valued(struct wish *w, const char *arg, const char *value)
 	       : strcmp(arg, "--devices") == 0 ? number(value, 2, CLUSTER_NODES_MAX, &w->devices)
 	       : strcmp(arg, "--minutes") == 0 ? number(value, 1, 100000, &w->minutes)
 	       : strcmp(arg, "--nearby") == 0  ? number(value, 0, 1000, &w->nearby)
-	                                       : false;
+					       : false;
 }
 
 /* -1: go on. */
@@ -128,7 +129,8 @@ static bool live(const struct wish *w, struct life_setup *s, struct life_result 
 		size_t at = parting(&first, &second);
 		same = at == SIZE_MAX && r->digest == again.digest;
 		if (!same && at == SIZE_MAX)
-			printf("PARTED     seed %llu: two lives end differently, after the last full thousand of steps\n",
+			printf("PARTED     seed %llu: two lives end differently, after the last full thousand of "
+			       "steps\n",
 			       (unsigned long long)s->seed);
 		else if (!same)
 			printf("PARTED     seed %llu: two lives differ somewhere in steps %zu to %zu\n",
@@ -161,7 +163,7 @@ int sim_main(int argc, char **argv)
 	if (code >= 0)
 		return code;
 	if (w.replay)
-		return replay_file(w.replay, (unsigned)w.nearby, w.trace);
+		return replay_file(w.replay, (unsigned)w.nearby, w.shrink ? SHRINK_LONG_SECONDS : 0, w.trace);
 	struct evidence e = { .seed = w.seed, .devices = w.devices, .twice = w.twice };
 	clock_t begun = clock(); /* of the processor */
 	if (!w.json)
@@ -175,13 +177,13 @@ int sim_main(int argc, char **argv)
 	}
 	while (e.lives < w.seeds) {
 		struct life_setup setup = { .seed = w.seed + e.lives,
-			                    .devices = (unsigned)w.devices,
-			                    .seconds = (unsigned)w.minutes * 60,
-			                    .trace = w.trace,
-			                    .until = w.until };
+					    .devices = (unsigned)w.devices,
+					    .seconds = (unsigned)w.minutes * 60,
+					    .trace = w.trace,
+					    .until = w.until };
 		struct life_result r;
 		say_progress("life %llu of %llu, seed %llu", (unsigned long long)e.lives + 1,
-		             (unsigned long long)w.seeds, (unsigned long long)setup.seed);
+			     (unsigned long long)w.seeds, (unsigned long long)setup.seed);
 		bool same = live(&w, &setup, &r);
 		evidence_add(&e, &r);
 		if (same && !r.breach.found)

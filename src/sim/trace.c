@@ -11,18 +11,17 @@
 
 #define LINE_MAX 4000
 
-static const char *const areas[CHANCE_STREAMS] = {
-	[CHANCE_SETUP] = "setup",
-	[CHANCE_PERSON] = "act",
-	[CHANCE_END] = "end",
-	[CHANCE_NET] = "net",
-	[CHANCE_DISK] = "disk",
-	[CHANCE_PROCESS] = "process",
-	[CHANCE_HUB] = "hub",
-	[CHANCE_TIME] = "time",
-	[CHANCE_WRITER] = "writer",
+static const char *const areas[CHANCE_STREAMS] = { [CHANCE_SETUP] = "setup",
+						   [CHANCE_PERSON] = "act",
+						   [CHANCE_END] = "end",
+						   [CHANCE_NET] = "net",
+						   [CHANCE_DISK] = "disk",
+						   [CHANCE_PROCESS] = "process",
+						   [CHANCE_HUB] = "hub",
+						   [CHANCE_TIME] = "time",
+						   [CHANCE_WRITER] = "writer",
 #define F(name, area, most, words) [CHANCE_FAULTS + FAULT_##name] = #name,
-	FAULTS(F)
+						   FAULTS(F)
 #undef F
 };
 
@@ -105,7 +104,8 @@ static void write_choices(const struct choices *all, struct buf *out)
 			buf_printf(out, "%s", last == UINT64_MAX ? "" : "\n");
 			line = out->len;
 			write_when(c->key, out);
-			buf_printf(out, " %s %s", who ? cluster_device_name(who - 1) : "hub", areas[choice_area(c->key)]);
+			buf_printf(out, " %s %s", who ? cluster_device_name(who - 1) : "hub",
+				   areas[choice_area(c->key)]);
 			last = c->key >> 20;
 		}
 		buf_printf(out, " %u", choice_index(c->key));
@@ -121,8 +121,8 @@ void trace_write(const struct trace *t, const char *remarks, struct buf *out)
 	write_head(t, remarks, out);
 	for (size_t i = 0; i < all.count; i++)
 		if (all.list[i].name)
-			buf_printf(out, "set %s %llu/%llu\n", all.list[i].name, (unsigned long long)all.list[i].value,
-			           (unsigned long long)all.list[i].bound);
+			buf_printf(out, "set %llu/%llu %s\n", (unsigned long long)all.list[i].value,
+				   (unsigned long long)all.list[i].bound, all.list[i].name);
 	if (all.count)
 		qsort(all.list, all.count, sizeof *all.list, by_time);
 	write_choices(&all, out);
@@ -180,14 +180,14 @@ static bool share(const char *text, uint64_t *value, uint64_t *bound)
 static bool read_set(struct reading *r, char *rest)
 {
 	struct trace *t = r->t;
-	const char *name = word(&rest), *given = word(&rest);
+	const char *given = word(&rest), *name = rest;
 	uint64_t value, bound;
-	if (!*name || strlen(name) > 40 || !share(given, &value, &bound) || *word(&rest))
-		return wrong(r, "not a setting: set NAME VALUE/BOUND");
+	if (!*name || strlen(name) > 40 || !share(given, &value, &bound))
+		return wrong(r, "not a setting: set VALUE/BOUND NAME");
 	MEM_ROOM(t->names, t->name_count, t->name_cap);
 	t->names[t->name_count++] = mem_text(name);
 	choices_add(&t->choices, choice_key(CHANCE_SETUP, (uint32_t)map_hash(name, strlen(name)), 0), bound, value,
-	            t->names[t->name_count - 1]);
+		    t->names[t->name_count - 1]);
 	return true;
 }
 
@@ -314,9 +314,10 @@ bool trace_read(struct span text, struct trace *out, struct err *e)
 	static const char first[] = "syncline-trace 1\n";
 	struct reading r = { out, 1, e };
 	*out = (struct trace){ 0 };
-	if (text.len > TRACE_BYTES_MAX || text.len < sizeof first - 1 || memcmp(text.data, first, sizeof first - 1) != 0)
+	if (text.len > TRACE_BYTES_MAX || text.len < sizeof first - 1 ||
+	    memcmp(text.data, first, sizeof first - 1) != 0)
 		return err_set(e, "trace", "give it a file that 'syncline sim' wrote",
-		               "not a trace of version 1, or too large a one");
+			       "not a trace of version 1, or too large a one");
 	if (memchr(text.data, 0, text.len))
 		return err_set(e, "trace", "", "it holds bytes that no text has");
 	char *copy = mem_copy(text.data, text.len), *next = copy + sizeof first - 1;

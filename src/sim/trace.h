@@ -1,5 +1,5 @@
-/* trace: a life as a list of choices, in a small text that people read, keep and send. What stands nowhere in it does not
- * happen. It is not trusted: every number and name is bounded, and what this build does not know is refused.
+/* trace: a life as a list of choices, in a small text that people read, keep and send. What stands nowhere in it does
+ * not happen. It is not trusted: every number and name is bounded, and what this build does not know is refused.
  *
  *   syncline-trace 1
  *   # what the bug was, in free words
@@ -8,13 +8,13 @@
  *   seed 4711               for keys and nonces only
  *   devices 2
  *   seconds 14              how long people act and things fail; then there is calm, and a reckoning
- *   set delay_us 40000/4294967296
+ *   set 40000/4294967296 delay_us
  *   3.1 desk act 0 1=230000/1000000 2=55/100
  *   14 desk power 17
  *
- * A line of choices: when, who (a device, or hub), the area or fault, and its choices there: INDEX=VALUE/BOUND, or INDEX
- * alone for what strikes. When is a second of the life; calm+N, a second after the faults ended; for acts SECOND.SLOT, or
- * before.N; always, where time does not matter.
+ * A line of choices: when, who (a device, or hub), the area or fault, and its choices there: INDEX=VALUE/BOUND, or
+ * INDEX alone for what strikes. When is a second of the life; calm+N, a second after the faults ended; for acts
+ * SECOND.SLOT, or before.N; always, where time does not matter.
  *
  * What is promised when the code changes: acts stay the same acts, by the same people, at the same times, whatever the
  * engine does. A fault strikes at the same occasion (call, frame, dial) of its second; where the code has more or fewer

@@ -54,6 +54,12 @@ story() {
 t "and told as a story" story
 replays() { exits 1 --replay sim-100.trace && sed -n '/^story$/,/^BROKEN/p' "$S/out" | diff "$S/story" -; }
 t "its trace tells the same story: 1" replays
+further() {
+	exits 1 --seed 100 --minutes 2 --until 'the conflict is settled' && cp "$S/sim-100.trace" "$S/again.trace" &&
+		exits 1 --replay again.trace --shrink && grep -q '^replay  *syncline sim --replay again.trace$' "$S/out" &&
+		exits 1 --replay again.trace
+}
+t "and is shrunk further with --shrink" further
 holds() { sed '/^until/d' "$S/sim-100.trace" >"$S/whole.trace" && exits 0 --replay whole.trace && grep -q '^held' "$S/out"; }
 t "a trace that breaks nothing any more: 0" holds
 none() {

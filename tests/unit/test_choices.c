@@ -23,7 +23,7 @@ Test(choices, a_choice_depends_on_where_it_is_drawn_and_not_on_others)
 	for (int i = 0; i < 3; i++)
 		chance_below(&b, chance_of(CHANCE_PERSON, 1), 10);
 	cr_assert_eq(chance_below(&a, chance_of(CHANCE_PERSON, 1), 1000000),
-	             chance_below(&b, chance_of(CHANCE_PERSON, 1), 1000000));
+		     chance_below(&b, chance_of(CHANCE_PERSON, 1), 1000000));
 }
 
 Test(choices, dice_are_fair_enough)
@@ -92,18 +92,21 @@ Test(choices, a_life_played_from_its_list_is_the_same_life)
 	}
 }
 
-/* Wall clocks decide nothing but what `newest` leaves to them. Faults at single calls are left out: a file from the future
- * is read once more, and the next calls of that second would be other ones. */
+/* Wall clocks decide nothing but what `newest` leaves to them. Faults at single calls are left out: a file from the
+ * future is read once more, and the next calls of that second would be other ones. */
 Test(choices, wall_clocks_that_jump_change_neither_folders_nor_log)
 {
-	static const enum fault at_calls[] = { FAULT_race,        FAULT_kill,     FAULT_power,   FAULT_call_error, FAULT_look_busy,
-		                               FAULT_sync_error,  FAULT_hint_lost, FAULT_hint_late, FAULT_unseen,     FAULT_ledger_full };
+	static const enum fault at_calls[] = { FAULT_race,      FAULT_kill,       FAULT_power,     FAULT_call_error,
+					       FAULT_look_busy, FAULT_sync_error, FAULT_hint_lost, FAULT_hint_late,
+					       FAULT_unseen,    FAULT_ledger_full };
 	uint64_t calm = 0;
 	unsigned jumps = 0;
 	for (size_t i = 0; i < sizeof at_calls / sizeof *at_calls; i++)
 		calm |= 1ull << at_calls[i];
 	for (uint64_t seed = 1; seed <= 30; seed++) {
-		struct life_setup s = { .seed = seed, .devices = 3, .seconds = 60, .stores = LIFE_STORES_MODEL, .without = calm };
+		struct life_setup s = {
+			.seed = seed, .devices = 3, .seconds = 60, .stores = LIFE_STORES_MODEL, .without = calm
+		};
 		struct life_result jumping, steady;
 		life_run(&s, &jumping);
 		if (!jumping.tally.clock_jumps)

@@ -4,12 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/map.h"
 #include "base/rng.h"
 #include "sim/chance.h"
 #include "sim/person.h"
 #include "sim/shrink.h"
 
-#define ACT(device, second, slot) choice_of(chance_of(CHANCE_PERSON, device), (second) * PERSON_ACTS + (slot))
+#define ACT(device, second, slot)    choice_of(chance_of(CHANCE_PERSON, device), (second)*PERSON_ACTS + (slot))
 #define FAULT(fault, device, second) choice_of(chance_of(CHANCE_FAULTS + FAULT_##fault, device), second)
 
 static uint64_t choice_of(unsigned stream, uint32_t epoch)
@@ -20,7 +21,9 @@ static uint64_t choice_of(unsigned stream, uint32_t epoch)
 static struct trace sample(void)
 {
 	struct trace t = { .seed = 4711, .devices = 3, .seconds = 20, .invariant = "I1" };
+	const char *name = "a name of words";
 	choices_add(&t.choices, choice_key(CHANCE_SETUP, 0, 0), 8, 7, NULL);
+	choices_add(&t.choices, choice_key(CHANCE_SETUP, (uint32_t)map_hash(name, strlen(name)), 0), 9, 5, name);
 	choices_add(&t.choices, ACT(1, 3, 2), 0, 1, NULL);
 	choices_add(&t.choices, ACT(1, 3, 2) + 1, 1000000, 999999, NULL);
 	choices_add(&t.choices, choice_of(chance_of(CHANCE_PERSON, 0), CHANCE_BEFORE + 5), 0, 1, NULL);
@@ -45,12 +48,13 @@ Test(trace, what_is_written_reads_back)
 	cr_assert_eq(back.choices.count, t.choices.count);
 	for (size_t i = 0; i < t.choices.count; i++)
 		cr_assert(back.choices.list[i].key == t.choices.list[i].key &&
-		          back.choices.list[i].value == t.choices.list[i].value &&
-		          back.choices.list[i].bound == t.choices.list[i].bound);
+			  back.choices.list[i].value == t.choices.list[i].value &&
+			  back.choices.list[i].bound == t.choices.list[i].bound);
 	struct trace_size size = trace_measure(&back);
-	cr_assert(size.acts == 2 && size.faults == 1 && size.others == 3);
+	cr_assert(size.acts == 2 && size.faults == 1 && size.others == 4);
 	trace_write(&back, "# a remark\n", &again);
 	cr_assert(span_equal(buf_view(&text), buf_view(&again)));
+	cr_assert(strstr(buf_text(&text), "\nset 5/9 a name of words\n"));
 	cr_assert(strstr(buf_text(&text), "\n3.2 desk act 0 1=999999/1000000\n"));
 	cr_assert(strstr(buf_text(&text), "\n17 phone power 41 42=18446744073709551614/18446744073709551615\n"));
 	buf_finish(&text);
@@ -75,8 +79,9 @@ Test(trace, a_text_that_is_none_is_refused_with_its_line)
 		{ "devices 2\nseconds 5\nbreaks TOOLONGAWORD\n", "line 4" },
 		{ "devices 2\nseconds 5\nseed -1\n", "line 4" },
 		{ "devices 2\nseconds 5\nset x\n", "line 4" },
-		{ "devices 2\nseconds 5\nset x 5/5\n", "line 4" },
-		{ "devices 2\nseconds 5\nset x 0/5\n", "line 4" },
+		{ "devices 2\nseconds 5\nset 1/2\n", "line 4" },
+		{ "devices 2\nseconds 5\nset 5/5 x\n", "line 4" },
+		{ "devices 2\nseconds 5\nset 0/5 x\n", "line 4" },
 		{ "1 laptop net 0=1/2\ndevices 2\nseconds 5\n", "line 2" },
 		{ "devices 2\nseconds 5\n1 phone net 0=1/2\n", "line 4" },
 		{ "devices 2\nseconds 5\n1 laptop earthquake 0\n", "line 4" },
@@ -117,7 +122,7 @@ Test(trace, noise_is_read_or_refused_and_never_more)
 		struct buf noisy = { 0 };
 		buf_put(&noisy, text.data, (size_t)rng_below(&rng, text.len + 1));
 		for (uint64_t flips = rng_below(&rng, 4); flips && noisy.len; flips--)
-			noisy.data[rng_below(&rng, noisy.len)] = (uint8_t)"0 9=/.\n#a\xff"[rng_below(&rng, 10)];
+			noisy.data[rng_below(&rng, noisy.len)] = (uint8_t) "0 9=/.\n#a\xff"[rng_below(&rng, 10)];
 		if (trace_read(buf_view(&noisy), &back, &e))
 			trace_finish(&back);
 		buf_finish(&noisy);
@@ -169,7 +174,7 @@ Test(shrink, what_is_left_is_what_the_failure_hangs_on)
 	cr_assert(shrink_trace(&s, &t));
 	struct trace_size size = trace_measure(&t);
 	cr_assert(size.acts == 2 && size.faults == 1 && size.others == 0, "%u acts, %u faults, %u others", size.acts,
-	          size.faults, size.others);
+		  size.faults, size.others);
 	cr_assert(t.devices == 1 && t.seconds <= 2, "%u devices, %u s", t.devices, t.seconds);
 	for (size_t i = 0; i < t.choices.count; i++)
 		cr_assert(!t.choices.list[i].bound || t.choices.list[i].value == 100);
