@@ -87,14 +87,15 @@ static bool too_many(struct core *c, const struct category *category, const char
 	return many;
 }
 
+/* Marks what is lost, and asks unless that was done. */
 static void hold(struct core *c, struct category *category, const char *under, uint32_t round, size_t count)
 {
 	char text[320];
+	bool asked = category->held;
 	MARK("capture.guard_held");
 	for (size_t i = 0; i < c->ledger.count; i++)
 		if (guard_unseen(category, c->ledger.all[i], under, round) && !wished(c->ledger.all[i]))
 			c->ledger.all[i]->lost = true;
-	bool asked = category->held;
 	category_hold(category, true);
 	category->weighed = category->weighed || !*under;
 	if (asked)
@@ -103,6 +104,8 @@ static void hold(struct core *c, struct category *category, const char *under, u
 		 "%zu of %zu files are gone at once: nothing is deleted elsewhere (bring them back, or run 'syncline resume' with its name to delete them on all devices)",
 		 count, category->items);
 	c->world.notice(c->world.ctx, NOTICE_ALERT, "change", category->name, text);
+	if (*under)
+		capture_scan(c, category, ""); /* what is lost in all */
 }
 
 void guard_found(struct core *c, struct item *it)
@@ -123,18 +126,17 @@ void guard_found(struct core *c, struct item *it)
 
 bool guard_scanned(struct core *c, struct category *category, const char *under, uint32_t round)
 {
-	bool whole = !*under, asks;
-	size_t count = 0;
-	for (size_t i = 0; i < c->ledger.count; i++)
-		count += guard_unseen(category, c->ledger.all[i], under, round);
-	if (category->allowed)
-		asks = false;
-	else if (category->held && whole && !count) { /* they are back */
-		category_hold(category, false);
-		asks = false;
-	} else {
-		asks = category->held || too_many(c, category, under, round, count);
+	bool whole = !*under, asks = false;
+	size_t count = 0, lost = 0;
+	for (size_t i = 0; i < c->ledger.count; i++) {
+		bool unseen = guard_unseen(category, c->ledger.all[i], under, round);
+		count += unseen;
+		lost += unseen && !wished(c->ledger.all[i]);
 	}
+	if (category->held && whole && !lost)
+		category_hold(category, false); /* they are back */
+	else if (!category->allowed)
+		asks = category->held || too_many(c, category, under, round, count);
 	if (asks)
 		hold(c, category, under, round, count);
 	if (whole)

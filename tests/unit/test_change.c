@@ -1,0 +1,306 @@
+/* What is a change and what is none: a core over a folder of many files that a test changes behind its back. */
+#include <criterion/criterion.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/core/core.h"
+
+#define WALL_MS 1767225600000LL
+#define MS 1000000LL
+#define FILES 10000
+
+static struct file {
+	char path[24], text[8];
+	bool present;
+	struct file_stat stat;
+} files[FILES + 1];
+static size_t count, scans, captures, placed, asked;
+static struct core *core;
+static uint64_t now_ms;
+static char notice_text[400];
+
+static struct file *file_at(const char *path)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(files[i].path, path) == 0)
+			return &files[i];
+	return NULL;
+}
+
+static enum look look(void *ctx, const struct file_ref *f, struct file_stat *stat)
+{
+	(void)ctx;
+	struct file *file = files[atoi(f->path + 1)].path[0] && strcmp(files[atoi(f->path + 1)].path, f->path) == 0 ?
+		&files[atoi(f->path + 1)] : file_at(f->path);
+	if (!file || !file->present)
+		return LOOK_ABSENT;
+	*stat = file->stat;
+	return LOOK_FILE;
+}
+
+static enum look take(void *ctx, const struct file_ref *f, struct file_stat *stat, struct blob *content)
+{
+	if (look(ctx, f, stat) != LOOK_FILE)
+		return LOOK_ABSENT;
+	struct file *file = &files[atoi(f->path + 1)];
+	if (strcmp(file->path, f->path) != 0)
+		file = file_at(f->path);
+	*content = blob_copy(file->text, stat->size);
+	return LOOK_FILE;
+}
+
+static struct { struct id version; char text[8]; } store[64];
+static size_t stored;
+
+static bool version_put(void *ctx, const struct id *v, uint8_t meta, struct span content)
+{
+	(void)ctx, (void)meta;
+	captures++;
+	if (stored < 64) {
+		store[stored].version = *v;
+		snprintf(store[stored++].text, 8, "%.*s", (int)content.len, (const char *)content.data);
+	}
+	return true;
+}
+
+static bool version_get(void *ctx, const struct id *v, struct blob *content, uint8_t *meta)
+{
+	(void)ctx;
+	for (size_t i = 0; i < stored; i++)
+		if (id_equal(v, &store[i].version)) {
+			*content = blob_copy(store[i].text, strlen(store[i].text));
+			*meta = 0;
+			return true;
+		}
+	return false;
+}
+
+static bool version_has(void *ctx, const struct id *v)
+{
+	struct blob content = { 0 };
+	uint8_t meta;
+	bool here = version_get(ctx, v, &content, &meta);
+	blob_finish(&content);
+	return here;
+}
+
+static enum place_result place(void *ctx, const struct place *p, struct file_stat *after)
+{
+	(void)ctx;
+	struct file *f = file_at(p->file.path);
+	snprintf(f->text, sizeof f->text, "%.*s", (int)p->content.len, (const char *)p->content.data);
+	f->stat.size = p->content.len;
+	f->stat.ctime_ns = (WALL_MS + (int64_t)now_ms) * MS;
+	*after = f->stat;
+	placed++;
+	return PLACE_DONE;
+}
+
+static void scan(void *ctx, const char *category, const char *under) { (void)ctx, (void)category, (void)under; scans++; }
+static bool save_item(void *ctx, const struct item_row *row) { (void)ctx, (void)row; return true; }
+static bool save_state(void *ctx, const struct state_row *row) { (void)ctx, (void)row; return true; }
+static bool save_peer(void *ctx, const struct peer_row *row) { (void)ctx, (void)row; return true; }
+static bool add_history(void *ctx, const struct history_row *row) { (void)ctx, (void)row; return true; }
+static void entropy(void *ctx, void *out, size_t len) { (void)ctx; memset(out, 7, len); }
+static void notice(void *ctx, enum notice_level l, const char *from, const char *item, const char *text)
+{
+	(void)ctx, (void)from, (void)item;
+	asked += l == NOTICE_ALERT;
+	snprintf(notice_text, sizeof notice_text, "%s", text);
+}
+
+static void happen(struct event e)
+{
+	e.now_ms = now_ms;
+	e.wall_ms = WALL_MS + (int64_t)now_ms;
+	e.category = "notes";
+	core_step(core, &e);
+}
+
+static void wait(uint64_t ms)
+{
+	for (uint64_t until = now_ms + ms; now_ms < until; now_ms++)
+		if (core_deadline(core) <= now_ms)
+			happen((struct event){ .type = EVENT_TICK });
+}
+
+static void scanned(void)
+{
+	for (; scans; scans--) {
+		for (size_t i = 0; i < count; i++)
+			if (files[i].present)
+				happen((struct event){ .type = EVENT_SEEN, .path = files[i].path, .look = LOOK_FILE, .stat = files[i].stat });
+		happen((struct event){ .type = EVENT_SCANNED, .path = "", .complete = true });
+	}
+	wait(1000);
+}
+
+static void hint(const char *path, enum hint hint)
+{
+	happen((struct event){ .type = EVENT_HINT, .path = path, .hint = hint });
+}
+
+/* What the file system does when somebody writes, or only touches. */
+static void written(struct file *f, const char *text)
+{
+	snprintf(f->text, sizeof f->text, "%s", text);
+	f->stat.size = strlen(text);
+	f->stat.mtime_ns = f->stat.ctime_ns = (WALL_MS + (int64_t)now_ms) * MS;
+}
+
+static void begin(size_t files_there, bool unclean)
+{
+	static const struct category_setup notes = { .name = "notes", .debounce_ms = 2000, .max_wait_ms = 10000, .strategy = STRATEGY_ASK };
+	static const struct world world = {
+		.look = look, .take = take, .place = place, .scan = scan, .version_put = version_put, .version_get = version_get,
+		.version_has = version_has,
+		.save_item = save_item, .save_state = save_state, .save_peer = save_peer, .add_history = add_history,
+		.entropy = entropy, .notice = notice,
+	};
+	struct core_setup setup = { .categories = &notes, .category_count = 1, .device_name = "desk" };
+	cr_assert(sodium_init() >= 0);
+	core = core_create(&world, &setup);
+	count = files_there;
+	now_ms = 100000;
+	uint8_t key[KEY_LEN], zeros[KEY_LEN] = { 0 };
+	hash_key(key, zeros, "syncline item", NULL, 0);
+	for (size_t i = 0; i < count; i++) {
+		struct file *f = &files[i];
+		snprintf(f->path, sizeof f->path, "f%zu", i);
+		f->present = true;
+		now_ms = 1000;
+		written(f, "text");
+		now_ms = 100000;
+		f->stat.inode = 100 + i;
+		struct item_row row = { .category = "notes", .path = f->path, .head_seq = 1 + i, .local_at_ms = WALL_MS + 50000, .local_stat = f->stat };
+		struct span parts[] = { span_text("notes"), span_text(f->path) };
+		row.item = hash_id(key, "main", parts, 2);
+		row.head_version = row.agreed = row.local = core_version_of(core, 0, span_text("text"));
+		core_load_item(core, &row);
+	}
+	struct id text = core_version_of(core, 0, span_text("text"));
+	version_put(NULL, &text, 0, span_text("text"));
+	happen((struct event){ .type = EVENT_BOOT, .unclean = unclean });
+	if (!unclean)
+		scanned();
+	captures = 0;
+}
+
+static bool holds(const char *path)
+{
+	const struct item_row *row = core_find_item(core, "notes", path);
+	return row && !id_zero(&row->local);
+}
+
+static size_t outgoing(void)
+{
+	struct counts_view v;
+	core_view_counts(core, &v);
+	cr_assert_eq(v.debouncing, 0);
+	return v.outgoing;
+}
+
+Test(change, touching_chmod_and_rewriting_of_10_000_files_is_none)
+{
+	begin(FILES, false);
+	for (size_t i = 0; i < count; i++) {
+		struct file *f = &files[i];
+		if (i % 3 == 0) {
+			f->stat.mtime_ns = f->stat.ctime_ns = (WALL_MS + (int64_t)now_ms) * MS; /* touch */
+			hint(f->path, HINT_TOUCHED);
+		} else if (i % 3 == 1) {
+			f->stat.ctime_ns = (WALL_MS + (int64_t)now_ms) * MS; /* chmod, and back */
+			hint(f->path, HINT_TOUCHED);
+			hint(f->path, HINT_TOUCHED);
+		} else {
+			written(f, "text"); /* the same bytes */
+			hint(f->path, HINT_TOUCHED);
+			hint(f->path, HINT_WRITTEN);
+		}
+	}
+	wait(3000);
+	cr_expect_eq(captures, 0);
+	cr_expect_eq(outgoing(), 0);
+	core_sync(core);
+	scanned();
+	cr_expect_eq(captures, 0);
+	cr_expect_eq(outgoing(), 0);
+	core_destroy(core);
+}
+
+Test(change, many_files_missing_in_a_scan_are_asked_about)
+{
+	begin(100, false);
+	for (size_t i = 0; i < 30; i++)
+		files[i].present = false;
+	core_sync(core);
+	scanned();
+	cr_expect_eq(asked, 1, "%s", notice_text);
+	cr_expect(holds("f0"));
+	struct category_view v;
+	core_view_category(core, 0, &v);
+	cr_expect_str_eq(v.state, "error");
+	struct why_view why;
+	core_view_why(core, "notes", "f0", &why);
+	cr_expect_str_eq(why.state, "held");
+	core_destroy(core);
+}
+
+Test(change, many_files_that_events_named_are_a_wish)
+{
+	begin(100, false);
+	for (size_t i = 0; i < 60; i++) {
+		files[i].present = false;
+		hint(files[i].path, HINT_GONE);
+	}
+	core_sync(core);
+	scanned();
+	cr_expect_eq(asked, 0, "%s", notice_text);
+	cr_expect_not(holds("f0"));
+	cr_expect(holds("f60"));
+	core_destroy(core);
+}
+
+Test(change, many_files_that_are_there_under_another_name_moved)
+{
+	begin(60, false);
+	for (size_t i = 0; i < 60; i++)
+		snprintf(files[i].path, sizeof files[i].path, "m%zu", i);
+	core_sync(core);
+	scanned();
+	cr_expect_eq(asked, 0, "%s", notice_text);
+	cr_expect_not(holds("f0"));
+	cr_expect(holds("m0") && holds("m59"));
+	core_destroy(core);
+}
+
+Test(change, an_early_scan_says_nothing_to_a_later_question)
+{
+	begin(3, false);
+	core_sync(core); /* two scans under way; the first met the file, then it went */
+	core_sync(core);
+	cr_assert_eq(scans, 2);
+	happen((struct event){ .type = EVENT_SEEN, .path = "f1", .look = LOOK_FILE, .stat = files[1].stat });
+	files[1].present = false;
+	scanned();
+	cr_expect_not(holds("f1"));
+	cr_expect(holds("f0") && holds("f2"));
+	core_destroy(core);
+}
+
+Test(change, what_an_unclean_stop_emptied_is_put_back)
+{
+	begin(2, true);
+	files[0].text[0] = 0;
+	files[0].stat.size = 0;
+	files[0].stat.ctime_ns += 5; /* its mtime is as recorded */
+	now_ms += 10;
+	written(&files[1], ""); /* and this was a person */
+	scanned();
+	cr_expect_eq(placed, 1);
+	cr_expect_str_eq(files[0].text, "text");
+	cr_expect_eq(outgoing(), 1);
+	core_destroy(core);
+}
