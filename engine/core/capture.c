@@ -307,6 +307,24 @@ static bool is_damaged(const struct core *c, const struct watched *w, const stru
 
 static void look_later(struct core *c, struct watched *w, const char *why);
 
+/* An edit that was not sent yet, and the store lost it too: the head comes back to the file, or, where there is none, what the
+ * file holds now is all that anybody has. */
+static void take_back(struct core *c, struct item *it, const struct file_stat *stat, const struct id *holds, struct span content)
+{
+	MARK("capture.damage_has_no_good_copy");
+	if (!c->world.version_put(c->world.ctx, holds, stat->meta, content))
+		return;
+	verified(c, it, holds);
+	core_set_local(c, it, holds, content.len);
+	it->row.local_stat = *stat;
+	it->row.local_at_ms = it->read_ms = c->wall_ms;
+	if (!id_zero(&it->row.head_version))
+		it->row.agreed = *holds;
+	ledger_touch(&c->ledger, it);
+	core_notice(c, NOTICE_ALERT, "change", it, "was empty or zeros after the system stopped without warning, and its copy here is lost");
+	core_plan(c, it);
+}
+
 static void mend(struct core *c, struct watched *w, struct item *it, const struct file_stat *stat, struct span content)
 {
 	struct blob good = { 0 };
@@ -315,9 +333,13 @@ static void mend(struct core *c, struct watched *w, struct item *it, const struc
 	struct id holds = core_version_of(c, stat->meta, content);
 	MARK("capture.damage_mended");
 	if (!c->world.version_get(c->world.ctx, &it->row.local, &good, &meta)) {
-		if (id_equal(&it->row.local, &it->row.head_version))
+		if (id_equal(&it->row.local, &it->row.head_version)) {
 			receive_content(c, it); /* another device may have it */
-		look_later(c, w, "it was damaged when the system stopped, and what it held cannot be read now");
+			look_later(c, w, "it was damaged when the system stopped, and what it held cannot be read now");
+			return;
+		}
+		take_back(c, it, stat, &holds, content);
+		debounce_drop(&c->debounce, w);
 		return;
 	}
 	const struct place p = {
