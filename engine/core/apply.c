@@ -164,9 +164,16 @@ static void plan_one(struct core *c, struct work *w)
 		it->row.want = (struct id){ { 0 } };
 		ledger_touch(&c->ledger, it);
 	}
+	if (it->missing && id_equal(&it->row.local, &it->row.head_version)) { /* the file came to hold it by itself */
+		c->missing--;
+		it->missing = false;
+		it->trouble = NULL;
+	}
 	switch (plan) {
 	case PLAN_NOTHING:
 		it->queued_ms = 0;
+		if (it->missing) /* both versions of a conflict must be here for whoever settles it */
+			receive_content(c, it);
 		settle_measure(c, it);
 		break;
 	case PLAN_SIDE_PUT:

@@ -454,16 +454,13 @@ enum look simio_take(void *ctx, const struct file_ref *f, struct file_stat *stat
 	return n->dying ? LOOK_ERROR : look;
 }
 
-/* What no person made anywhere is the core's merge. When it is killed before it could say so, the next life finds the file
- * and sends it as what it is here: an edit. */
-static void made_by_merging(struct simnode *n, unsigned number, const struct id *version)
+/* What is not the item's head is of the core's own making: a merge, a settlement. When it is killed before it can say so,
+ * the next life finds the file and sends it as what it is here: an edit. */
+static void made_by_core(struct simnode *n, unsigned number, const struct place *p)
 {
-	struct witness *w = &n->cl->witness;
-	for (unsigned who = 0; who < CLUSTER_NODES_MAX; who++)
-		if (witness_made(w, who, number, version))
-			return;
-	if (!id_zero(version))
-		witness_chose(w, n->index, number, version);
+	const struct item_row *row = core_find_item(n->core, p->file.category, p->file.path);
+	if (!id_zero(&p->version) && row && !id_equal(&row->head_version, &p->version))
+		witness_chose(&n->cl->witness, n->index, number, &p->version);
 }
 
 enum place_result simio_place(void *ctx, const struct place *p, struct file_stat *after)
@@ -490,7 +487,7 @@ enum place_result simio_place(void *ctx, const struct place *p, struct file_stat
 	if (n->dying)
 		result = PLACE_ERROR;
 	if (result == PLACE_DONE || result == PLACE_ERROR) /* then it may stand there all the same */
-		made_by_merging(n, f->number, &p->version);
+		made_by_core(n, f->number, p);
 	if (result == PLACE_DONE) {
 		f->placed = true;
 		judge_replaces(n, f, p);
