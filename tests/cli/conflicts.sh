@@ -39,6 +39,7 @@ json_keys() {
 	printf "$(printf '%s' "$settings" | sed 's/"size": 12/"size": 14/; s/"dark"/"dim"/')" >"$S/want"
 	cmp "$S/want" "$A/settings.jsonc"
 }
+t "two keys of a commented settings file, on two devices: just these bytes change" json_keys
 
 text='one\ntwo\nthree\nfour\nfive\nsix\nseven\n'
 merged() {
