@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/relpath.h"
 #include "engine/control_verbs.h"
+#include "engine/core/conflict/diff.h"
 #include "sys/clock.h"
 
 #define HISTORY_ROWS      1000
@@ -181,9 +182,8 @@ static void consider_row(void *ctx, const struct history_row *row, const char *c
 /* The one version of an item that a prefix of its hex id names (or, without one, the newest). False: it was answered.
  */
 static bool version_of_item(const struct question *q, const struct item_name *n, const struct item_row *row,
-                            struct id *out)
+                            const char *prefix, struct id *out)
 {
-	const char *prefix = json_get_text(q->request, "version");
 	struct version_search s = { .prefix = prefix ? prefix : "", .newest = !prefix };
 	struct conflict_view v;
 	struct err e = { 0 };
@@ -222,7 +222,7 @@ void verb_show(const struct question *q)
 	struct blob content;
 	uint8_t meta;
 	char hex[ID_HEX];
-	if (!known_item(q, &n, &row) || !version_of_item(q, &n, row, &version))
+	if (!known_item(q, &n, &row) || !version_of_item(q, &n, row, json_get_text(q->request, "version"), &version))
 		return;
 	if (!versions_get(q->engine->versions, &version, &content, &meta)) {
 		control_fail_with(q, CONTROL_FAILED, n.item, "another device may have it: run 'syncline history' there",
@@ -252,12 +252,110 @@ void verb_restore(const struct question *q)
 		                  "no version was named");
 		return;
 	}
-	if (!known_item(q, &n, &row) || !version_of_item(q, &n, row, &version))
+	if (!known_item(q, &n, &row) || !version_of_item(q, &n, row, json_get_text(q->request, "version"), &version))
 		return;
 	if (core_restore(q->engine->core, n.category, n.path, &version, &e))
 		control_answer(q, json_object());
 	else
 		control_fail(q, CONTROL_FAILED, &e);
+}
+
+/* ---- diff ---- */
+
+#define DIFF_TEXT_MAX (160 * 1024) /* even escaped six-fold it fits a line of the socket */
+
+struct last_two { /* versions of an item that differ, the newest first */
+	struct id found[2];
+	size_t count;
+};
+
+static void note_version(void *ctx, const struct history_row *row, const char *category, const char *path)
+{
+	struct last_two *l = ctx;
+	(void)category, (void)path;
+	if (l->count < 2 && !id_zero(&row->version) && (!l->count || !id_equal(&l->found[0], &row->version)))
+		l->found[l->count++] = row->version;
+}
+
+/* Those that were named; else both sides of a conflict; else what last changed. False: it was answered. */
+static bool two_versions(const struct question *q, const struct item_name *n, const struct item_row *row, struct id *from,
+                         struct id *to)
+{
+	const char *first = json_get_text(q->request, "from"), *second = json_get_text(q->request, "to");
+	struct last_two last = { 0 };
+	struct conflict_view v;
+	struct err e = { 0 };
+	if (first && second)
+		return version_of_item(q, n, row, first, from) && version_of_item(q, n, row, second, to);
+	for (size_t i = 0; core_view_conflict(q->engine->core, i, &v); i++)
+		if (!strcmp(v.category, n->category) && !strcmp(v.path, n->path)) {
+			*from = v.mine.version;
+			*to = v.theirs.version;
+			return true;
+		}
+	if (!ledger_history(q->engine->ledger, &row->item, HISTORY_ITEM_ROWS, note_version, &last, &e)) {
+		control_fail(q, CONTROL_FAILED, &e);
+		return false;
+	}
+	*from = last.found[1];
+	*to = last.found[0];
+	return true;
+}
+
+/* The content of a version, empty for none. False: it was answered. */
+static bool content_of(const struct question *q, const struct item_name *n, const struct id *version, struct blob *out)
+{
+	char hex[ID_HEX];
+	uint8_t meta;
+	*out = (struct blob){ 0 };
+	if (id_zero(version) || versions_get(q->engine->versions, version, out, &meta))
+		return true;
+	control_fail_with(q, CONTROL_FAILED, n->item, "another device may have it: run 'syncline history' there",
+	                  "the content of version %.10s is not on this device", id_hex(version, hex));
+	return false;
+}
+
+static json_t *diff_keys(const struct diff *d)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < d->key_count; i++) {
+		const struct diff_key *k = &d->keys[i];
+		json_array_append_new(
+		        list, json_pack("{s:o, s:o, s:o}", "key", json_bytes(k->path, strlen(k->path)), "from",
+		                        k->from.data ? json_bytes(k->from.data, k->from.len) : json_null(), "to",
+		                        k->to.data ? json_bytes(k->to.data, k->to.len) : json_null()));
+	}
+	return list;
+}
+
+void verb_diff(const struct question *q)
+{
+	static const char *const kinds[] = { "none", "text", "keys", "sizes" };
+	const struct item_row *row;
+	struct item_name n;
+	struct id from, to;
+	struct blob before = { 0 }, after = { 0 };
+	struct diff d;
+	struct buf text = { 0 };
+	if (!known_item(q, &n, &row) || !two_versions(q, &n, row, &from, &to))
+		return;
+	if (content_of(q, &n, &from, &before) && content_of(q, &n, &to, &after)) {
+		diff_make(&d, merge_kind_of(MERGE_BY_KIND, n.path), span_blob(&before), span_blob(&after));
+		diff_write(&text, &d);
+		bool cut = text.len > DIFF_TEXT_MAX;
+		json_t *o = json_object();
+		put_version(o, "from", &from);
+		put_version(o, "to", &to);
+		json_object_set_new(o, "kind", json_string(kinds[d.kind]));
+		json_object_set_new(o, "text", json_bytes(text.data, cut ? DIFF_TEXT_MAX : text.len));
+		json_object_set_new(o, "cut", json_boolean(cut));
+		json_object_set_new(o, "keys", d.kind == DIFF_KEYS && !cut ? diff_keys(&d) : json_array());
+		diff_finish(&d);
+		control_answer(q, o);
+	}
+	buf_finish(&text);
+	blob_finish(&before);
+	blob_finish(&after);
 }
 
 /* ---- why ---- */

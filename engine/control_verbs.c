@@ -183,6 +183,7 @@ static const struct verb_row {
 	{ "history", verb_history, false },
 	{ "show", verb_show, false },
 	{ "why", verb_why, false },
+	{ "diff", verb_diff, false },
 	{ "restore", verb_restore, true },
 	{ "hunks", verb_hunks, false },
 	{ "resolve", verb_resolve, true },

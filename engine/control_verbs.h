@@ -14,6 +14,7 @@ struct item_name {
 void verb_history(const struct question *q);
 void verb_show(const struct question *q);
 void verb_restore(const struct question *q);
+void verb_diff(const struct question *q);
 void verb_why(const struct question *q);
 bool control_item(const struct question *q, struct item_name *n); /* the request's item. False: it was answered */
 

@@ -121,6 +121,16 @@ too_late() { conflict late && on b resolve asked/late --keep mine --quiet && set
 	exits 1 on b undo asked/late && grep -q 'changed since' "$S/err" && [ "$(cat "$S/b/asked/late")" = since ]; }
 t "undo refuses what was edited since" too_late
 
+# ---- diff ----
+differs() {
+	on b diff notes/text | grep -q '^+ONE$' && ! on b diff notes/text | grep -q "$(printf '\033')" &&
+		on b diff notes/settings.jsonc >"$S/diff" && grep -q 'theme.*dark.*dim\|size.*12.*14' "$S/diff" &&
+		[ "$(on b diff --json notes/settings.jsonc | json --get kind)" = keys ] &&
+		v1=$(on a history --json notes/text | json --get '[0].version') && [ "$(on a diff notes/text "$v1" "$v1")" = 'the same bytes' ] &&
+		exits 1 on a diff notes/text "$v1" 0000000000
+}
+t "diff: lines, keys of JSON, no colours into a pipe" differs
+
 # ---- hunks, over the socket ----
 ask() { printf '%s' "$2" | timeout 20 "$LIB/ask" "$S/$1/home/control.sock"; }
 hunks() {
