@@ -725,22 +725,7 @@ static void resolve_any(struct simnode *n)
 	if (!count || !core_view_conflict(n->core, (size_t)pick(n, count), &v))
 		return;
 	char *category = mem_text(v.category), *path = mem_text(v.path);
-	person_resolve(n, category, path, (enum keep)pick(n, KEEP_AUTO + 1), &e);
-	free(category);
-	free(path);
-}
-
-static void undo_any(struct simnode *n)
-{
-	struct err e;
-	if (!n->ledger.settlement_count)
-		return;
-	const struct settlement_row *s = &n->ledger.settlements[pick(n, n->ledger.settlement_count)];
-	const struct item_row *row = core_row(n->core, &s->item);
-	if (!row)
-		return;
-	char *category = mem_text(row->category), *path = mem_text(row->path);
-	person_undo(n, category, path, &e);
+	person_resolve(n, category, path, pick(n, 2) ? KEEP_MINE : KEEP_THEIRS, &e);
 	free(category);
 	free(path);
 }
@@ -787,8 +772,6 @@ void person_act(struct simnode *n)
 	}
 	if (what < 92) {
 		resolve_any(n);
-	} else if (what < 93) {
-		undo_any(n);
 	} else if (what < 94) {
 		restore_any(n);
 	} else if (what < 97) {
