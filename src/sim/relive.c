@@ -305,15 +305,17 @@ static void draw_faults(struct cluster *cl)
 	rates->delay_us = chance_below(c, CHANCE_SETUP, 100000);
 }
 
-/* What kind of conflict it is in; NULL: none. */
+/* What kind of conflict it is in, as the device knows that has it; NULL: none. */
 static const char *in_conflict(struct cluster *cl, const struct past *p)
 {
 	struct conflict_view v;
+	const char *kind = NULL;
 	for (unsigned i = 0; i < cl->node_count; i++)
 		for (size_t k = 0; cl->nodes[i]->core && core_view_conflict(cl->nodes[i]->core, k, &v); k++)
-			if (strcmp(v.category, categories[p->category].name) == 0 && strcmp(v.path, p->path) == 0)
-				return v.kind;
-	return NULL;
+			if (strcmp(v.category, categories[p->category].name) == 0 && strcmp(v.path, p->path) == 0 &&
+			    (!kind || strcmp(v.kind, "rollback") == 0))
+				kind = v.kind;
+	return kind;
 }
 
 /* Did the file hold this before? */
@@ -340,7 +342,7 @@ static void weigh(struct relive *r, struct doing *d)
 	struct relive_sums *sums = &r->out->sums[d->past->category];
 	struct blob git = { 0 };
 	const char *asked = in_conflict(r->cl, d->past);
-	bool back = goes_back(d), clean = !back && git_clean(d, &git);
+	bool back = goes_back(d) || (asked && strcmp(asked, "rollback") == 0), clean = !back && git_clean(d, &git);
 	const struct simfile *f = file_of(r->cl->nodes[0], d->past);
 	bool text = categories[d->past->category].merge != MERGE_LINES && !is_json(d->past);
 	sums->overlaps++;
