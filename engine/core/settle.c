@@ -128,6 +128,22 @@ static void record(struct core *c, const struct item *it, const struct sides *s,
 
 enum verdict { VERDICT_DONE, VERDICT_LATER, VERDICT_ASK };
 
+/* A merge is on record, durably, before the file holds it: one that a crash made us forget would be found as an edit that
+ * knew nothing of the head, and be merged with it once more. False: not yet, the turn must be committed first. */
+static bool announce(struct core *c, struct item *it, const struct id *version, uint8_t meta, const struct sides *s,
+		     const struct merge *m)
+{
+	if (id_equal(&it->row.merged, version) && id_equal(&it->row.merged_on, &s->theirs))
+		return true;
+	if (c->world.version_put(c->world.ctx, version, meta, span_blob(&m->result))) {
+		it->row.merged = *version;
+		it->row.merged_on = s->theirs;
+		ledger_touch(&c->ledger, it);
+		core_retry(c, it, 1); /* all of a turn has one time: not in this one */
+	}
+	return false; /* or the turn fails as a whole */
+}
+
 /* The file has the head's content and its own edit in one: the edit that goes on top of the head. */
 static enum verdict take_merge(struct core *c, struct item *it, const struct sides *s, const struct texts *t, struct merge *m)
 {
@@ -142,8 +158,8 @@ static enum verdict take_merge(struct core *c, struct item *it, const struct sid
 		MARK("settle.nothing_of_theirs_was_missing");
 		it->row.agreed = s->theirs;
 	} else {
-		if (!c->world.version_put(c->world.ctx, &version, meta, span_blob(&m->result)))
-			return VERDICT_LATER; /* the turn fails as a whole */
+		if (!announce(c, it, &version, meta, s, m))
+			return VERDICT_LATER;
 		enum place_result result = settle_put(c, it, &version, &m->result, meta, HOW_MERGE);
 		if (result == PLACE_CHANGED) {
 			MARK("settle.edited_while_merging");
@@ -155,6 +171,7 @@ static enum verdict take_merge(struct core *c, struct item *it, const struct sid
 		}
 		MARK("settle.merged");
 		it->row.agreed = s->theirs;
+		it->row.merged = it->row.merged_on = none;
 		it->trouble = NULL;
 		it->failures = 0;
 		if (carried) {
@@ -249,12 +266,30 @@ bool settle_try(struct core *c, struct item *it)
 	return false;
 }
 
+/* The crash came behind the place: the edit that was found is the merge. */
+static bool found_merge(struct core *c, struct item *it, const struct id *version)
+{
+	if (id_zero(&it->row.merged))
+		return false;
+	bool found = id_equal(version, &it->row.merged);
+	if (found) {
+		MARK("settle.merge_found_after_a_crash");
+		struct sides s = { it->row.agreed, it->row.local, it->row.merged_on };
+		it->row.agreed = it->row.merged_on;
+		record(c, it, &s, version, HOW_MERGE);
+	}
+	it->row.merged = it->row.merged_on = none; /* else it is an edit of its own */
+	return found;
+}
+
 /* ---- the rollback guard ---- */
 
 void settle_captured(struct core *c, struct item *it, const struct id *version, uint8_t meta, struct span content)
 {
 	struct blob before = { 0 };
 	uint8_t before_meta;
+	if (found_merge(c, it, version))
+		return;
 	if (id_zero(&it->row.local) || id_zero(&it->row.head_version) || id_equal(version, &it->row.head_version) || !content.len)
 		return; /* an empty file says nothing of where it came from */
 	if (!c->world.version_has(c->world.ctx, version) || !c->world.came_back(c->world.ctx, &it->row.item, version, &it->row.agreed))

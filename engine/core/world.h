@@ -89,6 +89,7 @@ struct item_row {
 	struct id want;                /* undo: what the head shall be again while the file holds another; zero: nothing */
 	struct id settles;             /* a settlement that the hub has not confirmed: the side item (zero: none), */
 	struct id settled, settled_as; /* its version that was judged, and what the person made of it */
+	struct id merged, merged_on;   /* a merge that may stand in the file already, and the head that is in it; zero: none */
 };
 enum hold {
 	HOLD_NONE,

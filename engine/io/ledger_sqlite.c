@@ -24,7 +24,7 @@ static const char schema[] =
         "INT,"
         " head_mtime_ms INT, agreed BLOB, local BLOB, size INT, mtime_ns INT, ctime_ns INT, inode INT, meta INT,"
         " local_edited INT, local_at_ms INT, chain_len INT, chain_bytes INT, retry_count INT, detected_ms INT,"
-        " hold INT, want BLOB, settles BLOB, settled BLOB, settled_as BLOB) WITHOUT ROWID;"
+        " hold INT, want BLOB, settles BLOB, settled BLOB, settled_as BLOB, merged BLOB, merged_on BLOB) WITHOUT ROWID;"
         "CREATE TABLE outbox (counter INTEGER PRIMARY KEY, item BLOB, version BLOB, base INT, priority INT, linked INT,"
         " record BLOB, queued_at_ms INT, retry_count INT, size_plain INT, delta INT, compression INT, kind INT);"
         "CREATE TABLE state (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INT, counter INT, cursor INT, chain BLOB,"
@@ -54,6 +54,8 @@ static const char *const steps[LEDGER_FORMAT] = {
 	      "ALTER TABLE items ADD COLUMN settles BLOB DEFAULT x'00000000000000000000000000000000';"
 	      "ALTER TABLE items ADD COLUMN settled BLOB DEFAULT x'00000000000000000000000000000000';"
 	      "ALTER TABLE items ADD COLUMN settled_as BLOB DEFAULT x'00000000000000000000000000000000';"
+	      "ALTER TABLE items ADD COLUMN merged BLOB DEFAULT x'00000000000000000000000000000000';"
+	      "ALTER TABLE items ADD COLUMN merged_on BLOB DEFAULT x'00000000000000000000000000000000';"
 	      "CREATE TABLE settlements (id INTEGER PRIMARY KEY, item BLOB, base BLOB, mine BLOB, theirs BLOB, result BLOB,"
 	      " at_ms INT, how INT, undone INT);",
 };
@@ -75,7 +77,7 @@ enum statement {
 	STATEMENTS
 };
 static const char *const texts[STATEMENTS] = {
-	[SAVE_ITEM] = "INSERT OR REPLACE INTO items VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[SAVE_ITEM] = "INSERT OR REPLACE INTO items VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[SAVE_NAME] = "INSERT INTO names VALUES (?,?,?,?,?) ON CONFLICT (item) DO NOTHING",
 	[DROP_ITEM] = "DELETE FROM items WHERE item = ?",
 	[SAVE_OUTBOX] = "INSERT OR REPLACE INTO outbox VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -406,6 +408,8 @@ bool ledger_save_item(struct ledger *l, const struct item_row *r)
 	put_id(&b, &r->settles);
 	put_id(&b, &r->settled);
 	put_id(&b, &r->settled_as);
+	put_id(&b, &r->merged);
+	put_id(&b, &r->merged_on);
 	return ledger_done(l, b.q);
 }
 
@@ -656,6 +660,8 @@ static void item_row(struct taker *t, void *each, void *ctx)
 	r.settles = take_id(t);
 	r.settled = take_id(t);
 	r.settled_as = take_id(t);
+	r.merged = take_id(t);
+	r.merged_on = take_id(t);
 	if (!t->bad)
 		((struct each *)each)->item(ctx, &r);
 }

@@ -484,6 +484,10 @@ enum place_result simio_place(void *ctx, const struct place *p, struct file_stat
 		MARK("swap.foreign_bytes_found");
 	if (n->dying && f->fresh)
 		MARK("swap.killed_before_it_was_put_back");
+	if (n->die_placing && result == PLACE_DONE) {
+		n->die_placing = false;
+		n->dying = DEATH_KILL;
+	}
 	if (n->dying)
 		result = PLACE_ERROR;
 	if (result == PLACE_DONE || result == PLACE_ERROR) /* then it may stand there all the same */

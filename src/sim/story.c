@@ -59,9 +59,9 @@ static bool split(struct story *s, char *line)
 			return true;
 		if (s->word_count == WORDS_MAX)
 			return fails(s, "too many words");
-		s->quoted[s->word_count] = *at == '"';
-		if (*at == '"') {
-			char *end = strchr(at + 1, '"');
+		s->quoted[s->word_count] = *at == '"' || *at == '\'';
+		if (s->quoted[s->word_count]) {
+			char *end = strchr(at + 1, *at);
 			if (!end)
 				return fails(s, "a quote is not closed");
 			*end = 0;
@@ -290,6 +290,8 @@ static bool act_of_node(struct story *s)
 		return put_back(s, n);
 	else if (says(s, "* loses the next answer"))
 		n->lose_answer = true;
+	else if (says(s, "* dies placing the next file"))
+		n->die_placing = true;
 	else if (says(s, "* finds its versions rotten")) {
 		struct simversion *v;
 		for (uint64_t i = 0; i < map_count(&n->ledger.versions); i++)

@@ -1,5 +1,5 @@
 /* story: a life from a script in plain words, one act a line, `#` begins a comment. Paths are CATEGORY/PATH of the one
- * category "notes". Texts are in quotes; a file holds the text and a newline ("" is an empty file).
+ * category "notes". Texts are in quotes, single or double; a file holds the text and a newline ("" is an empty file).
  *
  *   devices laptop desk phone        who there is; first line. They are off until they start
  *   start NAME…      stop NAME…      (a process, cleanly)
@@ -11,6 +11,7 @@
  *   NAME pauses      NAME resumes    NAME accepts                   (that the hub went back, that much is deleted)
  *   NAME is killed   NAME loses power
  *   NAME is backed up                NAME is put back               (its state, not its files; it must be stopped)
+ *   NAME dies placing the next file  (the file stands there; nothing of it was saved)
  *   NAME loses the next answer       (the hub takes its change; the confirmation is lost with the link)
  *   hub is killed    hub is backed up    hub is put back
  *   settle           wait SECONDS
