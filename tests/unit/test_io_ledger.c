@@ -121,7 +121,14 @@ static struct item_row item(uint64_t n)
 		                  .chain_len = 5,
 		                  .chain_bytes = 6,
 		                  .retry_count = 7,
-		                  .detected_ms = 8 };
+		                  .detected_ms = 8,
+		                  .hold = (uint8_t)(n % 3),
+		                  .want = number("want", n),
+		                  .settles = number("settles", n),
+		                  .settled = number("settled", n),
+		                  .settled_as = number("as", n),
+		                  .merged = number("merged", n),
+		                  .merged_on = number("on", n) };
 }
 
 /* A ledger of the format before, with rows in it, is brought up to date. */
@@ -129,7 +136,8 @@ Test(io_ledger, a_ledger_of_the_first_format)
 {
 	static const char *const back[] = { "ALTER TABLE items DROP COLUMN hold",       "ALTER TABLE items DROP COLUMN want",
 		                            "ALTER TABLE items DROP COLUMN settles",    "ALTER TABLE items DROP COLUMN settled",
-		                            "ALTER TABLE items DROP COLUMN settled_as", "DROP TABLE settlements",
+		                            "ALTER TABLE items DROP COLUMN settled_as", "ALTER TABLE items DROP COLUMN merged",
+		                            "ALTER TABLE items DROP COLUMN merged_on",  "DROP TABLE settlements",
 		                            "PRAGMA user_version=1" };
 	char file[80];
 	sqlite3 *db;
@@ -164,7 +172,10 @@ static bool same_item(const struct item_row *a, const struct item_row *b)
 	       id_equal(&a->agreed, &b->agreed) && id_equal(&a->local, &b->local) &&
 	       same_stat(&a->local_stat, &b->local_stat) && a->local_edited == b->local_edited &&
 	       a->local_at_ms == b->local_at_ms && a->chain_len == b->chain_len && a->chain_bytes == b->chain_bytes &&
-	       a->retry_count == b->retry_count && a->detected_ms == b->detected_ms;
+	       a->retry_count == b->retry_count && a->detected_ms == b->detected_ms &&
+	       a->hold == b->hold && id_equal(&a->want, &b->want) && id_equal(&a->settles, &b->settles) &&
+	       id_equal(&a->settled, &b->settled) && id_equal(&a->settled_as, &b->settled_as) &&
+	       id_equal(&a->merged, &b->merged) && id_equal(&a->merged_on, &b->merged_on);
 }
 
 static void check_item(void *ctx, const struct item_row *row)
