@@ -5,6 +5,7 @@
 
 #include "base/mark.h"
 #include "base/mem.h"
+#include "base/plant.h"
 #include "engine/core/coordinator.h"
 
 static void plan_all(struct core *c, const struct category *category)
@@ -32,7 +33,7 @@ bool core_pause(struct core *c, const char *name, bool paused, struct err *e)
 		c->state.paused = paused;
 		c->state_dirty = true;
 	}
-	if (!paused)
+	if (!paused && !PLANTED("acts.resume_plans_nothing"))
 		plan_all(c, category);
 	core_finish(c);
 	return true;
@@ -76,7 +77,9 @@ bool core_accept_rollback(struct core *c, struct err *e)
 		}
 		it->row.head_seq = 0;
 		it->row.head_version = none;
-		it->row.agreed = it->row.want = it->row.settles = none;
+		if (!PLANTED("acts.rollback_deletes_what_the_hub_forgot"))
+			it->row.agreed = none;
+		it->row.want = it->row.settles = none;
 		it->row.hold = HOLD_NONE;
 		it->row.chain_len = 0;
 		it->row.chain_bytes = 0;

@@ -2,12 +2,15 @@
 #include <string.h>
 
 #include "base/mark.h"
+#include "base/plant.h"
 #include "engine/core/coordinator.h"
 
 #define QUIET_PLANS 8 /* with more to do than that, single files are not worth a line in the log */
 
 static bool gated(const struct core *c)
 {
+	if (PLANTED("apply.before_it_is_caught_up"))
+		return c->stopped;
 	return c->stopped || (c->up && !c->caught_up); /* half a history would show conflicts that the other half settles */
 }
 
@@ -22,7 +25,8 @@ void apply_put_off(struct core *c, struct item *it, const char *why)
 {
 	bool news = it->failures == 0 || it->trouble != why;
 	it->trouble = why;
-	core_retry(c, it, backoff(it));
+	if (!PLANTED("apply.put_off_for_ever"))
+		core_retry(c, it, backoff(it));
 	if (news)
 		core_notice(c, NOTICE_WARN, "sync", it, "waits: %s", why);
 }
@@ -66,6 +70,10 @@ static void place_head(struct core *c, struct item *it, const struct place *p)
 		break;
 	case PLACE_CHANGED: /* an edit that nobody had told us of: it is captured first, then both are weighed */
 		MARK("apply.place_changed");
+		if (PLANTED("apply.calls_a_changed_file_placed")) {
+			placed(c, it, &it->row.local_stat);
+			break;
+		}
 		it->placed = false;
 		it->read_ms = 0;
 		capture_soon(c, it);
@@ -154,7 +162,8 @@ static void plan_one(struct core *c, struct work *w)
 		return;
 	}
 	/* What the ledger says of a file may be older than the file: a crash, a backup put back, edits while we were off. */
-	if (!it->verified && plan != PLAN_NOTHING && plan != PLAN_AGREE && (plan != PLAN_APPLY || !id_zero(&it->row.local))) {
+	bool verified = it->verified || PLANTED("apply.believes_the_ledger_after_boot");
+	if (!verified && plan != PLAN_NOTHING && plan != PLAN_AGREE && (plan != PLAN_APPLY || !id_zero(&it->row.local))) {
 		MARK("apply.looked_at_first_after_boot");
 		if (core_may_work(c, it))
 			capture_soon(c, it);

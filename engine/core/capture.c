@@ -5,6 +5,7 @@
 
 #include "base/mark.h"
 #include "base/mem.h"
+#include "base/plant.h"
 #include "base/relpath.h"
 #include "engine/core/coordinator.h"
 
@@ -24,6 +25,8 @@ static bool stat_equal(const struct file_stat *a, const struct file_stat *b)
  * After our own placing, which sets an mtime of the past, a write shows by its mtime at once. */
 static bool surely_unchanged(const struct item *it, const struct file_stat *now)
 {
+	if (!id_zero(&it->row.local) && PLANTED("capture.trusts_size_and_mtime"))
+		return now->size == it->row.local_stat.size && now->mtime_ns == it->row.local_stat.mtime_ns;
 	if (id_zero(&it->row.local) || !stat_equal(now, &it->row.local_stat))
 		return false;
 	if (it->placed && now->ctime_ns - now->mtime_ns > RACY_NS)
@@ -199,7 +202,7 @@ void capture_scanned(struct core *c, const struct event *e)
 	category->scans--;
 	if (c->scans)
 		c->scans--;
-	if (e->complete && category->active) {
+	if ((e->complete || PLANTED("capture.believes_half_a_scan")) && category->active) {
 		note_unseen(c, category, e->path ? e->path : "", round);
 		category->suspect = category->suspect && e->path && *e->path;
 	}
@@ -258,7 +261,7 @@ void capture_scan(struct core *c, struct category *category, const char *under)
 void capture_rescan(struct core *c, const struct event *e)
 {
 	struct category *category = category_of(c, e);
-	if (category)
+	if (category && !PLANTED("capture.ignores_overflow"))
 		capture_scan(c, category, e->path ? e->path : "");
 }
 
@@ -398,7 +401,10 @@ static void captured(struct core *c, struct watched *w, struct item *it, const s
 	it->row.local_stat = *stat;
 	it->row.local_at_ms = c->wall_ms;
 	ledger_touch(&c->ledger, it);
-	it->row.local_edited = core_tick(c);
+	if (PLANTED("capture.edit_has_no_time"))
+		it->row.local_edited = 0;
+	else
+		it->row.local_edited = core_tick(c);
 	it->captured_ms = w->scanned ? 0 : c->now_ms; /* what a scan finds was quiet before */
 	it->how = HOW_EDIT;
 	it->queued_ms = c->now_ms;
@@ -437,6 +443,10 @@ static void look_later(struct core *c, struct watched *w, const char *why)
 	MARK("capture.unreadable_tried_later");
 	if (it)
 		it->trouble = why;
+	if (PLANTED("capture.forgets_what_it_cannot_read")) {
+		debounce_drop(&c->debounce, w);
+		return;
+	}
 	uint32_t step = step_ms[w->tries < 4 ? w->tries : 4];
 	w->tries++;
 	debounce_move(&c->debounce, w, c->now_ms + step);
@@ -486,6 +496,10 @@ static void look_other(struct core *c, struct watched *w, struct item *it, enum 
 		break;
 	case LOOK_BUSY:
 		MARK("capture.changed_while_read");
+		if (PLANTED("capture.drops_the_hint_while_busy")) {
+			debounce_drop(&c->debounce, w);
+			break;
+		}
 		w->looked = false;
 		debounce_move(&c->debounce, w, c->now_ms + CHANGE_SETTLE_MS);
 		break;
@@ -575,6 +589,8 @@ bool capture_run(struct core *c)
 			it->unwanted = false; /* a content that was not allowed is gone, or looked at again */
 		if (look == LOOK_FILE)
 			bytes += look_file(c, w, it, &stat);
+		else if (look == LOOK_ERROR && PLANTED("capture.takes_an_error_for_absence"))
+			look_other(c, w, it, LOOK_ABSENT);
 		else
 			look_other(c, w, it, look);
 	}

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/mark.h"
 #include "base/mem.h"
+#include "base/plant.h"
 #include "base/relpath.h"
 #include "engine/core/change/differ.h"
 #include "engine/core/coordinator.h"
@@ -149,7 +150,8 @@ void moves_note(struct core *c, const struct event *e)
 static bool may_leave(const struct core *c, const struct item *from, const struct item *it)
 {
 	return from != it && !from->row.side && !from->in_flight && !id_zero(&from->row.head_version) &&
-	       id_equal(&from->row.agreed, &from->row.head_version) && !from->moved_to && guard_absent(c, from);
+	       id_equal(&from->row.agreed, &from->row.head_version) && !from->moved_to &&
+	       (PLANTED("capture.pairs_a_rename_unseen") || guard_absent(c, from));
 }
 
 static struct item *by_content(struct core *c, const struct id *version)

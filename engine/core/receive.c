@@ -5,6 +5,7 @@
 
 #include "base/mark.h"
 #include "base/mem.h"
+#include "base/plant.h"
 #include "base/relpath.h"
 #include "engine/core/coordinator.h"
 
@@ -57,7 +58,8 @@ static void take_devices(struct core *c, const struct message *m)
 
 void receive_auth(struct core *c, const struct message *m)
 {
-	if (m->head < c->state.cursor || (c->state.cursor && !id_equal(&m->chain, &c->state.chain))) {
+	bool apart = m->head < c->state.cursor || (c->state.cursor && !id_equal(&m->chain, &c->state.chain));
+	if (apart && !PLANTED("receive.follows_a_hub_that_went_back")) {
 		char why[320];
 		MARK("receive.hub_went_back");
 		if (m->head < c->state.cursor)
@@ -73,7 +75,8 @@ void receive_auth(struct core *c, const struct message *m)
 	}
 	if (m->head >= c->state.cursor && m->counter > c->state.counter)
 		MARK("receive.counter_from_a_life_forgotten");
-	if (m->counter > c->state.counter) { /* our state is older than what we once sent: never use those numbers again */
+	/* Our state is older than what we once sent: never use those numbers again. */
+	if (m->counter > c->state.counter && !PLANTED("receive.keeps_its_epoch_after_a_restore")) {
 		core_notice(c, NOTICE_WARN, "sync", NULL,
 			    "this device's state is older than what the hub has from it (restored from a copy?): it goes on under a new epoch, nothing is lost");
 		core_new_epoch(c);
@@ -135,6 +138,8 @@ bool receive_content(struct core *c, struct item *it)
 	it->missing = true;
 	it->trouble = "its content is not here: another device is asked for it";
 	if (c->up && (!it->wanted_ms || c->now_ms - it->wanted_ms >= WANT_AGAIN_MS)) {
+		if (PLANTED("receive.asks_for_content_once") && it->failures++)
+			return false;
 		MARK("receive.content_wanted");
 		struct record want = { .type = RECORD_WANT, .item = it->row.item };
 		link_put(&c->link, &want);
@@ -170,7 +175,7 @@ static bool expand(struct core *c, const struct item *it, const struct change *c
 		ok = id_equal(&version, &change->version);
 		if (!ok)
 			err_set(e, "content", NULL, "it is not what its sender said it is");
-		else
+		else if (!PLANTED("receive.content_not_stored"))
 			ok = c->world.version_put(c->world.ctx, &version, b->meta, span_blob(&content));
 	}
 	blob_finish(&base);
@@ -417,7 +422,7 @@ static bool take_confirm(struct core *c, uint64_t seq, uint64_t counter)
 	set_head(c, it, seq, &change, &device, again ? NULL : &b);
 	if (!it->row.side && !again) {
 		if (id_zero(&it->row.want)) /* else an undo waits, for which this is only the head to go back from */
-			it->row.agreed = change.version;
+			it->row.agreed = PLANTED("receive.confirms_the_newer_edit_too") ? it->row.local : change.version;
 		it->trouble = NULL;
 		it->failures = 0;
 	}
@@ -445,6 +450,8 @@ static void take_stale(struct core *c, uint64_t counter, uint64_t seq)
 		MARK("receive.stale_after_a_newer_edit");
 	else
 		MARK("receive.stale");
+	if (PLANTED("receive.stale_is_nothing"))
+		return;
 	bool odd = seq <= f->row.base; /* by our own log it was not: asking again at once would go on for ever */
 	send_abandon(c, f);
 	if (!it)
@@ -472,6 +479,8 @@ static void take_refused(struct core *c, const struct record *r)
 	case REFUSED_BUSY:
 	case REFUSED_QUOTA:
 		MARK("receive.refused_for_now");
+		if (PLANTED("receive.refused_sent_at_once"))
+			wait = 0;
 		f->retry_ms = c->now_ms + (r->code == REFUSED_QUOTA && wait < 30000 ? 30000 : wait);
 		f->row.retry_count++;
 		if (it)
@@ -652,6 +661,8 @@ static bool take_record(struct core *c, struct record *r)
 		return true;
 	case RECORD_WANTED: {
 		struct item *it = ledger_find(&c->ledger, &r->item);
+		if (PLANTED("receive.answers_no_keyframe"))
+			return true;
 		bool lately = it && it->keyframe_ms && c->now_ms - it->keyframe_ms < KEYFRAME_AGAIN_MS;
 		if (it && !lately && !it->keyframe_due_ms && !it->missing && !id_zero(&it->row.head_version)) {
 			bool own = id_equal(&it->row.head_device, &c->setup.device);
@@ -686,6 +697,8 @@ void receive_cursor(struct core *c)
 	if (!c->up || c->cursor_due_ms > c->now_ms || c->cursor_sent == c->state.cursor)
 		return;
 	struct record cursor = { .type = RECORD_CURSOR, .seq = c->state.cursor };
+	if (PLANTED("receive.receipt_for_what_is_to_come"))
+		cursor.seq = c->head;
 	link_put(&c->link, &cursor);
 	c->cursor_sent = c->state.cursor;
 	c->cursor_due_ms = UINT64_MAX;

@@ -4,6 +4,7 @@
 
 #include "base/mark.h"
 #include "base/mem.h"
+#include "base/plant.h"
 #include "engine/core/coordinator.h"
 
 void send_wish(struct core *c, struct item *it)
@@ -36,7 +37,8 @@ void send_drop(struct core *c, struct flight *f)
 	if (it && it->in_flight == f->row.counter)
 		it->in_flight = 0;
 	link_dequeue(&c->link, f->row.counter);
-	c->world.drop_outbox(c->world.ctx, f->row.counter);
+	if (!PLANTED("send.leaves_answered_in_outbox"))
+		c->world.drop_outbox(c->world.ctx, f->row.counter);
 	size_t at = 0;
 	while (c->flights[at] != f)
 		at++;
@@ -99,6 +101,8 @@ static bool find_base(struct core *c, const struct item *it, bool keyframe, uint
 		return false;
 	b->base_tag = row->side ? BODY_BASE_EXPLICIT : BODY_BASE_IMPLIED;
 	b->base_version = from->head_version;
+	if (PLANTED("send.delta_against_what_is_here"))
+		return !id_zero(&from->agreed) && c->world.version_get(c->world.ctx, &it->row.local, base, &meta);
 	return c->world.version_get(c->world.ctx, &from->head_version, base, &meta);
 }
 
@@ -175,7 +179,7 @@ static struct flight *make_change(struct core *c, const struct wish *w)
 	struct buf plain = { 0 }, sealed = { 0 }, record = { 0 };
 	struct change change = {
 		.flags = (uint8_t)((w->kind == KIND_DELETE ? CHANGE_DELETE : 0) | (w->linked ? CHANGE_LINKED : 0)),
-		.counter = ++c->state.counter,
+		.counter = PLANTED("send.counter_given_twice") && c->state.counter % 16 == 15 ? c->state.counter : ++c->state.counter,
 		.item = it->row.item,
 		.base = it->row.head_seq,
 		.version = w->version,
@@ -186,7 +190,7 @@ static struct flight *make_change(struct core *c, const struct wish *w)
 	c->state_dirty = true;
 	pack(c, w, span_blob(&content), &change, &body, &plain);
 	seal_body(&c->sealer, &c->setup.device, c->state.epoch, &change, buf_view(&plain), &sealed);
-	change.body = buf_view(&sealed);
+	change.body = PLANTED("send.unsealed") ? buf_view(&plain) : buf_view(&sealed);
 	wire_put_change(&record, &change);
 	struct flight *f = mem_alloc(sizeof *f);
 	f->row = (struct outbox_row){
@@ -198,7 +202,8 @@ static struct flight *make_change(struct core *c, const struct wish *w)
 	blob_finish(&content);
 	buf_finish(&plain);
 	buf_finish(&sealed);
-	c->world.save_outbox(c->world.ctx, &f->row);
+	if (!PLANTED("send.not_in_the_outbox"))
+		c->world.save_outbox(c->world.ctx, &f->row);
 	MEM_ROOM(c->flights, c->flight_count, c->flight_cap);
 	c->flights[c->flight_count++] = f;
 	c->flight_bytes += f->row.record.len;
@@ -231,6 +236,8 @@ static struct flight *drop_side(struct core *c, struct item *side, bool linked)
 static struct flight *with_second(struct core *c, struct item *it)
 {
 	struct item *from = id_zero(&it->moved_from) ? NULL : ledger_find(&c->ledger, &it->moved_from);
+	if (PLANTED("send.forgets_the_second_of_a_pair"))
+		return NULL;
 	bool chosen = !id_zero(&it->row.settles) && id_equal(&it->row.settled_as, &it->row.local);
 	struct item *settled = chosen ? ledger_find(&c->ledger, &it->row.settles) : NULL;
 	if (settled && !id_equal(&settled->row.head_version, &it->row.settled))
@@ -346,6 +353,8 @@ static void send_one(struct core *c, struct item *it)
 		break;
 	}
 	case PLAN_SIDE_DROP:
+		if (PLANTED("send.settled_side_stays_open"))
+			break;
 		if (!it->own_side->in_flight && it->own_side->row.head_seq >= it->own_side->await_seq)
 			launch(c, drop_side(c, it->own_side, false), NULL);
 		break;
@@ -365,7 +374,8 @@ static void resend_due(struct core *c)
 		if (!f->retry_ms || f->retry_ms > c->now_ms)
 			continue;
 		MARK("send.refused_sent_again");
-		f->retry_ms = 0;
+		if (!PLANTED("send.again_without_end"))
+			f->retry_ms = 0;
 		if (second) { /* one group: launched alone it would take the first out of the queue */
 			second->retry_ms = 0;
 			i++;
@@ -398,7 +408,7 @@ void send_pump(struct core *c)
 
 void send_resume(struct core *c)
 {
-	for (size_t i = 0; i < c->flight_count; i++) {
+	for (size_t i = 0; i < c->flight_count && !PLANTED("send.nothing_again_after_reconnect"); i++) {
 		struct flight *f = c->flights[i];
 		struct flight *next = linked_behind(c, f);
 		MARK("send.unanswered_after_reconnect");

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/plant.h"
 #include "base/relpath.h"
 #include "engine/io/files_parts.h"
 #include "sys/clock.h"
@@ -95,7 +96,8 @@ static bool may_go(struct files *f, struct temp *t, int dir, bool offering)
 	if (files_take_at(f, dir, t->name, &stat, &content) != LOOK_FILE)
 		return false;
 	struct id version = f->hooks.version_of(f->hooks.ctx, stat.meta, span_blob(&content));
-	bool ok = id_equal(&version, &t->version) || f->hooks.known(f->hooks.ctx, &version);
+	bool ok = PLANTED("files.unlinks_unread") || id_equal(&version, &t->version) ||
+	          f->hooks.known(f->hooks.ctx, &version);
 	if (!ok && offering)
 		offer(f, t, &version, stat.meta, span_blob(&content));
 	blob_finish(&content);
@@ -113,7 +115,7 @@ static enum verdict judge(struct files *f, struct temp *t, int dir, bool offerin
 		return errno == ENOENT ? VERDICT_GONE : VERDICT_KEEP;
 	if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
 		return VERDICT_FORGET;
-	bool quiet = S_ISLNK(st.st_mode) || unwritten(f, dir, t, &fd);
+	bool quiet = S_ISLNK(st.st_mode) || PLANTED("files.unlinks_under_a_writer") || unwritten(f, dir, t, &fd);
 	bool gone = quiet && may_go(f, t, dir, offering) && (unlinkat(dir, t->name, 0) == 0 || errno == ENOENT);
 	if (fd >= 0)
 		close(fd); /* gives the lease back */

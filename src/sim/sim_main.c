@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/map.h"
+#include "base/plant.h"
 #include "cli/say.h"
 #include "cli/verbs.h"
 #include "sim/built.h"
@@ -70,6 +71,19 @@ static bool valued(struct wish *w, const char *arg, const char *value)
 					       : false;
 }
 
+/* -1: go on with that mistake awake. */
+static int choose_plant(const char *name)
+{
+	const struct plant *p;
+	if (!plant_at(0))
+		return say_usage("sim", "--plant: this build has no planted mistakes (configure with --enable-planted)");
+	for (size_t i = 0; strcmp(name, "list") == 0 && (p = plant_at(i)); i++)
+		printf("%s\n", p->name);
+	if (strcmp(name, "list") == 0)
+		return 0;
+	return plant_choose(name) ? -1 : say_usage("sim", "--plant %s: there is none of that name (--plant list)", name);
+}
+
 /* -1: go on. */
 static int read_wish(int argc, char **argv, struct wish *w)
 {
@@ -79,6 +93,12 @@ static int read_wish(int argc, char **argv, struct wish *w)
 		bool *on = flag(w, argv[i]);
 		if (on) {
 			*on = true;
+			continue;
+		}
+		if (strcmp(argv[i], "--plant") == 0 && i + 1 < argc) {
+			int code = choose_plant(argv[++i]);
+			if (code >= 0)
+				return code;
 			continue;
 		}
 		if (strcmp(argv[i], "--relive") == 0 && i + 1 < argc) {

@@ -8,6 +8,7 @@
 
 #include "base/mark.h"
 #include "base/mem.h"
+#include "base/plant.h"
 #include "base/relpath.h"
 #include "engine/core/optimize/seal.h"
 #include "sim/judge.h"
@@ -655,6 +656,8 @@ static void send_all(struct simnode *n)
 
 void simnode_end_turn(struct simnode *n)
 {
+	if (PLANTED("turn.sends_before_its_commit"))
+		send_all(n);
 	if (!n->dying && commit(n)) {
 		send_all(n);
 		simio_tidy(n);

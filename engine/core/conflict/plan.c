@@ -1,5 +1,7 @@
 #include "engine/core/conflict/plan.h"
 
+#include "base/plant.h"
+
 static bool returning(const struct plan_facts *f)
 {
 	return !id_zero(&f->want) && !id_equal(&f->want, &f->head);
@@ -32,9 +34,11 @@ enum plan plan_item(const struct plan_facts *f)
 		return PLAN_SEND;
 	if (id_zero(&f->local))
 		return PLAN_APPLY; /* deleted here, edited there: the edit stays */
+	if (PLANTED("plan.a_delete_beats_an_edit") && id_zero(&f->head))
+		return PLAN_APPLY;
 	if (id_zero(&f->head))
 		return PLAN_SEND; /* edited here, deleted there: the same */
 	if (f->side_open && id_equal(&f->side, &f->local))
 		return PLAN_NOTHING;
-	return PLAN_SIDE_PUT;
+	return PLANTED("plan.last_writer_wins") ? PLAN_SEND : PLAN_SIDE_PUT;
 }

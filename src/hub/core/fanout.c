@@ -6,6 +6,7 @@
 
 #include "base/mark.h"
 #include "base/mem.h"
+#include "base/plant.h"
 #include "hub/core/parts.h"
 
 /* The writer's number on the wire, which means something to a connection only after it was introduced. Numbers are used
@@ -62,7 +63,8 @@ static void tell_all(struct hub_core *h, struct account *a, uint64_t seq, const 
 			fanout_entry(h, c, seq, writer, own, change);
 		} else {
 			MARK("hub.told_by_catching_up");
-			conn_todo(h, c); /* catches up */
+			if (!PLANTED("hub.forgets_who_must_catch_up"))
+				conn_todo(h, c); /* catches up */
 		}
 	}
 }
@@ -81,7 +83,7 @@ static void answer_sender(struct hub_core *h, struct conn *c, const struct verdi
 	case VERDICT_DUPLICATE: /* the first answer was lost; or it is still ahead of this connection in the log */
 		if (v->seq > c->sent)
 			MARK("hub.first_answer_still_ahead");
-		if (v->seq <= c->sent)
+		if (v->seq <= c->sent && !PLANTED("hub.answers_a_resend_with_silence"))
 			conn_record(h, c,
 			            &(struct record){ .type = RECORD_CONFIRM, .seq = v->seq, .counter = v->counter });
 		break;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/plant.h"
 #include "hub/core/account.h"
 #include "hub/core/admission.h"
 #include "hub/core/catchup.h"
@@ -201,6 +202,11 @@ static void take_frame(struct hub_core *h, struct conn *c, struct span frame)
 				                              .wait_ms = wait_ms });
 			else
 				changes[good++] = r.change;
+			if (!broken && PLANTED("hub.confirms_before_its_commit") && r.change.base == 0)
+				conn_record(h, c,
+				            &(struct record){ .type = RECORD_CONFIRM,
+				                              .counter = r.change.counter,
+				                              .seq = c->account->head + 1 });
 			break;
 		case RECORD_PART:
 			parts_take(h, c, &r);
