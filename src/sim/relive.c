@@ -191,23 +191,46 @@ static void count_lines(struct map *lines, struct span text, size_t offset)
 	}
 }
 
-/* JSON may be written in many ways: its strings and words count instead of its lines. */
-static void count_words(struct map *words, struct span text, size_t offset)
+static bool json_between(uint8_t c)
 {
+	return strchr("{}[], \t\r\n", c) && c;
+}
+
+/* JSON may be written in many ways: its keys with their values, and the values in its arrays, count instead of its
+ * lines. */
+static void count_values(struct map *values, struct span text, size_t offset)
+{
+	struct span key = { 0 };
 	for (size_t at = 0, len; at < text.len; at += len) {
 		const uint8_t *from = text.data + at;
-		size_t rest = text.len - at;
+		size_t rest = text.len - at, after;
 		len = 1;
+		if (json_between(*from)) {
+			if (strchr("{[,", *from))
+				key.len = 0;
+			continue;
+		}
+		if (*from == ':')
+			continue;
 		if (*from == '"') {
 			while (len < rest && from[len] != '"' && from[len] != '\n')
 				len += from[len] == '\\' && len + 1 < rest ? 2 : 1;
 			len += len < rest;
 		} else {
-			while (!strchr("{}[],: \t\r\n\"", *from) && len < rest && !strchr("{}[],: \t\r\n\"", from[len]))
+			while (len < rest && !json_between(from[len]) && !strchr(":\"", from[len]))
 				len++;
 		}
-		if (len > 1 || !strchr("{}[],: \t\r\n", *from))
-			count_one(words, from, len, offset);
+		for (after = len; after < rest && strchr(" \t", from[after]) && from[after];)
+			after++;
+		if (after < rest && from[after] == ':') {
+			key = span_of(from, len);
+			continue;
+		}
+		struct buf pair = { 0 };
+		buf_span(&pair, key);
+		buf_span(&pair, span_of(from, len));
+		count_one(values, pair.data, pair.len, offset);
+		buf_finish(&pair);
 	}
 }
 
@@ -236,7 +259,7 @@ static void compare_lines(struct relive *r, const struct doing *d, struct span r
 {
 	struct map lines = { 0 };
 	bool set = categories[d->past->category].merge == MERGE_LINES, lost = false, odd = false;
-	void (*count)(struct map *, struct span, size_t) = is_json(d->past) ? count_words : count_lines;
+	void (*count)(struct map *, struct span, size_t) = is_json(d->past) ? count_values : count_lines;
 	count(&lines, span_blob(&d->base), offsetof(struct line, base));
 	for (unsigned i = 0; i < d->count; i++)
 		count(&lines, span_blob(&d->sides[i]), offsetof(struct line, sides) + i * sizeof(int));
@@ -351,6 +374,7 @@ static void weigh(struct relive *r, struct doing *d)
 	sums->merged += !asked;
 	sums->as_git += clean && !asked && span_equal(span_blob(&git), span_blob(&f->now.content));
 	sums->false_conflicts += clean && asked;
+	sums->by_key += clean && asked && is_json(d->past);
 	sums->missed_conflicts += text && !back && !clean && !asked;
 	if (!asked)
 		compare_lines(r, d, span_blob(&f->now.content), sums);

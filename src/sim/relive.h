@@ -23,6 +23,7 @@ struct relive_sums { /* of one category */
 	uint64_t merged;    /* so many were merged here, nobody asked */
 	uint64_t as_git;    /* to the very bytes that git makes of them */
 	uint64_t false_conflicts;  /* git is clean, and a person was asked */
+	uint64_t by_key;                /* of these, JSON: git merges lines, and the result would be wrong by key */
 	uint64_t missed_conflicts; /* merged as text where git has a conflict */
 	uint64_t lost, made_up;    /* merged files that lack a side's line, or hold or lack one against both */
 };

@@ -8,9 +8,9 @@
 static void print_row(const char *name, const struct relive_sums *s)
 {
 #define N(field) (unsigned long long)s->field
-	printf("%-24s %7llu %8llu %6llu %9llu %7llu %7llu %6llu %7llu %6llu %8llu\n", name, N(edits), N(overlaps),
-	       N(went_back), N(git_clean), N(merged), N(as_git), N(false_conflicts), N(missed_conflicts), N(lost),
-	       N(made_up));
+	printf("%-24s %7llu %8llu %6llu %9llu %7llu %7llu %6llu %6llu %7llu %6llu %8llu\n", name, N(edits), N(overlaps),
+	       N(went_back), N(git_clean), N(merged), N(as_git), N(false_conflicts), N(by_key), N(missed_conflicts),
+	       N(lost), N(made_up));
 #undef N
 }
 
@@ -23,6 +23,7 @@ static void add_up(struct relive_sums *sum, const struct relive_sums *one)
 	sum->merged += one->merged;
 	sum->as_git += one->as_git;
 	sum->false_conflicts += one->false_conflicts;
+	sum->by_key += one->by_key;
 	sum->missed_conflicts += one->missed_conflicts;
 	sum->lost += one->lost;
 	sum->made_up += one->made_up;
@@ -45,8 +46,8 @@ int relive_main(struct relive_setup *s, char *const *files, size_t count)
 			all[k].name = r.sums[k].name;
 			add_up(&all[k], &r.sums[k]);
 			add_up(&all[RELIVE_CATEGORIES], &r.sums[k]);
-			bad = bad || r.sums[k].false_conflicts || r.sums[k].missed_conflicts || r.sums[k].lost ||
-			      r.sums[k].made_up;
+			bad = bad || r.sums[k].false_conflicts > r.sums[k].by_key || r.sums[k].missed_conflicts ||
+			      r.sums[k].lost || r.sums[k].made_up;
 		}
 		digest = (digest ^ r.digest) * 0x9e3779b97f4a7c15u;
 		printf("relived    %s: %.2f cluster-hours, %llu kills, hub %llu, %llu cuts, %llu settlements\n", r.name,
@@ -62,8 +63,8 @@ int relive_main(struct relive_setup *s, char *const *files, size_t count)
 			return 1;
 		}
 	}
-	printf("%-24s %7s %8s %6s %9s %7s %7s %6s %7s %6s %8s\n", "category", "edits", "at once", "back", "git clean",
-	       "merged", "as git", "false", "missed", "lost", "made up");
+	printf("%-24s %7s %8s %6s %9s %7s %7s %6s %6s %7s %6s %8s\n", "category", "edits", "at once", "back",
+	       "git clean", "merged", "as git", "false", "by key", "missed", "lost", "made up");
 	for (size_t k = 0; k < RELIVE_CATEGORIES; k++)
 		if (all[k].edits)
 			print_row(all[k].name, &all[k]);
