@@ -54,6 +54,7 @@ void cluster_destroy(struct cluster *cl)
 	simnet_finish(cl);
 	agenda_finish(&cl->agenda);
 	witness_finish(&cl->witness);
+	judge_finish(cl);
 	free(cl);
 }
 

@@ -77,6 +77,7 @@ struct cluster {
 	struct rates rates;
 	struct agenda agenda;
 	struct witness witness;
+	struct judge *judge; /* its own memory, see judge.c */
 	struct simnode *nodes[CLUSTER_NODES_MAX];
 	unsigned node_count;
 	struct simhub hub;

@@ -5,12 +5,98 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/relpath.h"
+#include "engine/core/coordinator.h"
+#include "hub/core/limits.h"
+#include "sim/knowledge.h"
 #include "sim/simnet.h"
 
 /* What a hub that lied told is given up as what a hub forgot is: everything is offered again. */
-static bool went_back(const struct cluster *cl)
+bool judge_went_back(const struct cluster *cl)
 {
 	return cl->tally.hub_restores || cl->tally.lies;
+}
+
+struct judge {
+	struct sealer sealer; /* it has the account's key: whatever a device may read, it reads */
+	struct packer *packer;
+	struct map saved; /* changes that were given to the outbox: device, counter */
+	struct map sent; /* a change on a connection -> struct resend */
+};
+
+struct resend { /* a key without padding, then what is known of it */
+	uint64_t conn, counter;
+	uint64_t allowed, times, not_before_us;
+};
+
+static struct judge *judge_of(struct cluster *cl)
+{
+	if (cl->judge)
+		return cl->judge;
+	cl->judge = mem_alloc(sizeof *cl->judge);
+	sealer_init(&cl->judge->sealer, cl->account_key, 1);
+	cl->judge->packer = packer_create();
+	return cl->judge;
+}
+
+void judge_finish(struct cluster *cl)
+{
+	void *p;
+	if (!cl->judge)
+		return;
+	sealer_finish(&cl->judge->sealer);
+	packer_destroy(cl->judge->packer);
+	for (size_t at = 0; map_next(&cl->judge->sent, &at, &p);)
+		free(p);
+	map_finish(&cl->judge->sent);
+	map_finish(&cl->judge->saved);
+	free(cl->judge);
+	cl->judge = NULL;
+}
+
+/* ---- secrets ---- */
+
+static bool reads_like_token(const uint8_t *at, size_t left)
+{
+	if (left < 9 || memcmp(at, "t000", 4) != 0) /* no life has a million of them; random text hardly reads so */
+		return false;
+	for (int i = 1; i < 9; i++)
+		if (!memchr("0123456789abcdef", at[i], 16))
+			return false;
+	return true;
+}
+
+static const char *leak(const struct cluster *cl, struct span bytes, bool words)
+{
+	static const char *const names[] = { "with space", "d/e/deep", "Notes.md", "notes.md", "import/", ".hidden" };
+	if (memmem(bytes.data, bytes.len, cl->account_key, 16))
+		return "the account's key";
+	for (unsigned i = 0; i < cl->node_count; i++)
+		if (memmem(bytes.data, bytes.len, cl->nodes[i]->secret, 16))
+			return "a device's key";
+	for (size_t i = 0; i < cl->category_count && !words; i++) /* "other" is a word, too */
+		if (memmem(bytes.data, bytes.len, cl->categories[i].name, strlen(cl->categories[i].name)))
+			return cl->categories[i].name;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (memmem(bytes.data, bytes.len, names[i], strlen(names[i])))
+			return names[i];
+	for (const uint8_t *at = bytes.data, *end = at + bytes.len; at && (at = memchr(at, 't', (size_t)(end - at))); at++)
+		if (reads_like_token(at, (size_t)(end - at)))
+			return "a file's content";
+	return NULL;
+}
+
+static void judge_secrets(struct cluster *cl, const char *who, const char *where, struct span bytes, bool words)
+{
+	const char *what = bytes.len ? leak(cl, bytes, words) : NULL;
+	JUDGED(cl, I10);
+	if (what)
+		cluster_break(cl, "I10", "%s: %s stands in clear in %s", who, what, where);
+}
+
+void judge_says(struct simnode *n, const char *text)
+{
+	judge_secrets(n->cl, n->name, "its log", span_text(text), true);
 }
 
 static bool token_in(const struct witness_version *v, uint32_t token)
@@ -26,7 +112,7 @@ static bool token_in(const struct witness_version *v, uint32_t token)
 	return v && low < v->token_count && v->tokens[low] == token;
 }
 
-static bool synced(const struct cluster *cl, const char *name)
+bool judge_synced(const struct cluster *cl, const char *name)
 {
 	for (size_t i = 0; i < cl->category_count; i++) {
 		size_t len = strlen(cl->categories[i].name);
@@ -36,16 +122,21 @@ static bool synced(const struct cluster *cl, const char *name)
 	return false;
 }
 
-/* A category whose newest edit stands gives up the older one unasked; it must be in a history, see check_tokens. */
-static bool newest_stands(const struct cluster *cl, unsigned path)
+enum strategy judge_strategy(const struct cluster *cl, unsigned path)
 {
 	const char *name = witness_name(&cl->witness, path);
 	for (size_t i = 0; i < cl->category_count; i++) {
 		size_t len = strlen(cl->categories[i].name);
 		if (strncmp(name, cl->categories[i].name, len) == 0 && name[len] == '/')
-			return cl->categories[i].strategy == STRATEGY_NEWEST;
+			return cl->categories[i].strategy;
 	}
-	return false;
+	return STRATEGY_ASK;
+}
+
+/* A category whose newest edit stands gives up the older one unasked; it must be in a history, see reckoning.c. */
+static bool newest_stands(const struct cluster *cl, unsigned path)
+{
+	return judge_strategy(cl, path) == STRATEGY_NEWEST;
 }
 
 /* What a side item drops may be on the main item by now, or have been given up on any device: what both sides had once,
@@ -94,7 +185,7 @@ static void check_lineage(struct cluster *cl, struct simnode *n, const struct wi
 	if ((f && f->blurred) || newest_stands(cl, item->path))
 		return;
 	cluster_checked(cl, INVARIANT_I2);
-	if (went_back(cl) && new &&new->accepted) /* offered again, by whoever has it */
+	if (judge_went_back(cl) && new &&new->accepted) /* offered again, by whoever has it */
 		return;
 	if (item->side) {
 		const struct simentry *head = simstore_head(cl->hub.store, &item->main);
@@ -103,7 +194,7 @@ static void check_lineage(struct cluster *cl, struct simnode *n, const struct wi
 	for (size_t i = 0; old && i < old->token_count; i++) {
 		uint32_t token = old->tokens[i];
 		/* A hub or a device that went back has forgotten where others gave something up. */
-		bool anybody = item->side || n->restored || went_back(cl);
+		bool anybody = item->side || n->restored || judge_went_back(cl);
 		if (!token_in(new, token) && !witness_may_lose(&cl->witness, n->index, item->path, token) &&
 		    !(anybody && side_may_lose(cl, item->path, main, token))) {
 			cluster_break(cl, "I2", "entry %llu of %s silently overwrites t%08x in %s%s",
@@ -112,6 +203,53 @@ static void check_lineage(struct cluster *cl, struct simnode *n, const struct wi
 			return;
 		}
 	}
+}
+
+/* Any device of the account can make the version out of it that it names. */
+static void check_opens(struct cluster *cl, struct simnode *n, const struct witness_item *item, const struct simentry *e,
+                        const struct simentry *base)
+{
+	struct judge *j = judge_of(cl);
+	struct blob plain = { 0 }, content = { 0 };
+	struct body b = { 0 };
+	struct err err = { 0 };
+	const struct change *c = &e->e.change;
+	const struct witness_version *is = witness_version(&cl->witness, &c->version), *from = NULL;
+	JUDGED(cl, I6);
+	bool ok = seal_open(&j->sealer, &e->e.device, e->e.epoch, c, &plain, &err) &&
+	          body_get(&b, span_blob(&plain), c->edited, &err) &&
+	          (b.kind == KIND_DELETE) == ((c->flags & CHANGE_DELETE) != 0);
+	if (ok && b.kind != KIND_DELETE) {
+		const struct id *version = b.base_tag == BODY_BASE_EXPLICIT ? &b.base_version
+		                           : base                          ? &base->e.change.version
+		                                                           : NULL;
+		from = version && packer_needs_base(&b) ? witness_version(&cl->witness, version) : NULL;
+		ok = is && b.meta == is->meta && (from || !packer_needs_base(&b)) &&
+		     packer_expand(j->packer, &b, from ? span_blob(&from->content) : span_of(NULL, 0), &content, &err) &&
+		     span_equal(span_blob(&content), span_blob(&is->content));
+	}
+	if (ok && b.side && (b.main_seq > simstore_count(cl->hub.store) || !id_equal(&b.main_item, &item->main)))
+		ok = false;
+	if (!ok)
+		cluster_break(cl, "I6", "entry %llu of %s cannot be opened, or is not the version that it names: %s",
+		              (unsigned long long)e->e.seq, n->name, err.why);
+	blob_finish(&plain);
+	blob_finish(&content);
+}
+
+/* The second of a pair stands in the log with its first, or not at all. */
+static void check_linked(struct cluster *cl, struct simnode *n, const struct simentry *e)
+{
+	if (!(e->e.change.flags & CHANGE_LINKED) || judge_went_back(cl))
+		return;
+	for (uint64_t seq = e->e.seq; seq-- > 1;) {
+		const struct simentry *before = simstore_entry(cl->hub.store, seq);
+		if (before->e.epoch == e->e.epoch && id_equal(&before->e.device, &e->e.device) &&
+		    before->e.change.counter + 1 == e->e.change.counter)
+			return;
+	}
+	cluster_break(cl, "I4", "entry %llu of %s is the second of a pair whose first the log never took",
+	              (unsigned long long)e->e.seq, n->name);
 }
 
 void judge_appended(struct cluster *cl, const struct simentry *e, const struct simentry *base)
@@ -143,16 +281,20 @@ void judge_appended(struct cluster *cl, const struct simentry *e, const struct s
 		              name);
 	/* A hub that went back may have forgotten a person's delete that this device had begun to follow. */
 	bool removed = witness_may_lose(&cl->witness, n->index, item->path, 0) ||
-	               (went_back(cl) && side_may_lose(cl, item->path, NULL, 0));
+	               (judge_went_back(cl) && side_may_lose(cl, item->path, NULL, 0));
 	if ((c->flags & CHANGE_DELETE) && !item->side && !removed)
 		cluster_break(cl, "I7", "entry %llu of %s deletes %s, which nobody removed there",
 		              (unsigned long long)e->e.seq, n->name, name);
-	bool offered_again = went_back(cl);
-	if (!id_zero(&c->version) && !again && !offered_again && synced(cl, name) &&
-	    !witness_made(&cl->witness, n->index, item->path, &c->version))
+	bool offered_again = judge_went_back(cl);
+	if (!id_zero(&c->version) && !again && !offered_again && judge_synced(cl, name) &&
+	    !witness_made(&cl->witness, n->index, item->path, &c->version) &&
+	    !witness_held(&cl->witness, n->index, item->path, &c->version))
 		cluster_break(cl, "Q6", "entry %llu of %s puts a version of %s%s that nobody made there",
 		              (unsigned long long)e->e.seq, n->name, name, item->side ? " aside" : "");
 	check_lineage(cl, n, item, e, base);
+	check_opens(cl, n, item, e, base);
+	check_linked(cl, n, e);
+	knowledge_appended(cl, n, item, e, base);
 	witness_accepted(&cl->witness, &c->version);
 	cluster_mix(cl, &e->e.chain, sizeof e->e.chain);
 }
@@ -164,16 +306,128 @@ void judge_destroys(struct simnode *n, const struct id *version)
 	              id_hex(version, hex));
 }
 
+static struct resend *resend_of(struct cluster *cl, uint64_t conn, uint64_t counter)
+{
+	struct map *sent = &judge_of(cl)->sent;
+	uint64_t key[2] = { conn, counter };
+	struct resend *r = map_find(sent, key, sizeof key);
+	if (r)
+		return r;
+	r = mem_alloc(sizeof *r);
+	*r = (struct resend){ conn, counter, 1, 0, 0 };
+	map_put(sent, key, sizeof key, r);
+	return r;
+}
+
+/* A change goes out of a saved outbox, as it was saved; once on a connection, and again only when it was refused, and not
+ * before the time that the hub asked for (a device's clock may run a little fast). */
+static void check_sending(struct simnode *n, const struct change *c)
+{
+	struct cluster *cl = n->cl;
+	const struct outbox_row *row = map_find(&n->ledger.outbox, &c->counter, sizeof c->counter);
+	struct change saved = { 0 };
+	struct reader reader = reader_of(row ? span_blob(&row->record) : span_of(NULL, 0));
+	bool parted = c->flags & CHANGE_PARTED;
+	uint64_t key[2] = { n->index, c->counter };
+	if (!row && map_find(&judge_of(cl)->saved, key, sizeof key))
+		return; /* given up in this turn, when its frame was on its way already */
+	if (!row || !wire_get_change(&reader, &saved) || !id_equal(&saved.version, &c->version) ||
+	    !id_equal(&saved.item, &c->item) || saved.base != c->base || (!parted && !span_equal(saved.body, c->body)))
+		cluster_break(cl, "I3", "%s sends change %llu, which is not in its outbox on disk", n->name,
+		              (unsigned long long)c->counter);
+	struct resend *r = resend_of(cl, n->conn, c->counter);
+	JUDGED(cl, I8);
+	if (++r->times > r->allowed)
+		cluster_break(cl, "I8", "%s sends change %llu again and again", n->name, (unsigned long long)c->counter);
+	else if (cl->now_us < r->not_before_us)
+		cluster_break(cl, "I8", "%s sends change %llu again sooner than the hub asked for", n->name,
+		              (unsigned long long)c->counter);
+}
+
+void judge_saves_change(struct simnode *n, const struct outbox_row *row)
+{
+	uint64_t key[2] = { n->index, row->counter };
+	const struct witness_item *item = witness_item(&n->cl->witness, &row->item);
+	const char *name = item ? witness_name(&n->cl->witness, item->path) : "";
+	const struct simfile *f = map_find(&n->disk.index, name, strlen(name));
+	const struct item_row *main = f ? core_find_item(n->core, f->category, f->path) : NULL;
+	bool held = main && main->hold; /* an older version written over the head waits for a person, as a conflict does */
+	map_put(&judge_of(n->cl)->saved, key, sizeof key, (void *)(uintptr_t)((f && !held ? f->made_least : 0) + 1));
+}
+
+uint64_t judge_made_from(struct simnode *n, uint64_t counter)
+{
+	uint64_t key[2] = { n->index, counter };
+	uint64_t least = (uint64_t)(uintptr_t)map_find(&judge_of(n->cl)->saved, key, sizeof key);
+	return least ? least - 1 : 0;
+}
+
+/* A row of the ledger is about to be saved. */
+void judge_saves(struct simnode *n, const struct item_row *row)
+{
+	struct cluster *cl = n->cl;
+	const struct simentry *e = simstore_entry(cl->hub.store, row->head_seq);
+	JUDGED(cl, I5);
+	const struct witness_item *main = row->side ? witness_item(&cl->witness, &row->main) : NULL;
+	if (relpath_bad(row->path, strlen(row->path)) || (row->side && (!main || main->side)))
+		cluster_break(cl, "I5", "%s saves an item that has no place: %s/%s%s", n->name, row->category, row->path,
+		              row->side ? " (side)" : "");
+	if (judge_went_back(cl) || n->restored || !row->head_seq)
+		return;
+	JUDGED(cl, I6);
+	bool known = witness_version(&cl->witness, &row->head_version) || id_zero(&row->head_version);
+	if (!e || !id_equal(&e->e.change.item, &row->item) ||
+	    (known && !id_equal(&e->e.change.version, &row->head_version)))
+		cluster_break(cl, "I6", "%s takes entry %llu for the head of %s/%s, which the log says it is not", n->name,
+		              (unsigned long long)row->head_seq, row->category, row->path);
+}
+
+/* Somebody reads a file between any two steps. */
+void judge_reader(struct simnode *n, const struct simfile *f)
+{
+	struct cluster *cl = n->cl;
+	const struct simimage *now = &f->now;
+	if (!now->present || f->writers || f->unsure)
+		return;
+	JUDGED(cl, I9);
+	if (witness_made_any(&cl->witness, f->number, now->meta, span_blob(&now->content)))
+		return;
+	struct id version = core_version_of(n->core, now->meta, span_blob(&now->content));
+	if (!witness_version(&cl->witness, &version))
+		cluster_break(cl, "I9", "whoever reads %s/%s on %s finds bytes that nobody wrote", f->category, f->path, n->name);
+}
+
+void judge_turn(struct simnode *n)
+{
+	struct cluster *cl = n->cl;
+	const struct core *c = n->core;
+	size_t sends = 0;
+	JUDGED(cl, I8);
+	if (n->placed)
+		judge_reader(n, n->placed);
+	for (int i = 0; i < 4; i++)
+		sends += c->sends[i].count;
+	if (c->flight_count > LIMIT_IN_FLIGHT_CHANGES + 2 || c->flight_bytes > LIMIT_IN_FLIGHT_BYTES + LIMIT_ITEM_BYTES ||
+	    c->plans.count > c->ledger.count || sends > 4 * c->ledger.count)
+		cluster_break(cl, "I8", "%s: a queue has outgrown its bound (%zu in flight, %zu to plan, %zu to send)",
+		              n->name, c->flight_count, c->plans.count, sends);
+	const struct simconn *conn = simnet_conn(cl, n->conn);
+	if (conn && (conn->up_backlog > 2 * LIMIT_BACKLOG || conn->down_backlog > 2 * HUB_SLOW))
+		cluster_break(cl, "I8", "%s: more than a window's worth waits on its connection", n->name);
+}
+
 void judge_frame_up(struct simnode *n, bool text, struct span frame)
 {
 	struct cluster *cl = n->cl;
 	struct reader r = reader_of(frame);
 	struct record record;
 	int more = 0;
+	judge_secrets(cl, n->name, "a frame", frame, false);
 	if (text)
 		return;
 	while ((more = wire_next(&r, &record)) > 0) {
-		cluster_checked(cl, INVARIANT_I3);
+		if (record.type == RECORD_CHANGE)
+			check_sending(n, &record.change);
 		if (record.type == RECORD_CURSOR && record.seq > n->ledger.state.cursor)
 			cluster_break(cl, "I3", "%s says it has applied %llu and has saved %llu", n->name,
 			              (unsigned long long)record.seq, (unsigned long long)n->ledger.state.cursor);
@@ -194,6 +448,7 @@ void judge_frame_down(struct cluster *cl, uint64_t conn, bool text, struct span 
 	struct record record;
 	struct simconn *c = simnet_conn(cl, conn);
 	int more = 0;
+	judge_secrets(cl, "hub", "a frame", frame, false);
 	if (text || !c)
 		return;
 	while ((more = wire_next(&r, &record)) > 0) {
@@ -202,6 +457,11 @@ void judge_frame_down(struct cluster *cl, uint64_t conn, bool text, struct span 
 		if (log && record.seq > simstore_count(cl->hub.store))
 			cluster_break(cl, "I3", "the hub tells of entry %llu, which is not durable",
 			              (unsigned long long)record.seq);
+		if (record.type == RECORD_REFUSED) {
+			struct resend *again = resend_of(cl, conn, record.counter);
+			again->allowed++;
+			again->not_before_us = cl->now_us + record.wait_ms * 900;
+		}
 		if (record.type != RECORD_ENTRY)
 			continue;
 		const struct simentry *e = simstore_entry(cl->hub.store, record.seq);
@@ -220,7 +480,7 @@ void judge_frame_down(struct cluster *cl, uint64_t conn, bool text, struct span 
 		cluster_break(cl, "I8", "the hub sends a frame that does not read back");
 }
 
-static bool files_match(struct simnode *n)
+bool judge_files(struct simnode *n)
 {
 	for (size_t i = 0; i < n->disk.count; i++) {
 		const struct simfile *f = n->disk.files[i];
@@ -244,7 +504,7 @@ void judge_claims(struct simnode *n)
 	core_view_counts(n->core, &v);
 	if (!v.quiet)
 		return;
-	cluster_checked(cl, INVARIANT_Q7);
+	JUDGED(cl, Q7);
 	if (map_count(&n->ledger.outbox))
 		cluster_break(cl, "Q7", "%s says it is quiet with %zu changes unanswered", n->name,
 		              map_count(&n->ledger.outbox));
@@ -256,7 +516,7 @@ void judge_claims(struct simnode *n)
 		if (category.error) /* it says so itself: too much is gone at once, and a person must decide */
 			return;
 	if (!cl->rates.unseen && !n->unseen)
-		files_match(n);
+		judge_files(n);
 }
 
 bool judge_quiet(struct cluster *cl, char *why, size_t cap)
@@ -301,190 +561,25 @@ bool judge_quiet(struct cluster *cl, char *why, size_t cap)
 	return true;
 }
 
-/* The log's heads, sorted by what they are. */
-struct heads {
-	const struct simentry **main;  /* by name; NULL: the log has none */
-	const struct simentry **sides; /* by name and device: open second versions */
-	size_t names, devices, open;
-};
-
-static void heads_init(struct heads *h, struct cluster *cl)
+struct id judge_choice(struct simnode *n, const char *category, const char *path, enum keep keep)
 {
-	const struct simentry *head;
-	*h = (struct heads){ .names = cl->witness.name_count, .devices = cl->node_count };
-	h->main = mem_alloc((h->names + 1) * sizeof *h->main);
-	h->sides = mem_alloc((h->names * h->devices + 1) * sizeof *h->sides);
-	for (size_t at = 0; simstore_next_item(cl->hub.store, &at, &head);) {
-		const struct witness_item *i = witness_item(&cl->witness, &head->e.change.item);
-		const struct simnode *n = i && i->side ? cluster_node_of(cl, &i->device) : NULL;
-		if (i && !i->side)
-			h->main[i->path] = head;
-		if (!i || !i->side || id_zero(&head->e.change.version))
-			continue;
-		h->open++;
-		if (n)
-			h->sides[i->path * h->devices + n->index] = head;
-	}
+	const struct item *it = ledger_find_name(&n->core->ledger, category, path);
+	if (!it || keep > KEEP_THEIRS)
+		return (struct id){ { 0 } };
+	if (keep == KEEP_MINE)
+		return it->row.local;
+	return it->own_side && ledger_side_open(it->own_side) ? it->row.head_version : (struct id){ { 0 } };
 }
 
-static void heads_finish(struct heads *h)
+/* Only once nobody edits any more: until then others may say otherwise at any moment. */
+void judge_chose(struct simnode *n, unsigned path, enum keep keep, const struct id *version)
 {
-	free(h->main);
-	free(h->sides);
-}
-
-static void check_tree(struct cluster *cl, struct simnode *n, const struct heads *heads)
-{
-	for (size_t path = 0; path < heads->names; path++) {
-		const struct simentry *head = heads->main[path];
-		const char *name = witness_name(&cl->witness, (unsigned)path);
-		if (!head || !synced(cl, name))
-			continue;
-		const struct simentry *mine = heads->sides[path * heads->devices + n->index];
-		const struct id *want = mine ? &mine->e.change.version : &head->e.change.version;
-		const struct simfile *f = map_find(&n->disk.index, name, strlen(name));
-		struct id is = f ? simnode_version(n, &f->now) : (struct id){ 0 };
-		char a[ID_HEX], b[ID_HEX];
-		if (!id_equal(&is, want))
-			cluster_break(cl, "Q1", "%s holds %.8s of %s, and %s is %.8s (entry %llu)", n->name,
-			              id_hex(&is, a), name, mine ? "its side of the conflict" : "the head",
-			              id_hex(want, b), (unsigned long long)head->e.seq);
-	}
-	for (size_t i = 0; i < n->disk.count; i++) {
-		const struct simfile *f = n->disk.files[i];
-		const struct item_row *row = core_find_item(n->core, f->category, f->path);
-		if (f->now.present && (!row || !simstore_head(cl->hub.store, &row->item)))
-			cluster_break(cl, "Q1", "%s has %s/%s, and the hub never heard of it", n->name, f->category,
-			              f->path);
-	}
-}
-
-/* Every device lists exactly the open side items, naming both versions. */
-static void check_conflicts(struct cluster *cl, struct simnode *n, const struct heads *heads)
-{
-	struct conflict_view v;
-	size_t listed = 0;
-	for (; core_view_conflict(n->core, listed, &v); listed++) {
-		const struct simentry *side = simstore_head(cl->hub.store, &v.id);
-		const struct id *version = side ? &side->e.change.version : NULL;
-		if (!version || id_zero(version))
-			cluster_break(cl, "Q4", "%s lists a conflict in %s/%s that the log does not have", n->name,
-			              v.category, v.path);
-		else if (!id_equal(version, &v.mine.version) && !id_equal(version, &v.theirs.version))
-			cluster_break(cl, "Q4", "%s lists a conflict in %s/%s without naming the second version",
-			              n->name, v.category, v.path);
-	}
-	if (heads->open != listed)
-		cluster_break(cl, "Q4", "%s lists %zu conflicts, and the log has %zu", n->name, listed, heads->open);
-}
-
-static void mark(struct map *tokens, struct span text)
-{
-	size_t count;
-	uint32_t *found = witness_tokens(text, &count);
-	for (size_t i = 0; i < count; i++)
-		map_put(tokens, &found[i], sizeof found[i], tokens);
-	free(found);
-}
-
-/* A dictionary is made of scraps of what people wrote, which may read like a token. It has no history. */
-static void mark_dictionaries(struct map *tokens, const struct simnode *n)
-{
-	void *p;
-	for (size_t at = 0; map_next(&n->ledger.items, &at, &p);) {
-		const struct item_row *row = p;
-		bool configured = false;
-		for (size_t i = 0; i < n->cl->category_count; i++)
-			configured = configured || strcmp(n->cl->categories[i].name, row->category) == 0;
-		const struct simversion *v = configured ? NULL : simledger_version(&n->ledger, &row->head_version);
-		if (v)
-			mark(tokens, span_blob(&v->content));
-		v = configured ? NULL : simledger_version(&n->ledger, &row->local);
-		if (v)
-			mark(tokens, span_blob(&v->content));
-	}
-}
-
-/* Whatever was captured can be had again: it is in a tree, or in a version that some device's history names and holds.
- */
-static void check_tokens(struct cluster *cl)
-{
-	struct map reachable = { 0 }, seen = { 0 }, rotten = { 0 };
-	for (unsigned i = 0; i < cl->node_count; i++) {
-		struct simnode *n = cl->nodes[i];
-		mark_dictionaries(&reachable, n);
-		for (size_t k = 0; k < n->disk.count; k++)
-			if (n->disk.files[k]->now.present)
-				mark(&reachable, span_blob(&n->disk.files[k]->now.content));
-		for (size_t k = 0; k < n->ledger.history_count; k++) {
-			const struct id *version = &n->ledger.history[k].version;
-			const struct simversion *v = simledger_version(&n->ledger, version);
-			if (v && v->rotten) /* elsewhere, or lost with its only copy */
-				mark(&rotten, span_blob(&v->content));
-			else if (v && !map_put(&seen, version, sizeof *version, n))
-				mark(&reachable, span_blob(&v->content));
-		}
-	}
-	/* A state that was put back from a backup forgets what only it had; what the hub took must still be there. */
-	bool lost_state = cl->tally.node_restores > 0;
-	if (lost_state && went_back(cl)) { /* both at once: what was only there is gone */
-		map_finish(&reachable);
-		map_finish(&seen);
-		map_finish(&rotten);
+	struct cluster *cl = n->cl;
+	struct witness_name *note = witness_note(&cl->witness, path);
+	if (cl->acting || !cl->calm_us)
 		return;
-	}
-	const struct map *must = lost_state ? &cl->witness.accepted : &cl->witness.kept;
-	void *p;
-	for (size_t at = 0; map_next(must, &at, &p);) {
-		uint32_t token = (uint32_t)(uintptr_t)p;
-		cluster_checked(cl, INVARIANT_Q2);
-		if (!map_find(&reachable, &token, sizeof token) && !map_find(&rotten, &token, sizeof token))
-			cluster_break(cl, "Q2", "t%08x was captured and can be had nowhere any more", token);
-	}
-	map_finish(&reachable);
-	map_finish(&seen);
-	map_finish(&rotten);
-}
-
-void judge_rest(struct cluster *cl)
-{
-	size_t head = simstore_count(cl->hub.store);
-	struct heads heads;
-	heads_init(&heads, cl);
-	for (unsigned i = 0; i < cl->node_count && !cl->breach.found; i++) {
-		struct simnode *n = cl->nodes[i];
-		if (n->stopped || n->partitioned)
-			continue;
-		cluster_checked(cl, INVARIANT_Q1);
-		cluster_checked(cl, INVARIANT_Q4);
-		cluster_checked(cl, INVARIANT_Q9);
-		check_tree(cl, n, &heads);
-		check_conflicts(cl, n, &heads);
-		const struct simentry *last = simstore_entry(cl->hub.store, head);
-		if (last && !id_equal(&last->e.chain, &n->ledger.state.chain))
-			cluster_break(cl, "Q1", "%s has folded another log than the hub's", n->name);
-		if (simio_temp(n))
-			cluster_break(cl, "Q9", "%s has a temporary file left: %s", n->name, simio_temp(n));
-		files_match(n);
-	}
-	cl->tally.conflicts += heads.open;
-	heads_finish(&heads);
-	if (!cl->breach.found)
-		check_tokens(cl);
-}
-
-uint64_t judge_digest(struct cluster *cl)
-{
-	uint64_t sum = simstore_count(cl->hub.store);
-	for (unsigned i = 0; i < cl->node_count; i++) {
-		struct simnode *n = cl->nodes[i];
-		uint64_t state[3] = { n->core ? core_digest(n->core) : 0, n->ledger.history_count,
-			              n->ledger.state.cursor };
-		sum = sum * 31 + map_digest(state, sizeof state);
-		for (size_t k = 0; k < n->disk.count; k++) {
-			const struct simimage *f = &n->disk.files[k]->now;
-			sum = sum * 31 + (f->present ? f->inode + (uint64_t)f->mtime_ns + f->content.len + f->meta : 0);
-		}
-	}
-	return sum;
+	bool at_once = note->chosen_us && cl->now_us - note->chosen_us < 1000000;
+	note->chosen_apart = keep > KEEP_THEIRS || (at_once && (note->chosen_apart || !id_equal(&note->chosen, version)));
+	note->chosen_us = cl->now_us;
+	note->chosen = *version;
 }

@@ -2,6 +2,7 @@
  * rest: judge_rest. The names: I… hold at each step, Q… when all is quiet (guarantees.md). */
 #ifndef SIM_JUDGE_H
 #define SIM_JUDGE_H
+#include "engine/core/settle.h"
 #include "sim/simnode.h"
 
 void judge_appended(struct cluster *cl, const struct simentry *e, const struct simentry *base);
@@ -11,9 +12,24 @@ void judge_destroys(struct simnode *n, const struct id *version);
 void judge_replaces(struct simnode *n, const struct simfile *f, const struct place *p);
 void judge_frame_up(struct simnode *n, bool text, struct span frame);
 void judge_frame_down(struct cluster *cl, uint64_t conn, bool text, struct span frame);
+void judge_saves(struct simnode *n, const struct item_row *row);   /* a row of the ledger */
+void judge_saves_change(struct simnode *n, const struct outbox_row *row);
+uint64_t judge_made_from(struct simnode *n, uint64_t counter); /* when it was made: what its file was made from, at least */
+void judge_reader(struct simnode *n, const struct simfile *f);     /* somebody opens it right now */
+void judge_says(struct simnode *n, const char *text);              /* in its log */
+void judge_turn(struct simnode *n);                                /* a turn has ended */
+/* What "mine" or "theirs" means here and now; zero: another device's second version, which the choice puts in the file. */
+struct id judge_choice(struct simnode *n, const char *category, const char *path, enum keep keep);
+void judge_chose(struct simnode *n, unsigned path, enum keep keep, const struct id *version); /* a person settled it so */
+bool judge_files(struct simnode *n);                               /* the core knows what the files hold */
+bool judge_synced(const struct cluster *cl, const char *name);     /* is it a name of a category */
+enum strategy judge_strategy(const struct cluster *cl, unsigned path); /* of the name's category */
+void judge_finish(struct cluster *cl);
 void judge_claims(struct simnode *n); /* a device that says "quiet" and has heard everything must be right */
 bool judge_quiet(struct cluster *cl, char *why, size_t cap);
 /* Everything is quiet: trees, heads, conflicts, tokens. */
 void judge_rest(struct cluster *cl);
+/* A hub was put back, or lied: what it forgot is offered again. */
+bool judge_went_back(const struct cluster *cl);
 uint64_t judge_digest(struct cluster *cl);
 #endif

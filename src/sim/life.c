@@ -163,6 +163,7 @@ static void restart_all(struct cluster *cl)
 		simnode_boot(cl->nodes[i]);
 	}
 	settle(cl, "after a restart of every device");
+	JUDGED(cl, Q8);
 	if (simstore_count(cl->hub.store) != log && !cl->breach.found)
 		cluster_break(cl, "Q8", "a restart of every device sent %zu changes",
 		              simstore_count(cl->hub.store) - log);

@@ -6,6 +6,8 @@
 
 #include "base/mem.h"
 #include "base/relpath.h"
+#include "sim/judge.h"
+#include "sim/knowledge.h"
 
 #define SMALL_MAX   4000 /* files that grow beyond are begun anew now and then */
 #define ACTS_BEFORE 12
@@ -234,6 +236,7 @@ void person_write(struct simnode *n, struct simfile *f, struct span content, uin
 void person_remove(struct simnode *n, struct simfile *f)
 {
 	cluster_tell(n->cl, "%s removes %s/%s", n->name, f->category, f->path);
+	knowledge_removes(n, f);
 	begin(n);
 	remove_name(n, f->category, f->path);
 	end(n);
@@ -683,7 +686,12 @@ bool person_resolve(struct simnode *n, const char *category, const char *path, e
 	witness_replaced(&cl->witness, n->index, number, span_of(NULL, 0), span_of(NULL, 0),
 	                 true); /* "theirs" may be a delete */
 	simnode_clock(n);
+	struct id chosen = judge_choice(n, category, path, keep);
 	bool done = core_resolve(n->core, category, path, &choice, e);
+	if (done)
+		judge_chose(n, number, keep, row && keep == KEEP_THEIRS && id_zero(&chosen) ? &row->local : &chosen);
+	if (done && simdisk_find(&n->disk, category, path))
+		knowledge_chose(n, simdisk_find(&n->disk, category, path));
 	cluster_tell(cl, "%s resolves %s/%s: keep %s: %s", n->name, category, path, words[keep],
 	             done ? "done" : e->why);
 	cl->tally.settlements += done;

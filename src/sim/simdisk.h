@@ -43,6 +43,9 @@ struct simfile {
 	bool placed;         /* by the engine, and untouched since */
 	bool fresh;          /* replaced in a turn that has not committed */
 	bool orphan;         /* … and never will: the engine died */
+	/* See knowledge.h: log numbers of the entries that it is made from. */
+	uint64_t made_least, made_most, placed_seq; /* surely; maybe; placed in a turn that has not committed */
+	bool unsure;                                /* a power cut changed it */
 	bool blurred;        /* an orphan was edited: which version it was made from cannot be known any more */
 };
 

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/relpath.h"
 #include "sim/judge.h"
+#include "sim/knowledge.h"
 #include "sim/person.h"
 #include "sim/real/names.h"
 #include "sim/simnode.h"
@@ -492,8 +493,14 @@ enum place_result simio_place(void *ctx, const struct place *p, struct file_stat
 		result = PLACE_ERROR;
 	if (result == PLACE_DONE || result == PLACE_ERROR) /* then it may stand there all the same */
 		made_by_core(n, f->number, p);
+	if (result == PLACE_DONE || result == PLACE_ERROR)
+		knowledge_placed(n, f, &p->version);
+	if (result != PLACE_DONE)
+		f->placed_seq = 0;
+	judge_reader(n, f);
 	if (result == PLACE_DONE) {
 		f->placed = true;
+		n->placed = f;
 		judge_replaces(n, f, p);
 		cl->tally.places++;
 		cluster_note(cl, "%s places %s/%s (%zu bytes)", n->name, p->file.category, p->file.path, p->content.len);

@@ -12,6 +12,7 @@
 #include "base/relpath.h"
 #include "engine/core/optimize/seal.h"
 #include "sim/judge.h"
+#include "sim/knowledge.h"
 #include "sim/person.h"
 #include "sim/simreal.h"
 
@@ -125,6 +126,7 @@ static bool sim_save_item(void *ctx, const struct item_row *row)
 	if (!enter_ledger(n))
 		return false;
 	witness_saw_item(&n->cl->witness, row);
+	judge_saves(n, row);
 	simledger_save_item(&n->ledger, row);
 	return true;
 }
@@ -143,6 +145,7 @@ static bool sim_save_outbox(void *ctx, const struct outbox_row *row)
 	struct simnode *n = ctx;
 	if (!enter_ledger(n))
 		return false;
+	judge_saves_change(n, row);
 	simledger_save_outbox(&n->ledger, row);
 	return true;
 }
@@ -190,6 +193,7 @@ static bool sim_save_settlement(void *ctx, const struct settlement_row *row)
 	struct simnode *n = ctx;
 	if (!enter_ledger(n))
 		return false;
+	knowledge_settled(n, row);
 	simledger_save_settlement(&n->ledger, row);
 	return true;
 }
@@ -211,6 +215,8 @@ static void settled(struct simnode *n, struct simfile *f)
 {
 	f->owed = f->node ? f->node->ours : f->placed;
 	f->due = simnode_version(n, &f->now);
+	JUDGED(n->cl, I2);
+	knowledge_committed(f);
 	f->fresh = f->placed = f->orphan = false;
 }
 
@@ -283,6 +289,7 @@ static size_t sim_backlog(void *ctx)
 static void sim_notice(void *ctx, enum notice_level level, const char *from, const char *item, const char *text)
 {
 	struct simnode *n = ctx;
+	judge_says(n, text);
 	if (level > NOTICE_DEBUG)
 		cluster_note(n->cl, "%s: %s: %s%s%s", n->name, from, item ? item : "", item ? ": " : "", text);
 	enter(n);
@@ -490,6 +497,7 @@ static void power_lost(void *ctx, struct simfile *f)
 	                 f->before_ino && !f->now.present);
 	if (f->now.present)
 		witness_wrote(&n->cl->witness, n->index, f->number, f->now.meta, span_blob(&f->now.content));
+	knowledge_lost(f);
 }
 
 static void go_down(struct simnode *n)
@@ -705,8 +713,10 @@ void simnode_turn(struct simnode *n, uint64_t serial)
 	if (!n->dying && core_deadline(n->core) <= simnode_now_ms(n))
 		step(n, &(struct event){ .type = EVENT_TICK });
 	simnode_end_turn(n);
-	if (n->core)
+	if (n->core) {
+		judge_turn(n);
 		judge_claims(n);
+	}
 }
 
 static struct simname *away(struct simnode *n, const char *category, bool make)

@@ -60,6 +60,7 @@ struct simnode {
 	int64_t drift_ppm; /* how fast it goes wrong */
 	uint64_t idle_turns, idle_since_us;
 	unsigned hints; /* events that the engine has not read yet */
+	struct simfile *placed; /* last: somebody reads it again and again */
 	bool unseen;    /* something changed without an event: only a scan can find it */
 };
 

@@ -27,11 +27,13 @@ void witness_finish(struct witness *w)
 	map_finish(&w->paths);
 	map_finish(&w->given_up);
 	map_finish(&w->authored);
+	map_finish(&w->held);
 	map_finish(&w->kept);
 	map_finish(&w->accepted);
 	for (size_t i = 0; i < w->name_count; i++)
 		free(w->names[i]);
 	free(w->names);
+	free(w->notes);
 	*w = (struct witness){ 0 };
 }
 
@@ -95,6 +97,30 @@ unsigned witness_path(struct witness *w, const char *category, const char *path)
 	return (unsigned)w->name_count - 1;
 }
 
+struct witness_name *witness_note(struct witness *w, unsigned path)
+{
+	while (w->note_count <= path) {
+		MEM_ROOM(w->notes, w->note_count, w->note_cap);
+		w->notes[w->note_count++] = (struct witness_name){ 0 };
+	}
+	return &w->notes[path];
+}
+
+void witness_bury(struct witness *w, unsigned path)
+{
+	witness_note(w, path)->buried = true;
+}
+
+bool witness_buried(const struct witness *w, unsigned path)
+{
+	return path < w->note_count && w->notes[path].buried;
+}
+
+unsigned witness_authors(const struct witness *w, unsigned path)
+{
+	return path < w->note_count ? (unsigned)__builtin_popcount(w->notes[path].authors) : 0;
+}
+
 const char *witness_name(const struct witness *w, unsigned path)
 {
 	return w->names[path];
@@ -153,8 +179,10 @@ void witness_replaced(struct witness *w, unsigned who, unsigned path, struct spa
 		if (k == has || new[k] != old[i])
 			give_up(w, who, path, old[i]);
 	}
-	if (gone)
+	if (gone) {
 		give_up(w, who, path, 0);
+		witness_note(w, path)->authors |= 1u << who;
+	}
 	free(old);
 	free(new);
 }
@@ -185,7 +213,36 @@ static struct authored authored_key(unsigned who, unsigned path, uint8_t meta, s
 void witness_wrote(struct witness *w, unsigned who, unsigned path, uint8_t meta, struct span content)
 {
 	struct authored key = authored_key(who, path, meta, content);
+	struct witness_name *note = witness_note(w, path);
+	note->authors |= 1u << who;
+	note->buried = false;
 	map_put(&w->authored, &key, sizeof key, w);
+}
+
+struct held { /* a key without padding */
+	uint32_t who, path;
+	struct id version;
+};
+
+void witness_hold(struct witness *w, unsigned who, unsigned path, const struct id *version)
+{
+	struct held key = { who, path, *version };
+	map_put(&w->held, &key, sizeof key, w);
+}
+
+bool witness_held(const struct witness *w, unsigned who, unsigned path, const struct id *version)
+{
+	struct held key = { who, path, *version };
+	return map_find(&w->held, &key, sizeof key) != NULL;
+}
+
+bool witness_made_any(const struct witness *w, unsigned path, uint8_t meta, struct span content)
+{
+	struct authored key = authored_key(0, path, meta, content);
+	for (; key.who < 32; key.who++)
+		if (path < w->note_count && w->notes[path].authors >> key.who & 1 && map_find(&w->authored, &key, sizeof key))
+			return true;
+	return false;
 }
 
 void witness_chose(struct witness *w, unsigned who, unsigned path, const struct id *version)

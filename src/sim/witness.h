@@ -23,8 +23,18 @@ struct witness_item {
 	bool side;
 };
 
+struct witness_name { /* what is known of a name */
+	uint32_t authors;     /* a bit for each device where a person changed it */
+	bool buried;          /* deleted when all agreed, and not made again since */
+	struct id chosen;     /* what a person chose last, when nobody edits any more */
+	uint64_t chosen_us;   /* 0: nothing was */
+	bool chosen_apart;    /* two people chose differently at the same time */
+};
+
 struct witness {
-	struct map versions, items, paths, given_up, authored, kept, accepted;
+	struct map versions, items, paths, given_up, authored, held, kept, accepted;
+	struct witness_name *notes; /* by number of the name */
+	size_t note_count, note_cap;
 	char **names; /* "category/path" by number */
 	size_t name_count, name_cap;
 	uint32_t tokens;
@@ -58,6 +68,18 @@ void witness_chose(struct witness *w, unsigned who, unsigned path, const struct 
 /* The device put a merge of two versions into its file: as good as written there. */
 void witness_merged(struct witness *w, unsigned who, const struct id *item, const struct id *version);
 bool witness_made(const struct witness *w, unsigned who, unsigned path, const struct id *version);
+
+/* The engine put this version there. */
+void witness_hold(struct witness *w, unsigned who, unsigned path, const struct id *version);
+bool witness_held(const struct witness *w, unsigned who, unsigned path, const struct id *version);
+/* Anywhere, under this name. */
+bool witness_made_any(const struct witness *w, unsigned path, uint8_t meta, struct span content);
+
+/* A name was deleted when everybody agreed on it; any write to it ends that. */
+void witness_bury(struct witness *w, unsigned path);
+bool witness_buried(const struct witness *w, unsigned path);
+unsigned witness_authors(const struct witness *w, unsigned path); /* how many devices' people ever changed it */
+struct witness_name *witness_note(struct witness *w, unsigned path);
 
 /* Tokens that were captured durably somewhere: they must never become unreachable. */
 void witness_captured(struct witness *w, const struct id *version);
