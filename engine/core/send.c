@@ -161,6 +161,7 @@ static void mend(struct core *c, struct item *it, const struct id *version)
 		return;
 	MARK("send.lost_version_read_from_its_file");
 	main->read_ms = 0;
+	main->placed = false; /* or its stat would be proof enough, and nothing read */
 	capture_soon(c, main);
 }
 
@@ -171,9 +172,10 @@ static struct flight *make_change(struct core *c, const struct wish *w)
 	struct body body = { 0 };
 	struct blob content = { 0 };
 	if (w->kind != KIND_DELETE && !c->world.version_get(c->world.ctx, &w->version, &content, &body.meta)) {
-		it->trouble = "its captured content cannot be read now";
+		struct item *asks = it->row.side && it->main->own_side == it ? it->main : it; /* who planned it, and would at once again */
+		asks->trouble = "its captured content cannot be read now";
 		mend(c, it, &w->version);
-		core_retry(c, it, 10000);
+		core_retry(c, asks, 10000);
 		return NULL;
 	}
 	struct buf plain = { 0 }, sealed = { 0 }, record = { 0 };

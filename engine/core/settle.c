@@ -89,6 +89,7 @@ enum place_result settle_put(struct core *c, struct item *it, const struct id *v
 	};
 	enum place_result result = c->world.place(c->world.ctx, &p, &after);
 	if (result == PLACE_CHANGED) {
+		it->placed = false;
 		it->read_ms = 0;
 		capture_soon(c, it);
 	}
