@@ -482,3 +482,23 @@ Test(merge_json, random_edits_merge_as_by_value)
 	}
 	cr_assert(merged > 1000 && asked > 500, "%u merged, %u asked", merged, asked);
 }
+
+/* The check weighs each key once: were it once for each side that has it, sixty levels would never end. */
+Test(merge_json, deep_objects_are_checked_once_a_level, .timeout = 20)
+{
+	char text[3][1024];
+	static const char *const inner[] = { "[1, 2, 3, 4]", "[9, 2, 3, 4]", "[1, 2, 3, 8]" };
+	struct merge m;
+	for (int i = 0; i < 3; i++) {
+		char *at = text[i];
+		for (int depth = 0; depth < 60; depth++)
+			at += sprintf(at, "{\"a\":");
+		at += sprintf(at, "%s", inner[i]);
+		memset(at, '}', 60);
+		at[60] = 0;
+	}
+	run(&m, text[0], text[1], text[2]);
+	cr_assert_eq(m.outcome, MERGE_CLEAN, "%s", m.why ? m.why : "");
+	cr_assert(memmem(m.result.data, m.result.len, "[9, 2, 3, 8]", 12));
+	merge_finish(&m);
+}

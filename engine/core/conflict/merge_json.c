@@ -609,13 +609,16 @@ static bool is_renamed(const struct renames *found, struct span name)
 	return false;
 }
 
+/* The keys of `whose` that none of `seen` has: each key is weighed once, else the work would grow fourfold by level. */
 static bool keys_hold(struct nodes n, const struct jsontree_node *r, const struct jsontree_node *whose,
-		      const struct renames *renames)
+		      struct nodes seen, const struct renames *renames)
 {
 	for (size_t i = 0; i < whose->count; i++) {
 		struct span name = whose->members[i].name;
-		if (!is_renamed(renames, name) &&
-		    !holds((struct nodes){ value_in(n.base, name), value_in(n.mine, name), value_in(n.theirs, name) },
+		if ((seen.base && value_in(seen.base, name)) || (seen.mine && value_in(seen.mine, name)) ||
+		    (seen.theirs && value_in(seen.theirs, name)) || is_renamed(renames, name))
+			continue;
+		if (!holds((struct nodes){ value_in(n.base, name), value_in(n.mine, name), value_in(n.theirs, name) },
 			   value_in(r, name)))
 			return false;
 	}
@@ -668,8 +671,10 @@ static bool holds(struct nodes n, const struct jsontree_node *r)
 		return array_holds(n, r);
 	struct renames renames;
 	find_renames(&renames, n, r);
-	return keys_hold(n, r, n.base, &renames) && keys_hold(n, r, n.mine, &renames) &&
-	       keys_hold(n, r, n.theirs, &renames) && keys_hold(n, r, r, &renames);
+	return keys_hold(n, r, n.base, (struct nodes){ 0 }, &renames) &&
+	       keys_hold(n, r, n.mine, (struct nodes){ .base = n.base }, &renames) &&
+	       keys_hold(n, r, n.theirs, (struct nodes){ .base = n.base, .mine = n.mine }, &renames) &&
+	       keys_hold(n, r, r, n, &renames);
 }
 
 /* Each comment is there as often as the sides' changes say. */
