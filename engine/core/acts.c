@@ -78,7 +78,7 @@ bool core_accept_rollback(struct core *c, struct err *e)
 		it->row.head_seq = 0;
 		it->row.head_version = none;
 		if (!PLANTED("acts.rollback_deletes_what_the_hub_forgot"))
-			it->row.agreed = none;
+			it->row.agreed = it->row.merged = it->row.merged_on = none;
 		it->row.want = it->row.settles = none;
 		it->row.hold = HOLD_NONE;
 		it->row.chain_len = 0;

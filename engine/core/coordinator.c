@@ -89,6 +89,8 @@ void core_set_local(struct core *c, struct item *it, const struct id *version, u
 		category->items++;
 		category->bytes += size;
 	}
+	if (!id_equal(version, &it->row.merged)) /* the file went another way */
+		it->row.merged = it->row.merged_on = (struct id){ { 0 } };
 	it->row.local = *version;
 	it->row.local_stat.size = size;
 	category->last_change_ms = c->wall_ms;
@@ -403,7 +405,7 @@ void core_new_root(struct core *c, const char *name)
 		it->read_ms = 0;
 		ledger_verify(it, &none);
 		it->verified = false;
-		it->row.agreed = none;
+		it->row.agreed = it->row.merged = it->row.merged_on = none;
 		ledger_touch(&c->ledger, it);
 		core_plan(c, it);
 	}

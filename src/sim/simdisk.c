@@ -449,6 +449,7 @@ static void keep_data(struct simdisk *d, struct siminode *i)
 	if (i->rewritten || !i->kept.any) {
 		blob_finish(&i->kept.content);
 		i->kept.content = blob_copy(i->content.data, i->content.len);
+		i->kept.ours = i->ours;
 	}
 	i->rewritten = false;
 	i->kept.any = true;
@@ -576,6 +577,7 @@ static void cut_back(struct siminode *i)
 		i->kept.ctime_ns += TICK_NS;
 	blob_finish(&i->content);
 	i->content = blob_copy(i->kept.content.data, i->kept.content.len);
+	i->ours = i->kept.ours; /* what a person wrote over the engine's copy is gone with the power, not by the engine */
 	i->mode = i->kept.mode;
 	i->mtime_ns = i->kept.mtime_ns;
 	i->ctime_ns = i->kept.ctime_ns;

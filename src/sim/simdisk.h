@@ -68,7 +68,7 @@ struct siminode {
 	mode_t mode; /* permissions */
 	int64_t mtime_ns, ctime_ns;
 	struct { /* the durable image; false: nothing of it was ever written */
-		bool any;
+		bool any, ours; /* ours: as below, of these bytes */
 		struct blob content;
 		mode_t mode;
 		int64_t mtime_ns, ctime_ns;

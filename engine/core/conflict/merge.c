@@ -138,12 +138,14 @@ void merge_run(struct merge *m, enum merge_kind kind, struct span base, struct s
 		merge_lines(m, &in);
 		return;
 	case MERGE_KIND_JSON:
+		if (in.base.len > MERGE_JSON_MAX || in.mine.len > MERGE_JSON_MAX || in.theirs.len > MERGE_JSON_MAX)
+			break;
 		merge_json(m, &in);
 		return;
 	case MERGE_KIND_NONE:
 		break;
 	}
-	merge_refuse(m, "this category is not merged");
+	merge_refuse(m, kind == MERGE_KIND_JSON ? "it is too large to be merged by key" : "this category is not merged");
 }
 
 bool merge_settle(const struct merge *m, const enum merge_choice *choices, size_t count, struct blob *out,

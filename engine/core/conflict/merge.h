@@ -12,6 +12,7 @@
 #include "engine/core/core.h"
 
 #define MERGE_BYTES_MAX (4u * 1024 * 1024) /* of each input */
+#define MERGE_JSON_MAX  (1024u * 1024)     /* of each input merged by key: its tree weighs many times as much */
 #define MERGE_LINES_MAX 100000u
 #define MERGE_HUNKS_MAX 4096u
 
