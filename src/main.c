@@ -55,10 +55,12 @@ const struct verb verbs[] = {
 	  "settle a conflict, on every device",
 	  ITEM_IS " 'mine' is this device's version, 'theirs' the other one.\n"
 	  "The version that is not kept stays in the history." },
-	{ "undo", cmd_undo, "", "take the last settlement back", NULL },
+	{ "undo", cmd_undo, "[ITEM]", "take the last settlement back, or this item's last one",
+	  "The file is as before, and the conflict is open again. Given again: the settlement before." },
 	{ "why", cmd_why, "ITEM", "is an item in step, and if not, what it waits for", ITEM_IS },
 	{ "pause", cmd_pause, "[CATEGORY]", "send and apply nothing for now", NULL },
 	{ "resume", cmd_resume, "[CATEGORY] [--accept-rollback]", "go on",
+	  "With a category that is held because many files are gone: yes, delete them on all devices.\n"
 	  "--accept-rollback: the hub was restored from an older copy, and you know it; what differs is united,\n"
 	  "nothing is lost." },
 	{ "limit", cmd_limit, "up|down RATE", "bound the bandwidth", NULL },
