@@ -189,6 +189,8 @@ size_t core_view_queue(const struct core *c, struct queue_view *out, size_t cap)
 		struct item *it = ledger_find_name(&c->ledger, w->category->name, w->path);
 		if (w->absent_since_ms == 0 && w->due_ms <= c->now_ms && !it)
 			continue;
+		if (it && it->placed && !w->absent_since_ms && !w->tries)
+			continue; /* as far as is known it is our own writing that was seen; the look will tell */
 		if (count < cap)
 			out[count] = (struct queue_view){
 				.category = w->category->name, .path = w->path, .state = w->tries ? "held" : "debouncing",

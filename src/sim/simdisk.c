@@ -608,9 +608,10 @@ static void cut_data(struct siminode *i, struct chance *c, unsigned stream)
 	uint64_t fate = i->lost ? 1 : chance_below(c, stream, changed ? 5 : 2), sectors = i->content.len / 512 + 1;
 	if (fate == 1)
 		cut_back(i);
-	else if (fate == 2)
-		cut_short(i, chance_below(c, stream, sectors), chance_below(c, stream, 2));
-	else if (fate == 3) { /* its size came, its data did not. That somebody wrote must show: see cut_back */
+	else if (fate == 2) { /* one after the other: compilers differ in which argument comes first */
+		uint64_t whole = chance_below(c, stream, sectors);
+		cut_short(i, whole, chance_below(c, stream, 2));
+	} else if (fate == 3) { /* its size came, its data did not. That somebody wrote must show: see cut_back */
 		size_t from = (size_t)chance_below(c, stream, sectors) * 512;
 		if (from < i->content.len) {
 			memset(i->content.data + from, 0, i->content.len - from);

@@ -5,7 +5,7 @@
 
 A=$S/a/notes B=$S/b/notes
 b_has() { [ "$(cat "$B/$1" 2>/dev/null)" = "$2" ]; }
-queue_says() { on a queue --json | tr -d '\n' | grep -q "\"item\": *\"notes/$1\".*\"state\": *\"$2\""; }
+queue_says() { on a queue --json | tr -d '\n' | tr '}' '\n' | grep "\"item\": *\"notes/$1\"" | grep -q "\"state\": *\"$2\""; } # in one row
 changes() { on b history --json "notes/$1" | grep -o '"version":' | wc -l; }
 # config KEY VALUE…: of the category, in force when it returns
 config() {
