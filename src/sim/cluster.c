@@ -239,9 +239,10 @@ static void node_faults(struct cluster *cl, struct simnode *n)
 	if (cluster_strikes(cl, FAULT_disk_full, n))
 		n->disk.room = cluster_drawn(cl, FAULT_disk_full, n, 2) ? cluster_drawn(cl, FAULT_disk_full, n, 4000)
 		                                                        : UINT64_MAX;
-	if (cluster_strikes(cl, FAULT_rights, n))
-		simnode_change_rights(n, cluster_drawn(cl, FAULT_rights, n, n->disk.inode_count),
-		                      cluster_drawn(cl, FAULT_rights, n, 3));
+	if (cluster_strikes(cl, FAULT_rights, n)) { /* one draw a statement: compilers differ in what comes first */
+		uint64_t which = cluster_drawn(cl, FAULT_rights, n, n->disk.inode_count);
+		simnode_change_rights(n, which, cluster_drawn(cl, FAULT_rights, n, 3));
+	}
 	simdisk_age(&n->disk, n->disk.posix ? 30000000 : 5000000, 30000000);
 }
 

@@ -70,8 +70,10 @@ static void garble(struct cluster *cl, unsigned stream, struct simframe *f, size
 	cl->tally.garbled++;
 	switch (chance_below(ch, stream, 5)) {
 	case 0: /* one bit, or a few */
-		for (uint64_t flips = 1 + chance_below(ch, stream, 3); f->len && flips; flips--)
-			f->bytes[chance_below(ch, stream, f->len)] ^= (uint8_t)(1u << chance_below(ch, stream, 8));
+		for (uint64_t flips = 1 + chance_below(ch, stream, 3); f->len && flips; flips--) {
+			size_t at = (size_t)chance_below(ch, stream, f->len); /* one draw a statement: compilers differ */
+			f->bytes[at] ^= (uint8_t)(1u << chance_below(ch, stream, 8));
+		}
 		break;
 	case 1: /* cut short */
 		f->len = f->len ? (size_t)chance_below(ch, stream, f->len) : 0;
