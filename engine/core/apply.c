@@ -155,7 +155,7 @@ static void plan_one(struct core *c, struct work *w)
 	struct item *it = w->it;
 	struct plan_facts facts = ledger_facts(it);
 	enum plan plan = plan_item(&facts);
-	if (it->keyframe_due_ms && it->keyframe_due_ms <= c->now_ms)
+	if (it->rare->keyframe_due_ms && it->rare->keyframe_due_ms <= c->now_ms)
 		send_wish(c, it);
 	if (it->row.side) {
 		plan_side(c, it);

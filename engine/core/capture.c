@@ -285,7 +285,8 @@ static void declare_absent(struct core *c, struct item *it)
 	it->placed = false;
 	guard_found(c, it);
 	it->refused = NULL;
-	it->source = none;
+	if (!id_zero(&it->rare->source))
+		ledger_rare(it)->source = none;
 	ledger_touch(&c->ledger, it);
 	core_history(c, it, &none, &c->setup.device, 0, HOW_EDIT, KIND_DELETE, 0, 0, c->wall_ms);
 	holding_edit(c, it);

@@ -57,9 +57,8 @@ static void retry_due(struct core *c)
 	c->retry_ms = UINT64_MAX;
 	for (size_t i = 0; i < c->ledger.count; i++) {
 		struct item *it = c->ledger.all[i];
-		uint64_t due = it->retry_ms && it->keyframe_due_ms ? (it->retry_ms < it->keyframe_due_ms ? it->retry_ms : it->keyframe_due_ms)
-			       : it->retry_ms			   ? it->retry_ms
-								   : it->keyframe_due_ms;
+		uint64_t asked = it->rare->keyframe_due_ms;
+		uint64_t due = it->retry_ms && (!asked || it->retry_ms < asked) ? it->retry_ms : asked;
 		if (!due)
 			continue;
 		if (due <= c->now_ms) {
@@ -398,9 +397,11 @@ void core_new_root(struct core *c, const char *name)
 		told = told || it->in_flight;
 		core_set_local(c, it, &none, 0);
 		it->row.local_stat = (struct file_stat){ 0 };
-		it->row.agreed = it->moved_from = it->source = it->row.want = it->row.settles = none;
+		it->row.agreed = it->row.want = it->row.settles = none;
 		it->row.hold = HOLD_NONE;
-		it->moved_to = NULL;
+		ledger_forget_origin(it);
+		if (it->rare->moved_to)
+			ledger_rare(it)->moved_to = NULL;
 		it->told = it->lost = it->placed = false;
 		it->read_ms = 0;
 		ledger_verify(it, &none);

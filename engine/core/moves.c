@@ -150,7 +150,7 @@ void moves_note(struct core *c, const struct event *e)
 static bool may_leave(const struct core *c, const struct item *from, const struct item *it)
 {
 	return from != it && !from->row.side && !from->in_flight && !id_zero(&from->row.head_version) &&
-	       id_equal(&from->row.agreed, &from->row.head_version) && !from->moved_to &&
+	       id_equal(&from->row.agreed, &from->row.head_version) && !from->rare->moved_to &&
 	       (PLANTED("capture.pairs_a_rename_unseen") || guard_absent(c, from));
 }
 
@@ -201,11 +201,11 @@ static struct item *by_event(struct core *c, struct item *it)
 	struct item *from = o && !too_old(c, o) ? ledger_find(&c->ledger, &o->item) : NULL;
 	if (o)
 		origin_free(o);
-	if (from && id_zero(&from->row.head_version) && !id_zero(&from->moved_from)) {
-		struct item *first = ledger_find(&c->ledger, &from->moved_from);
-		from->moved_from = (struct id){ { 0 } };
-		if (first && first->moved_to == from)
-			first->moved_to = NULL;
+	if (from && id_zero(&from->row.head_version) && !id_zero(&from->rare->moved_from)) {
+		struct item *first = ledger_find(&c->ledger, &from->rare->moved_from);
+		ledger_rare(from)->moved_from = (struct id){ { 0 } };
+		if (first && first->rare->moved_to == from)
+			ledger_rare(first)->moved_to = NULL;
 		from = first;
 	}
 	if (from)
@@ -215,20 +215,20 @@ static struct item *by_event(struct core *c, struct item *it)
 
 void moves_back(struct core *c, struct item *from)
 {
-	struct item *it = from->moved_to;
+	struct item *it = from->rare->moved_to;
 	if (!it)
 		return;
 	MARK("moves.old_name_is_back");
-	from->moved_to = NULL;
-	it->moved_from = (struct id){ { 0 } };
+	ledger_rare(from)->moved_to = NULL;
+	ledger_rare(it)->moved_from = (struct id){ { 0 } };
 	holding_release(c, it);
 	core_plan(c, it);
 }
 
 bool moves_open(struct core *c, struct item *it)
 {
-	struct item *from = id_zero(&it->moved_from) ? NULL : ledger_find(&c->ledger, &it->moved_from);
-	if (!from || from->moved_to != it)
+	struct item *from = id_zero(&it->rare->moved_from) ? NULL : ledger_find(&c->ledger, &it->rare->moved_from);
+	if (!from || from->rare->moved_to != it)
 		return false;
 	if (debounce_find(&c->debounce, from->category, from->path))
 		return true;
@@ -248,13 +248,13 @@ void moves_captured(struct core *c, struct item *it, struct span content)
 		from = by_likeness(c, it, content);
 	if (!from || from == it)
 		return;
-	it->source = from->row.head_version;
+	ledger_rare(it)->source = from->row.head_version;
 	if (!fresh || !may_leave(c, from, it)) { /* it may be back by now, and be no more than copied */
 		MARK("capture.rename_pair_refused");
 		return;
 	}
-	it->moved_from = from->row.item;
-	from->moved_to = it;
+	ledger_rare(it)->moved_from = from->row.item;
+	ledger_rare(from)->moved_to = it;
 	from->told = true;
 	if (!debounce_find(&c->debounce, from->category, from->path))
 		capture_soon(c, from);
@@ -262,11 +262,11 @@ void moves_captured(struct core *c, struct item *it, struct span content)
 
 void moves_gone(struct core *c, struct item *from)
 {
-	struct item *it = from->moved_to;
+	struct item *it = from->rare->moved_to;
 	if (!it)
 		return;
 	MARK("capture.rename_paired");
-	from->moved_to = NULL;
+	ledger_rare(from)->moved_to = NULL;
 	from->urgency = it->urgency;
 	holding_release(c, it);
 	core_plan(c, it); /* first, so that the delete travels with the create */
@@ -274,7 +274,7 @@ void moves_gone(struct core *c, struct item *from)
 
 enum change_kind moves_kind(const struct core *c, const struct item *it)
 {
-	const struct item *from = id_zero(&it->moved_from) ? NULL : ledger_find(&c->ledger, &it->moved_from);
+	const struct item *from = id_zero(&it->rare->moved_from) ? NULL : ledger_find(&c->ledger, &it->rare->moved_from);
 	if (!from)
 		return KIND_CREATE;
 	const char *a = strrchr(from->path, '/'), *b = strrchr(it->path, '/');

@@ -137,13 +137,13 @@ bool receive_content(struct core *c, struct item *it)
 	c->missing += !it->missing;
 	it->missing = true;
 	it->trouble = "its content is not here: another device is asked for it";
-	if (c->up && (!it->wanted_ms || c->now_ms - it->wanted_ms >= WANT_AGAIN_MS)) {
+	if (c->up && (!it->rare->wanted_ms || c->now_ms - it->rare->wanted_ms >= WANT_AGAIN_MS)) {
 		if (PLANTED("receive.asks_for_content_once") && it->failures++)
 			return false;
 		MARK("receive.content_wanted");
 		struct record want = { .type = RECORD_WANT, .item = it->row.item };
 		link_put(&c->link, &want);
-		it->wanted_ms = c->now_ms ? c->now_ms : 1;
+		ledger_rare(it)->wanted_ms = c->now_ms ? c->now_ms : 1;
 	}
 	core_retry(c, it, WANT_AGAIN_MS);
 	return false;
@@ -269,14 +269,16 @@ static void set_head(struct core *c, struct item *it, uint64_t seq, const struct
 		row->chain_len++, row->chain_bytes += change->body.len;
 	if (id_equal(&was, &change->version))
 		it->keyframe_ms = c->now_ms ? c->now_ms : 1;
-	it->keyframe_due_ms = 0;
+	if (it->rare->keyframe_due_ms)
+		ledger_rare(it)->keyframe_due_ms = 0;
 	it->unwanted = false;
 	if (it->missing) {
 		c->missing--;
 		it->missing = false;
 		it->retry_ms = 0;
 	}
-	it->wanted_ms = 0;
+	if (it->rare->wanted_ms)
+		ledger_rare(it)->wanted_ms = 0;
 	if (it->category)
 		it->category->last_change_ms = c->wall_ms;
 	ledger_touch(&c->ledger, it);
@@ -284,7 +286,7 @@ static void set_head(struct core *c, struct item *it, uint64_t seq, const struct
 		dictionary_found(c, it);
 	if (!row->side)
 		ledger_passed(it, &row->head_version);
-	if (!it->verified && it->passed_count > 1) {
+	if (!it->verified && it->rare->passed_count > 1) {
 		MARK("receive.two_heads_before_first_look");
 		capture_soon(c, it); /* in this step still: once it is saved, the head before is forgotten by the next start */
 	}
@@ -664,12 +666,12 @@ static bool take_record(struct core *c, struct record *r)
 		if (PLANTED("receive.answers_no_keyframe"))
 			return true;
 		bool lately = it && it->keyframe_ms && c->now_ms - it->keyframe_ms < KEYFRAME_AGAIN_MS;
-		if (it && !lately && !it->keyframe_due_ms && !it->missing && !id_zero(&it->row.head_version)) {
+		if (it && !lately && !it->rare->keyframe_due_ms && !it->missing && !id_zero(&it->row.head_version)) {
 			bool own = id_equal(&it->row.head_device, &c->setup.device);
 			MARK("receive.keyframe_asked_of_us");
-			it->keyframe_due_ms = c->now_ms + 1 + (own ? 0 : 300 + rng_below(&c->rng, 2000));
-			if (it->keyframe_due_ms < c->retry_ms)
-				c->retry_ms = it->keyframe_due_ms;
+			ledger_rare(it)->keyframe_due_ms = c->now_ms + 1 + (own ? 0 : 300 + rng_below(&c->rng, 2000));
+			if (it->rare->keyframe_due_ms < c->retry_ms)
+				c->retry_ms = it->rare->keyframe_due_ms;
 		}
 		return true;
 	}

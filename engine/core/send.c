@@ -91,10 +91,10 @@ static bool find_base(struct core *c, const struct item *it, bool keyframe, uint
 		MARK("send.chain_ended_by_keyframe");
 	if (keyframe || row->chain_len >= LIMIT_CHAIN_LEN || row->chain_bytes > content_len + 512)
 		return false;
-	if (!row->side && !id_zero(&it->source) && c->world.version_get(c->world.ctx, &it->source, base, &meta)) {
+	if (!row->side && !id_zero(&it->rare->source) && c->world.version_get(c->world.ctx, &it->rare->source, base, &meta)) {
 		MARK("send.rename_as_copy");
 		b->base_tag = BODY_BASE_EXPLICIT;
-		b->base_version = it->source; /* under another name every device has it */
+		b->base_version = it->rare->source; /* under another name every device has it */
 		return true;
 	}
 	if (id_zero(&from->head_version))
@@ -237,7 +237,7 @@ static struct flight *drop_side(struct core *c, struct item *side, bool linked)
 /* The second change of the frame: what a settlement or a rename takes away behind what it puts. */
 static struct flight *with_second(struct core *c, struct item *it)
 {
-	struct item *from = id_zero(&it->moved_from) ? NULL : ledger_find(&c->ledger, &it->moved_from);
+	struct item *from = id_zero(&it->rare->moved_from) ? NULL : ledger_find(&c->ledger, &it->rare->moved_from);
 	if (PLANTED("send.forgets_the_second_of_a_pair"))
 		return NULL;
 	bool chosen = !id_zero(&it->row.settles) && id_equal(&it->row.settled_as, &it->row.local);
@@ -284,7 +284,7 @@ static void send_main(struct core *c, struct item *it)
 	if (!first)
 		return;
 	launch(c, first, w.kind == KIND_DELETE ? NULL : with_second(c, it));
-	it->moved_from = it->source = (struct id){ { 0 } };
+	ledger_forget_origin(it);
 	holding_sent(c, it);
 }
 
@@ -301,16 +301,17 @@ static void send_return(struct core *c, struct item *it)
 static void send_keyframe(struct core *c, struct item *it)
 {
 	struct wish w = { .it = it, .version = it->row.head_version, .kind = KIND_UPDATE, .keyframe = true, .priority = PRIORITY_HIGH };
-	bool due = it->keyframe_due_ms && it->keyframe_due_ms <= c->now_ms;
+	bool due = it->rare->keyframe_due_ms && it->rare->keyframe_due_ms <= c->now_ms;
 	if (!due || it->in_flight || id_zero(&it->row.head_version))
 		return;
 	if (!c->world.version_has(c->world.ctx, &it->row.head_version)) {
-		it->keyframe_due_ms = 0; /* it is wanted again while nobody has it */
+		ledger_rare(it)->keyframe_due_ms = 0; /* it is wanted again while nobody has it */
 		mend(c, it, &it->row.head_version);
 		return;
 	}
 	MARK("send.keyframe_answered");
-	it->keyframe_due_ms = 0;
+	if (it->rare->keyframe_due_ms)
+		ledger_rare(it)->keyframe_due_ms = 0;
 	launch(c, make_change(c, &w), NULL);
 }
 

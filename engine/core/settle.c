@@ -253,7 +253,7 @@ bool settle_asks(const struct item *it)
 {
 	struct plan_facts facts = ledger_facts(it);
 	return !plan_may_settle(&facts) || it->category->strategy == STRATEGY_ASK ||
-	       (id_equal(&it->asked_local, &it->row.local) && id_equal(&it->asked_head, &it->row.head_version));
+	       (id_equal(&it->rare->asked_local, &it->row.local) && id_equal(&it->rare->asked_head, &it->row.head_version));
 }
 
 bool settle_try(struct core *c, struct item *it)
@@ -262,8 +262,8 @@ bool settle_try(struct core *c, struct item *it)
 		return false;
 	if (judge(c, it) != VERDICT_ASK)
 		return true;
-	it->asked_local = it->row.local;
-	it->asked_head = it->row.head_version;
+	ledger_rare(it)->asked_local = it->row.local;
+	ledger_rare(it)->asked_head = it->row.head_version;
 	return false;
 }
 

@@ -66,14 +66,15 @@ struct place {
 struct item_row {
 	struct id item;
 	const char *category, *path;   /* "" and "" only for a side item whose main item is still unknown: never */
-	/* side items: a second version of `main`, kept by `device` */
-	bool side;
-	struct id main, device;
+	struct id main, device;        /* side items: a second version of `main`, kept by `device` */
+	bool side;                     /* it is one */
+	uint8_t head_meta;
+	uint8_t hold;                  /* enum hold: local goes to the side item, whatever agreed says */
+	uint32_t chain_len;            /* deltas since the last keyframe */
 	uint64_t head_seq;             /* last log number of the item, 0 = none */
 	struct id head_version;        /* zero: absent */
 	uint64_t head_edited;          /* its hybrid time */
 	struct id head_device;
-	uint8_t head_meta;
 	uint64_t head_size;
 	int64_t head_mtime_ms;
 	struct id agreed;              /* what the local file was last equal to, of what the hub has */
@@ -81,11 +82,9 @@ struct item_row {
 	struct file_stat local_stat;   /* of that */
 	uint64_t local_edited;         /* hybrid time of the local edit, when local differs from agreed */
 	int64_t local_at_ms;           /* wall time of the same */
-	uint32_t chain_len;            /* deltas since the last keyframe */
 	uint64_t chain_bytes;          /* their weight */
 	uint64_t retry_count;
 	uint64_t detected_ms;          /* side items: wall time when the conflict was seen first */
-	uint8_t hold;                  /* enum hold: local goes to the side item, whatever agreed says */
 	struct id want;                /* undo: what the head shall be again while the file holds another; zero: nothing */
 	struct id settles;             /* a settlement that the hub has not confirmed: the side item (zero: none), */
 	struct id settled, settled_as; /* its version that was judged, and what the person made of it */

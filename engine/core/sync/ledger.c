@@ -13,6 +13,8 @@ void ledger_init(struct ledger *l, const uint8_t account_key[KEY_LEN])
 	hash_key(l->item_key, account_key, "syncline item", NULL, 0);
 }
 
+static const struct rare nothing_rare; /* of all items that never wrote theirs */
+
 /* An item's category and path lie in one piece of memory, as the key of by_name. */
 static char *name_of(const struct item *it)
 {
@@ -23,7 +25,9 @@ void ledger_finish(struct ledger *l)
 {
 	for (size_t i = 0; i < l->count; i++) {
 		free(name_of(l->all[i]));
-		free(l->all[i]->passed);
+		free(l->all[i]->rare->passed);
+		if (l->all[i]->rare != &nothing_rare)
+			free((struct rare *)l->all[i]->rare);
 		free(l->all[i]->measure);
 		free(l->all[i]->holding);
 		free(l->all[i]);
@@ -88,6 +92,7 @@ static struct item *add(struct ledger *l, struct category *c, const char *path, 
 	it->row.category = c->name;
 	it->row.path = it->path;
 	it->urgency = PRIORITY_NORMAL;
+	it->rare = &nothing_rare;
 	map_put(&l->by_id, it->row.item.b, ID_LEN, it);
 	MEM_ROOM(l->all, l->count, l->cap);
 	return l->all[l->count++] = it;
@@ -116,6 +121,19 @@ struct item *ledger_add_side(struct ledger *l, struct item *main, const struct i
 	if (self)
 		main->own_side = side;
 	return side;
+}
+
+struct rare *ledger_rare(struct item *it)
+{
+	if (it->rare == &nothing_rare)
+		it->rare = mem_alloc(sizeof *it->rare);
+	return (struct rare *)it->rare;
+}
+
+void ledger_forget_origin(struct item *it)
+{
+	if (!id_zero(&it->rare->moved_from) || !id_zero(&it->rare->source))
+		ledger_rare(it)->moved_from = ledger_rare(it)->source = (struct id){ { 0 } };
 }
 
 void ledger_touch(struct ledger *l, struct item *it)
@@ -165,16 +183,17 @@ void ledger_passed(struct item *it, const struct id *head)
 		}
 		return;
 	}
-	if (it->passed_count == LEDGER_PASSED_MAX)
-		memmove(it->passed, it->passed + 1, --it->passed_count * sizeof *it->passed);
-	it->passed = mem_grow(it->passed, it->passed_count + 1, sizeof *it->passed);
-	it->passed[it->passed_count++] = *head;
+	struct rare *rare = ledger_rare(it);
+	if (rare->passed_count == LEDGER_PASSED_MAX)
+		memmove(rare->passed, rare->passed + 1, --rare->passed_count * sizeof *rare->passed);
+	rare->passed = mem_grow(rare->passed, rare->passed_count + 1, sizeof *rare->passed);
+	rare->passed[rare->passed_count++] = *head;
 }
 
 bool ledger_has_passed(const struct item *it, const struct id *version)
 {
-	for (size_t i = 0; i < it->passed_count; i++)
-		if (id_equal(&it->passed[i], version))
+	for (size_t i = 0; i < it->rare->passed_count; i++)
+		if (id_equal(&it->rare->passed[i], version))
 			return true;
 	return false;
 }
@@ -183,8 +202,11 @@ void ledger_verify(struct item *it, const struct id *holds)
 {
 	if (ledger_has_passed(it, holds))
 		it->row.agreed = *holds;
-	free(it->passed);
-	it->passed = NULL;
-	it->passed_count = 0;
+	if (it->rare->passed) {
+		struct rare *rare = ledger_rare(it);
+		free(rare->passed);
+		rare->passed = NULL;
+		rare->passed_count = 0;
+	}
 	it->verified = true;
 }

@@ -22,6 +22,17 @@ struct holding { /* why a local edit does not go out yet */
 	bool listed;                  /* among what the core holds */
 };
 
+struct rare { /* what few items have at a time */
+	struct id moved_from;         /* created by renaming this item; zero: not */
+	struct item *moved_to;        /* that item, until this one is known to stay away */
+	struct id source;             /* its content came from this version of another item, which the hub has; zero: not */
+	struct id asked_local, asked_head; /* the strategy could not settle these two: a person is asked */
+	uint64_t wanted_ms;           /* monotonic: when a keyframe was asked for, 0 = not */
+	uint64_t keyframe_due_ms;     /* monotonic: another device asked; 0 = not */
+	struct id *passed;            /* until verified: heads in log order, one of which a place before a crash may have left there */
+	size_t passed_count;
+};
+
 struct item {
 	struct item_row row;          /* category and path point into the two strings below */
 	char *path;
@@ -37,21 +48,14 @@ struct item {
 	int64_t read_ms;              /* wall: when local_stat was last found to be of local's bytes; 0: not to be trusted */
 	uint64_t captured_ms;         /* monotonic: last capture, for the debounce window */
 	uint64_t queued_ms;           /* monotonic: since when it wants to go out */
-	uint64_t wanted_ms;           /* monotonic: when a keyframe was asked for, 0 = not */
 	uint64_t keyframe_ms;         /* monotonic: when one last came or went, 0 = never; more would not help at once */
-	uint64_t keyframe_due_ms;     /* monotonic: another device asked; 0 = not */
 	const char *trouble;          /* literal: why it is held */
 	const char *refused;          /* literal: why what the file holds stays on this device; NULL: it does not */
 	struct holding *holding;      /* NULL: not edited here since the start */
-	struct id moved_from;         /* created by renaming this item; zero: not */
-	struct id asked_local, asked_head; /* the strategy could not settle these two: a person is asked */
+	const struct rare *rare;      /* never NULL; ledger_rare to write */
 	struct measure *measure;      /* side items: what a merge of the conflict gives, see settle.c; NULL: not known yet */
-	struct item *moved_to;        /* that item, until this one is known to stay away */
-	struct id source;             /* its content came from this version of another item, which the hub has; zero: not */
 	uint32_t round;               /* of the last scan that saw it */
 	bool verified;                /* since this start the file was looked at or replaced: row.local is what it holds */
-	struct id *passed;            /* until then: heads in log order, one of which a place before a crash may have left there */
-	size_t passed_count;
 	uint8_t how;                  /* enum history_how of the local version */
 	uint8_t urgency;              /* enum priority of the next change */
 	bool placed;                  /* local_stat is that of our own placing, and its mtime was set to an older time */
@@ -83,6 +87,8 @@ struct item *ledger_find_name(const struct ledger *l, const char *category, cons
 struct item *ledger_add(struct ledger *l, struct category *c, const char *path, const struct id *id);
 /* The side item of `main` kept by `device`, made where there is none yet. `self`: device is this one. */
 struct item *ledger_add_side(struct ledger *l, struct item *main, const struct id *device, bool self);
+struct rare *ledger_rare(struct item *it);                  /* the item's own, to be written */
+void ledger_forget_origin(struct item *it);                 /* neither renamed from another item nor its copy */
 void ledger_touch(struct ledger *l, struct item *it);       /* save its row at the end of the step */
 bool ledger_save(struct ledger *l, const struct world *w);  /* now; false when the disk refused */
 struct plan_facts ledger_facts(const struct item *it);
