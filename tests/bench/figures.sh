@@ -41,6 +41,7 @@ mkdir "$S/floor"
 
 echo "edit to visible, one line of a 4 KB file, $EDITS edits (goal: p50 3 ms, p95 6 ms)"
 measure pages "$S/a/notes" "$EDITS" 1 && settle a b || die "no start"
+sleep 3 # a small edit of a page that was made just now would wait to be joined with the next
 measure floor "$S/floor" "$EDITS" 20 >"$S/floor.us" || die "no floor"
 bytes=$(taps) fsync_hub=$(fsyncs hub) fsync_a=$(fsyncs a) fsync_b=$(fsyncs b)
 measure edits "$S/a/notes" "$S/b/notes" "$EDITS" 100 >"$S/edits.us" || die "edits did not arrive"
@@ -55,6 +56,13 @@ row "calls that made it durable, an edit" "$(awk -v n="$EDITS" -v h=$fsync_hub -
 	'BEGIN { printf "hub %.1f, sender %.1f, receiver %.1f", h / n, a / n, b / n }')"
 echo "bytes on the sockets for such an edit (goal: 300)"
 row "both legs, both ways, answers included" "$((bytes / EDITS)) bytes"
+
+on a pause >/dev/null && measure queued "$S/a/notes" "$S/a/home/control.sock" "$EDITS" 100 >"$S/queued.us" && on a resume >/dev/null && settle a b || die "not queued"
+cut -d' ' -f1 "$S/queued.us" >"$S/queued.in" && cut -d' ' -f2 "$S/queued.us" >"$S/queued.ask"
+for p in 50 99; do
+	row "close(2) to change in the queue, p$p" "$(ms "$(percent $p "$S/queued.in")") ms; an answer of the engine alone $(
+		ms "$(percent $p "$S/queued.ask")") ms"
+done
 
 if [ -n "${SYNCLINE_CORPORA-}" ]; then
 	echo "replay of real histories"

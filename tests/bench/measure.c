@@ -4,7 +4,9 @@
  *   measure words DIR COUNT SEED           COUNT files of 1 to 4 KB of words, the same for the same seed
  *   measure pages DIR COUNT SEED           COUNT files of 4 KB, in lines
  *   measure edits FROM TO COUNT GAP_MS     one line of one page each: prints the times until TO has it, in µs, a line
- * each measure floor DIR COUNT GAP_MS         the same for one inotify event and one WebSocket echo in one process
+ *   measure floor DIR COUNT GAP_MS         the same for one inotify event and one WebSocket echo in one process
+ *   measure queued DIR SOCKET COUNT GAP_MS one line of one page each, nothing being sent: the times from close(2) until
+ *                                          the engine answers that it is queued, and of such an answer alone, in µs
  *   measure same FROM TO COUNT TIMEOUT_S   waits until TO holds COUNT files equal to FROM's; prints the ms it took
  *   measure replay FROM TO SOCKET_FROM SOCKET_TO COUNTS…
  *                                          replays the history (a trace) on stdin; bytes per edit
@@ -130,9 +132,23 @@ static uint64_t until_equal(int watch, const char *path, const struct buf *wante
 	return now - since;
 }
 
+/* One line of a page becomes another of its length, about. */
+static void edit_page(const char *path, struct buf *b, struct rng *rng)
+{
+	struct buf line = { 0 };
+	if (!read_file(path, b))
+		die(path);
+	uint8_t *at = memchr(b->data + b->len / 2, '\n', b->len / 2) + 1,
+	        *end = memchr(at, '\n', (size_t)(b->data + b->len - at));
+	put_line(&line, rng, (size_t)(end - at) / 2);
+	memcpy(at, line.data, line.len - 1 < (size_t)(end - at) ? line.len - 1 : (size_t)(end - at));
+	buf_finish(&line);
+	write_file(path, b);
+}
+
 static int edits(const char *from, const char *to, int count, int gap_ms)
 {
-	struct buf b = { 0 }, line = { 0 };
+	struct buf b = { 0 };
 	struct rng rng;
 	char source[PATH_MAX], target[PATH_MAX];
 	int watch = inotify_init1(IN_CLOEXEC), late = 0;
@@ -142,20 +158,56 @@ static int edits(const char *from, const char *to, int count, int gap_ms)
 	for (int i = 0; i < count; i++) {
 		snprintf(source, sizeof source, "%s/page-%d.md", from, i);
 		snprintf(target, sizeof target, "%s/page-%d.md", to, i);
-		if (!read_file(source, &b))
-			die(source);
-		uint8_t *at = memchr(b.data + b.len / 2, '\n', b.len / 2) + 1,
-		        *end = memchr(at, '\n', (size_t)(b.data + b.len - at));
-		buf_clear(&line);
-		put_line(&line, &rng, (size_t)(end - at) / 2);
-		memcpy(at, line.data, line.len - 1 < (size_t)(end - at) ? line.len - 1 : (size_t)(end - at));
-		write_file(source, &b);
+		edit_page(source, &b, &rng);
 		uint64_t took = until_equal(watch, target, &b, clock_us());
 		late += took > TIMEOUT_US;
 		printf("%llu\n", (unsigned long long)took);
 		usleep((useconds_t)gap_ms * 1000);
 	}
 	return late ? fprintf(stderr, "measure: %d edits did not arrive\n", late), 1 : 0;
+}
+
+static json_int_t outgoing(struct client *c)
+{
+	struct err e;
+	char line[1024];
+	json_int_t n = -1;
+	json_t *answer = client_ask(c, control_request("status"), 60000, &e, NULL);
+	if (!answer || json_unpack(answer, "{s:{s:I}}", "queue", "outgoing", &n)) {
+		fprintf(stderr, "measure: no status: %s\n", answer ? "not understood" : err_line(&e, line, sizeof line));
+		exit(1);
+	}
+	json_decref(answer);
+	return n;
+}
+
+static int queued(const char *dir, const char *socket, int count, int gap_ms)
+{
+	struct buf b = { 0 };
+	struct rng rng;
+	struct err e;
+	char path[PATH_MAX], why[1024];
+	struct client *c = client_connect(socket, &e);
+	if (!c)
+		return fprintf(stderr, "%s\n", err_line(&e, why, sizeof why)), 1;
+	rng_seed(&rng, 11);
+	json_int_t before = outgoing(c);
+	for (int i = 0; i < count; i++) {
+		snprintf(path, sizeof path, "%s/page-%d.md", dir, i);
+		edit_page(path, &b, &rng);
+		uint64_t closed = clock_us(), now = closed;
+		while (outgoing(c) <= before && now - closed < TIMEOUT_US)
+			now = clock_us();
+		now = clock_us();
+		before++;
+		uint64_t answered = clock_us();
+		outgoing(c);
+		printf("%llu %llu\n", (unsigned long long)(now - closed), (unsigned long long)(clock_us() - answered));
+		usleep((useconds_t)gap_ms * 1000);
+	}
+	client_destroy(c);
+	buf_finish(&b);
+	return 0;
 }
 
 /* ---- the floor: what the kernel and the WebSocket library cost alone ---- */
@@ -499,6 +551,8 @@ int main(int argc, char **argv)
 		return edits(argv[2], argv[3], atoi(argv[4]), atoi(argv[5]));
 	if (argc == 5 && !strcmp(what, "floor"))
 		return floor_of(argv[2], atoi(argv[3]), atoi(argv[4]));
+	if (argc == 6 && !strcmp(what, "queued"))
+		return queued(argv[2], argv[3], atoi(argv[4]), atoi(argv[5]));
 	if (argc == 6 && !strcmp(what, "same"))
 		return until_same(argv[2], argv[3], atol(argv[4]), atoi(argv[5]));
 	if (argc >= 7 && !strcmp(what, "replay"))
