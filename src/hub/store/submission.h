@@ -62,6 +62,12 @@ void submission_enroll(struct store *s, uint64_t ticket, const uint8_t token_has
                        const struct message_device *device, int64_t now_ms);
 void submission_revoke(struct store *s, uint64_t ticket, const char *account, const struct id *device);
 
+/* … as a part of its initializer. */
+#define SUBMISSION_OPS \
+	.append = submission_append, .read = submission_read, .slice = submission_slice, .device = submission_device, \
+	.account = submission_account, .cursor = submission_cursor, .seen = submission_seen, \
+	.invite = submission_invite, .enroll = submission_enroll, .revoke = submission_revoke
+
 /* All that was submitted so far, out of the store; what comes from now on is the next batch. */
 struct submission *submission_take(struct submission_store *s);
 bool submission_answered(const struct submission *u);                 /* the core waits for an answer */
