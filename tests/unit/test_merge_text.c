@@ -356,3 +356,97 @@ Test(merge_lines, random_lists_lose_nothing)
 		three_finish(&t);
 	}
 }
+
+/* ---- what a merge may cost ---- */
+
+/* `count` lines drawn from so many different ones. */
+static struct blob drawn_lines(struct rng *r, unsigned count, unsigned different)
+{
+	struct buf b = { 0 };
+	for (unsigned i = 0; i < count; i++)
+		buf_printf(&b, "%u\n", (unsigned)rng_below(r, different));
+	return buf_take(&b);
+}
+
+static void too_much(enum merge_kind kind, struct blob base, struct blob mine, struct blob theirs)
+{
+	struct merge m, swapped;
+	merge_run(&m, kind, span_blob(&base), span_blob(&mine), span_blob(&theirs));
+	merge_run(&swapped, kind, span_blob(&base), span_blob(&theirs), span_blob(&mine));
+	cr_assert_eq(m.outcome, MERGE_REFUSED);
+	cr_assert(strstr(m.why, "too much"), "%s", m.why);
+	cr_assert_leq(m.work, MERGE_WORK_MAX);
+	cr_assert_eq(swapped.outcome, MERGE_REFUSED);
+	cr_assert_str_eq(m.why, swapped.why);
+	merge_finish(&m);
+	merge_finish(&swapped);
+	blob_finish(&base);
+	blob_finish(&mine);
+	blob_finish(&theirs);
+}
+
+Test(merge_text, what_would_cost_too_much_is_refused)
+{
+	struct rng r;
+	rng_seed(&r, 22);
+	for (unsigned different = 2; different <= 2000; different *= 10) {
+		too_much(MERGE_KIND_TEXT, drawn_lines(&r, 100000, different), drawn_lines(&r, 100000, different),
+			 drawn_lines(&r, 100000, different));
+		too_much(MERGE_KIND_LINES, drawn_lines(&r, 100000, different), drawn_lines(&r, 100000, different),
+			 drawn_lines(&r, 100000, different));
+	}
+}
+
+/* Long texts with a thousand edits all over, and whole texts that have nothing in common, are no such thing. */
+Test(merge_text, long_texts_are_merged_at_little_cost)
+{
+	struct buf base = { 0 }, mine = { 0 }, theirs = { 0 }, other = { 0 };
+	struct merge m;
+	for (unsigned i = 0; i < 99000; i++) {
+		buf_printf(&base, "line %u\n", i);
+		buf_printf(&mine, i % 99 ? "line %u\n" : "LINE %u\n", i);
+		buf_printf(&theirs, i % 99 != 50 ? "line %u\n" : "", i);
+		buf_printf(&other, "word %u\n", i);
+	}
+	merge_run(&m, MERGE_KIND_TEXT, buf_view(&base), buf_view(&mine), buf_view(&theirs));
+	cr_assert_eq(m.outcome, MERGE_CLEAN, "%s", m.why);
+	cr_assert_eq(m.taken_mine, 1000);
+	cr_assert_eq(m.taken_theirs, 1000);
+	cr_assert_lt(m.work, MERGE_WORK_MAX / 4, "%llu", (unsigned long long)m.work);
+	merge_finish(&m);
+	merge_run(&m, MERGE_KIND_TEXT, buf_view(&base), buf_view(&mine), buf_view(&other));
+	cr_assert_eq(m.outcome, MERGE_CONFLICTS);
+	cr_assert_eq(m.hunk_count, 1);
+	cr_assert_lt(m.work, MERGE_WORK_MAX / 4);
+	merge_finish(&m);
+	buf_finish(&base);
+	buf_finish(&mine);
+	buf_finish(&theirs);
+	buf_finish(&other);
+}
+
+/* Many arrays that each cost a share: the sum counts. */
+Test(merge_text, arrays_share_what_a_merge_may_cost)
+{
+	struct rng r;
+	struct buf text[3] = { 0 };
+	struct merge m;
+	rng_seed(&r, 23);
+	for (int i = 0; i < 3; i++) {
+		buf_printf(&text[i], "{");
+		for (unsigned k = 0; k < 12; k++) {
+			buf_printf(&text[i], "%s\"%u\": [0", k ? ", " : "", k);
+			for (unsigned n = 0; n < 4000; n++)
+				buf_printf(&text[i], ",%u", (unsigned)rng_below(&r, 50));
+			buf_printf(&text[i], "]");
+		}
+		buf_printf(&text[i], "}");
+	}
+	merge_run(&m, MERGE_KIND_JSON, buf_view(&text[0]), buf_view(&text[1]), buf_view(&text[2]));
+	cr_assert_neq(m.outcome, MERGE_CLEAN);
+	cr_assert_leq(m.work, 2 * MERGE_WORK_MAX);
+	cr_assert_gt(m.work, MERGE_WORK_MAX);
+	merge_finish(&m);
+	for (int i = 0; i < 3; i++)
+		buf_finish(&text[i]);
+}

@@ -65,7 +65,7 @@ static void compare_texts(struct diff *d, struct span from, struct span to)
 	units_lines(&a, from);
 	units_lines(&b, to);
 	units_number((struct units *const[]){ &a, &b }, 2, true);
-	d->kind = script_make(&s, a.number, a.count, b.number, b.count) ? DIFF_TEXT : DIFF_SIZES;
+	d->kind = script_make(&s, a.number, a.count, b.number, b.count, &d->work) ? DIFF_TEXT : DIFF_SIZES;
 	for (size_t i = 0; i < s.count && d->kind == DIFF_TEXT;) {
 		size_t end = hunk_end(&s, i);
 		add_hunk(d, &line_cap, &hunk_cap, &s, i, end, &a, &b);
@@ -139,7 +139,7 @@ static void compare_arrays(struct walk *w, const struct jsontree_node *from, con
 	jsontree_elements(from, &a, &bare_a);
 	jsontree_elements(to, &b, &bare_b);
 	units_number((struct units *const[]){ &a, &b }, 2, true);
-	if (script_make(&s, a.number, a.count, b.number, b.count))
+	if (script_make(&s, a.number, a.count, b.number, b.count, &w->d->work))
 		for (size_t i = 0; i < s.count; i++)
 			compare_elements(w, from, s.changes[i].from, to, s.changes[i].to);
 	else
@@ -182,7 +182,7 @@ static bool compare_json(struct diff *d, struct span from, struct span to)
 
 void diff_make(struct diff *d, enum merge_kind kind, struct span from, struct span to)
 {
-	*d = (struct diff){ .from_bytes = from.len, .to_bytes = to.len };
+	*d = (struct diff){ .from_bytes = from.len, .to_bytes = to.len, .work = MERGE_WORK_MAX };
 	from = from.data ? from : span_of("", 0);
 	to = to.data ? to : span_of("", 0);
 	if (span_equal(from, to))
@@ -262,6 +262,6 @@ void diff_write(struct buf *out, const struct diff *d)
 	else if (d->kind == DIFF_KEYS)
 		write_keys(out, d);
 	else if (d->kind == DIFF_SIZES)
-		buf_printf(out, "%zu bytes → %zu bytes, not shown: it is not text, or too large\n", d->from_bytes,
+		buf_printf(out, "%zu bytes → %zu bytes, not shown: it is not text, too large, or differs too much\n", d->from_bytes,
 			   d->to_bytes);
 }

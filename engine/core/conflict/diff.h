@@ -36,6 +36,7 @@ struct diff {
 	struct diff_key *keys;
 	size_t line_count, hunk_count, key_count;
 	size_t from_bytes, to_bytes;
+	uint64_t work; /* comparisons left, of MERGE_WORK_MAX */
 	bool more; /* there are more than DIFF_KEYS_MAX keys */
 };
 

@@ -15,6 +15,7 @@
 #define MERGE_JSON_MAX  (1024u * 1024)     /* of each input merged by key: its tree weighs many times as much */
 #define MERGE_LINES_MAX 100000u
 #define MERGE_HUNKS_MAX 4096u
+#define MERGE_WORK_MAX  16000000u          /* comparisons of lines or values that one merge may take */
 
 enum merge_kind {
 	MERGE_KIND_NONE,
@@ -51,6 +52,7 @@ struct merge {
 	size_t hunk_count;
 	size_t taken_mine,
 		taken_theirs; /* one-sided changes that were merged, for people ("3 of yours, 1 of theirs") */
+	uint64_t work;        /* comparisons that it was charged with: by lines and by key, each MERGE_WORK_MAX at most */
 	const char *why;      /* when refused: a literal, plain words */
 	void *inside;         /* what merge_settle needs; of this merge's kind */
 };

@@ -30,6 +30,7 @@ struct weaver {
 	size_t conflicts;
 	bool line_open; /* `out` ends in a line comment */
 	bool unknown;   /* a choice that JSON does not have */
+	uint64_t left;  /* of MERGE_WORK_MAX */
 	size_t hunk_cap;
 };
 
@@ -415,7 +416,7 @@ struct elements {
 
 /* Objects in a list are things of their own: neighbours may change. In a row of mere values a change next to another
  * one is a conflict. */
-static void elements_align(struct elements *e, struct nodes n)
+static void elements_align(struct elements *e, struct nodes n, uint64_t *left)
 {
 	const struct jsontree_node *const all[] = { n.base, n.mine, n.theirs };
 	bool containers = true;
@@ -426,7 +427,7 @@ static void elements_align(struct elements *e, struct nodes n)
 		jsontree_elements(all[i], &e->units[i], &e->bare[i]);
 	}
 	units_number((struct units *const[]){ &e->units[0], &e->units[1], &e->units[2] }, 3, true);
-	e->made = diff3_make(&e->diff, &e->units[0], &e->units[1], &e->units[2], !containers);
+	e->made = diff3_make(&e->diff, &e->units[0], &e->units[1], &e->units[2], !containers, left);
 }
 
 static void elements_finish(struct elements *e)
@@ -500,7 +501,7 @@ static void weave_array(struct weaver *w, struct nodes n)
 {
 	struct elements e;
 	struct row row = { 0 };
-	elements_align(&e, n);
+	elements_align(&e, n, &w->left);
 	if (!e.made) {
 		emit(w, chosen(clash(w, n.base->bytes, n.mine->bytes, n.theirs->bytes, ""), n.base->bytes,
 			       n.mine->bytes, n.theirs->bytes));
@@ -570,7 +571,7 @@ static const struct jsontree_node *value_in(const struct jsontree_node *object, 
 	return m ? &m->value : NULL;
 }
 
-static bool holds(struct nodes n, const struct jsontree_node *r);
+static bool holds(struct nodes n, const struct jsontree_node *r, uint64_t *left);
 
 /* Keys that one side gave another name, leaving the value, while the other changed the value: then that has the new
  * name. */
@@ -611,7 +612,7 @@ static bool is_renamed(const struct renames *found, struct span name)
 
 /* The keys of `whose` that none of `seen` has: each key is weighed once, else the work would grow fourfold by level. */
 static bool keys_hold(struct nodes n, const struct jsontree_node *r, const struct jsontree_node *whose,
-		      struct nodes seen, const struct renames *renames)
+		      struct nodes seen, const struct renames *renames, uint64_t *left)
 {
 	for (size_t i = 0; i < whose->count; i++) {
 		struct span name = whose->members[i].name;
@@ -619,7 +620,7 @@ static bool keys_hold(struct nodes n, const struct jsontree_node *r, const struc
 		    (seen.theirs && value_in(seen.theirs, name)) || is_renamed(renames, name))
 			continue;
 		if (!holds((struct nodes){ value_in(n.base, name), value_in(n.mine, name), value_in(n.theirs, name) },
-			   value_in(r, name)))
+			   value_in(r, name), left))
 			return false;
 	}
 	return true;
@@ -633,11 +634,11 @@ static bool range_holds(const struct jsontree_node *r, size_t *at, const struct 
 	return true;
 }
 
-static bool array_holds(struct nodes n, const struct jsontree_node *r)
+static bool array_holds(struct nodes n, const struct jsontree_node *r, uint64_t *left)
 {
 	struct elements e;
 	size_t at = 0;
-	elements_align(&e, n);
+	elements_align(&e, n, left);
 	bool fine = e.made;
 	for (size_t i = 0; i < e.diff.count && fine; i++) {
 		const struct chunk *c = &e.diff.chunks[i];
@@ -651,14 +652,14 @@ static bool array_holds(struct nodes n, const struct jsontree_node *r)
 			fine = at < r->count && holds((struct nodes){ &n.base->members[c->base.at + k].value,
 								      &n.mine->members[c->mine.at + k].value,
 								      &n.theirs->members[c->theirs.at + k].value },
-						      &r->members[at].value);
+						      &r->members[at].value, left);
 	}
 	elements_finish(&e);
 	return fine && at == r->count;
 }
 
 /* Is `r` what both sides' changes of the base make of it. NULL: absent. */
-static bool holds(struct nodes n, const struct jsontree_node *r)
+static bool holds(struct nodes n, const struct jsontree_node *r, uint64_t *left)
 {
 	if (equal(n.mine, n.theirs) || equal(n.base, n.theirs))
 		return equal(r, n.mine);
@@ -668,13 +669,13 @@ static bool holds(struct nodes n, const struct jsontree_node *r)
 	    n.base->type != r->type || r->type == JSONTREE_SCALAR)
 		return false;
 	if (r->type == JSONTREE_ARRAY)
-		return array_holds(n, r);
+		return array_holds(n, r, left);
 	struct renames renames;
 	find_renames(&renames, n, r);
-	return keys_hold(n, r, n.base, (struct nodes){ 0 }, &renames) &&
-	       keys_hold(n, r, n.mine, (struct nodes){ .base = n.base }, &renames) &&
-	       keys_hold(n, r, n.theirs, (struct nodes){ .base = n.base, .mine = n.mine }, &renames) &&
-	       keys_hold(n, r, r, n, &renames);
+	return keys_hold(n, r, n.base, (struct nodes){ 0 }, &renames, left) &&
+	       keys_hold(n, r, n.mine, (struct nodes){ .base = n.base }, &renames, left) &&
+	       keys_hold(n, r, n.theirs, (struct nodes){ .base = n.base, .mine = n.mine }, &renames, left) &&
+	       keys_hold(n, r, r, n, &renames, left);
 }
 
 /* Each comment is there as often as the sides' changes say. */
@@ -707,9 +708,10 @@ static bool comments_hold(const struct documents *d, const struct jsontree *r)
 static bool passes(const struct documents *d, struct span result, bool comments)
 {
 	struct jsontree r;
+	uint64_t left = MERGE_WORK_MAX;
 	if (jsontree_read(&r, result) != JSONTREE_FINE)
 		return false;
-	bool fine = holds((struct nodes){ &d->base.root, &d->mine.root, &d->theirs.root }, &r.root) &&
+	bool fine = holds((struct nodes){ &d->base.root, &d->mine.root, &d->theirs.root }, &r.root, &left) &&
 		    (!comments || comments_hold(d, &r));
 	jsontree_finish(&r);
 	return fine;
@@ -722,6 +724,7 @@ static bool lines_do(struct merge *m, const struct documents *d)
 {
 	struct merge text = { 0 };
 	merge_text(&text, &d->in);
+	m->work += text.work;
 	bool fine = text.outcome == MERGE_CLEAN && passes(d, span_blob(&text.result), false);
 	if (fine) {
 		m->outcome = MERGE_CLEAN;
@@ -777,8 +780,9 @@ static void number_lines(struct merge *m, const struct merge_inputs *in)
 
 static void keys_do(struct merge *m, const struct documents *d)
 {
-	struct weaver w = { .m = m };
+	struct weaver w = { .m = m, .left = MERGE_WORK_MAX };
 	weave(&w, d);
+	m->work += MERGE_WORK_MAX - w.left;
 	if (w.conflicts > MERGE_HUNKS_MAX) {
 		merge_refuse(m, "both changed too many places");
 	} else if (w.conflicts) {
@@ -832,7 +836,7 @@ void merge_json(struct merge *m, const struct merge_inputs *in)
 
 bool merge_json_settle(const struct merge *m, const enum merge_choice *choices, struct blob *out, const char **why)
 {
-	struct weaver w = { .choices = choices };
+	struct weaver w = { .choices = choices, .left = MERGE_WORK_MAX };
 	struct jsontree result;
 	weave(&w, m->inside);
 	enum jsontree_fault fault = w.unknown ? JSONTREE_FINE : jsontree_read(&result, buf_view(&w.out));

@@ -42,6 +42,7 @@ struct lines {
 	uint32_t numbers;
 	bool newest_first;
 	struct list list;
+	uint64_t left; /* of MERGE_WORK_MAX */
 };
 
 /* ---- entries ---- */
@@ -291,7 +292,8 @@ static bool add_union(struct lines *l, const struct chunk *c, int32_t *gone_mine
 	struct flank *a = before(&mine, &theirs) ? &mine : &theirs, *b = a == &mine ? &theirs : &mine;
 	struct script s;
 	uint32_t x = a->range.at, y = b->range.at;
-	bool made = script_make(&s, a->units->number + x, a->range.count, b->units->number + y, b->range.count);
+	bool made = script_make(&s, a->units->number + x, a->range.count, b->units->number + y, b->range.count,
+				&l->left);
 	count_region(l, c, 1);
 	set_gone(l, a, false);
 	set_gone(l, b, false);
@@ -462,7 +464,7 @@ static struct blob write_list(const struct lines *l)
 
 void merge_lines(struct merge *m, const struct merge_inputs *in)
 {
-	struct lines l = { .in = in };
+	struct lines l = { .in = in, .left = MERGE_WORK_MAX };
 	struct diff3 d;
 	bool stamped = begins_stamped(in->base) && begins_stamped(in->mine) && begins_stamped(in->theirs);
 	read_entries(&l.base, in->base, stamped);
@@ -471,14 +473,17 @@ void merge_lines(struct merge *m, const struct merge_inputs *in)
 	l.numbers = units_number((struct units *const[]){ &l.base, &l.mine, &l.theirs }, 3, false);
 	l.whole = mem_alloc(((size_t)l.numbers + 1) * 2 * sizeof *l.whole);
 	l.region = l.whole + l.numbers + 1;
-	bool made = diff3_make(&d, &l.base, &l.mine, &l.theirs, true);
+	bool made = diff3_make(&d, &l.base, &l.mine, &l.theirs, true, &l.left);
 	if (made) {
 		l.newest_first = grows_at_top(&d);
 		count_whole(&l);
 		made = compose(&l, &d);
 		drop_extra(&l);
 	}
-	if (made && sound(&l)) {
+	m->work = MERGE_WORK_MAX - l.left;
+	if (!made && !l.left) {
+		merge_refuse(m, MERGE_DIFFERS_TOO_MUCH);
+	} else if (made && sound(&l)) {
 		m->outcome = MERGE_CLEAN;
 		m->result = write_list(&l);
 		for (size_t i = 0; i < d.count; i++) {

@@ -156,14 +156,18 @@ void merge_text(struct merge *m, const struct merge_inputs *in)
 {
 	struct units u[3] = { 0 };
 	struct diff3 d;
+	uint64_t left = MERGE_WORK_MAX;
 	units_lines(&u[0], in->base);
 	units_lines(&u[1], in->mine);
 	units_lines(&u[2], in->theirs);
 	units_number((struct units *const[]){ &u[0], &u[1], &u[2] }, 3, true);
-	bool made = diff3_make(&d, &u[0], &u[1], &u[2], true);
+	bool made = diff3_make(&d, &u[0], &u[1], &u[2], true, &left);
 	struct parts *parts = made ? read_parts(&d, u, in) : NULL;
 	m->inside = parts;
-	if (!made || !parts_sound(parts, in)) {
+	m->work += MERGE_WORK_MAX - left;
+	if (!made && !left) {
+		merge_refuse(m, MERGE_DIFFERS_TOO_MUCH);
+	} else if (!made || !parts_sound(parts, in)) {
 		merge_refuse(m, "the merged text did not pass its check");
 	} else {
 		count_parts(m, parts);

@@ -25,6 +25,7 @@ void merge_lines(struct merge *m, const struct merge_inputs *in);
 const char *merge_unfit(struct span content);
 /* Ends a merge as refused: `why` is a literal. */
 void merge_refuse(struct merge *m, const char *why);
+#define MERGE_DIFFERS_TOO_MUCH "too much of it differs for it to be merged"
 /* Adds whole lines; a line that lacked its newline gets one, as the text has them, before anything follows it. */
 void merge_put_lines(struct buf *out, struct span lines);
 void merge_end_line(struct buf *out);

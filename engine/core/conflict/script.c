@@ -121,7 +121,96 @@ static int take_hunk(const git_diff_delta *delta, const git_diff_hunk *hunk, voi
 	return 0;
 }
 
-bool script_make(struct script *s, const uint32_t *from, size_t from_count, const uint32_t *to, size_t to_count)
+/* ---- what that costs ---- */
+
+#define WORK_EACH  256     /* git's diff looks about so far around each unit, then takes what is good enough */
+#define WORK_SMALL 2000000 /* so much is not looked into */
+
+static uint32_t highest(const uint32_t *n, size_t count)
+{
+	uint32_t most = 0;
+	for (size_t i = 0; i < count; i++)
+		most = n[i] > most ? n[i] : most;
+	return most;
+}
+
+/* Without what has no like in the other one: git's diff knows of that at once, too. */
+static size_t keep_common(uint32_t *out, const uint32_t *n, size_t count, const bool *there)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < count; i++)
+		if (there[n[i]])
+			out[kept++] = n[i];
+	return kept;
+}
+
+/* How many comparisons it takes to find what differs (Myers: "An O(ND) Difference Algorithm and Its Variations", 1986,
+ * figure 2); more than `most` when that is not enough. */
+static uint64_t work_of(const uint32_t *a, size_t a_count, const uint32_t *b, size_t b_count, uint64_t most)
+{
+	int64_t n = (int64_t)a_count, m = (int64_t)b_count, room = 0;
+	int64_t *far = NULL, offset = 0;
+	uint64_t work = 0;
+	for (int64_t d = 0; d <= n + m && work <= most; d++) {
+		if (d >= room) { /* grown around its middle */
+			int64_t more = room ? 2 * room : 64;
+			int64_t *wider = mem_alloc((size_t)(2 * more + 2) * sizeof *wider);
+			if (far)
+				memcpy(wider + more - room, far, (size_t)(2 * room + 2) * sizeof *far);
+			free(far);
+			far = wider;
+			room = offset = more;
+		}
+		for (int64_t k = -d; k <= d && work <= most; k += 2) {
+			if (k < -m || k > n)
+				continue;
+			bool down = k == -d || (k != d && far[offset + k - 1] < far[offset + k + 1]);
+			int64_t x = d == 0 ? 0 : down ? far[offset + k + 1] : far[offset + k - 1] + 1;
+			for (work++; x < n && x - k < m && a[x] == b[x - k]; x++)
+				work++;
+			far[offset + k] = x;
+			if (x >= n && x - k >= m) {
+				free(far);
+				return work;
+			}
+		}
+	}
+	free(far);
+	return most + 1;
+}
+
+static bool afford(const uint32_t *from, size_t from_count, const uint32_t *to, size_t to_count, uint64_t *work)
+{
+	while (from_count && to_count && from[from_count - 1] == to[to_count - 1])
+		from_count--, to_count--;
+	while (from_count && to_count && *from == *to)
+		from++, to++, from_count--, to_count--;
+	uint64_t charge = (uint64_t)(from_count + to_count) * WORK_EACH;
+	if (charge > WORK_SMALL && from_count && to_count) {
+		uint32_t most = highest(from, from_count), other = highest(to, to_count);
+		most = other > most ? other : most;
+		bool *in_from = mem_alloc(2 * ((size_t)most + 1)), *in_to = in_from + most + 1;
+		uint32_t *a = mem_alloc((from_count + to_count) * sizeof *a), *b = a + from_count;
+		for (size_t i = 0; i < from_count; i++)
+			in_from[from[i]] = true;
+		for (size_t i = 0; i < to_count; i++)
+			in_to[to[i]] = true;
+		size_t a_count = keep_common(a, from, from_count, in_to), b_count = keep_common(b, to, to_count, in_from);
+		charge = (uint64_t)(a_count + b_count) * WORK_EACH;
+		if (charge > WORK_SMALL) {
+			uint64_t exact = work_of(a, a_count, b, b_count, charge < *work ? charge : *work);
+			charge = exact < charge ? exact : charge;
+		}
+		free(in_from);
+		free(a);
+	}
+	bool enough = charge <= *work;
+	*work = enough ? *work - charge : 0;
+	return enough;
+}
+
+bool script_make(struct script *s, const uint32_t *from, size_t from_count, const uint32_t *to, size_t to_count,
+		 uint64_t *work)
 {
 	static bool started; /* the library counts its users; a program with a repository is one already */
 	git_diff_options options;
@@ -130,7 +219,8 @@ bool script_make(struct script *s, const uint32_t *from, size_t from_count, cons
 	options.flags = GIT_DIFF_FORCE_TEXT;
 	options.context_lines = 0;
 	*s = (struct script){ 0 };
-	if (!started || from_count > SCRIPT_UNITS_MAX || to_count > SCRIPT_UNITS_MAX)
+	if (!started || from_count > SCRIPT_UNITS_MAX || to_count > SCRIPT_UNITS_MAX ||
+	    !afford(from, from_count, to, to_count, work))
 		return false;
 	struct blob a = as_text(from, from_count), b = as_text(to, to_count);
 	bool made = git_diff_buffers(a.data, a.len, NULL, b.data, b.len, NULL, &options, NULL, NULL, take_hunk, NULL,
@@ -313,12 +403,12 @@ static void split_even(struct script *s)
 }
 
 bool diff3_make(struct diff3 *d, const struct units *base, const struct units *mine, const struct units *theirs,
-		bool touching)
+		bool touching, uint64_t *work)
 {
 	struct side m = { .units = mine }, t = { .units = theirs };
 	*d = (struct diff3){ 0 };
-	bool made = script_make(&m.script, base->number, base->count, mine->number, mine->count) &&
-		    script_make(&t.script, base->number, base->count, theirs->number, theirs->count);
+	bool made = script_make(&m.script, base->number, base->count, mine->number, mine->count, work) &&
+		    script_make(&t.script, base->number, base->count, theirs->number, theirs->count, work);
 	if (made && !touching) {
 		split_even(&m.script);
 		split_even(&t.script);

@@ -39,8 +39,11 @@ struct script {
 	size_t count, cap;
 };
 
-/* By libgit2's (git's) diff: false when that fails. */
-bool script_make(struct script *s, const uint32_t *from, size_t from_count, const uint32_t *to, size_t to_count);
+/* By libgit2's (git's) diff: false when that fails. `work` is how many comparisons it may take, and is charged with what
+ * it takes; where they do not suffice the answer is false and nothing is left of them. The charge follows from the
+ * two sequences alone. */
+bool script_make(struct script *s, const uint32_t *from, size_t from_count, const uint32_t *to, size_t to_count,
+		 uint64_t *work);
 void script_finish(struct script *s);
 
 enum chunk_how {
@@ -65,6 +68,6 @@ struct diff3 {
  * git has it; without, only where they overlap, or both put something at one place. What the sides of a conflict begin
  * and end with in common is agreed (zdiff3). */
 bool diff3_make(struct diff3 *d, const struct units *base, const struct units *mine, const struct units *theirs,
-		bool touching);
+		bool touching, uint64_t *work);
 void diff3_finish(struct diff3 *d);
 #endif
