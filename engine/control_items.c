@@ -87,7 +87,7 @@ static void put_version(json_t *o, const char *key, const struct id *version)
 /* What a choice had to do with this version: which two it was made of, or which one it lost to. */
 static void put_choices(const struct history *h, const struct history_row *row, json_t *o)
 {
-	bool chosen = row->how == HOW_MERGE || row->how == HOW_SETTLE, lost = false;
+	bool chosen = row->how == HOW_MERGE || row->how == HOW_NEWEST || row->how == HOW_SETTLE, lost = false;
 	for (size_t i = 0; i < h->count && (chosen || !lost); i++) {
 		const struct settlement_row *s = &h->settlements[i];
 		bool mine = id_equal(&s->mine, &row->version), theirs = id_equal(&s->theirs, &row->version);
@@ -97,6 +97,8 @@ static void put_choices(const struct history *h, const struct history_row *row, 
 			put_version(o, "mine", &s->mine);
 			put_version(o, "theirs", &s->theirs);
 			put_version(o, "base", &s->base);
+			if (row->how == HOW_NEWEST)
+				put_version(o, "over", id_equal(&s->result, &s->mine) ? &s->theirs : &s->mine);
 			chosen = false;
 		}
 		if (!lost && !s->undone &&
@@ -107,10 +109,30 @@ static void put_choices(const struct history *h, const struct history_row *row, 
 	}
 }
 
+/* Who wrote the versions that were not the newest: it stands further down. */
+static void name_losers(json_t *rows)
+{
+	size_t i, k;
+	json_t *row, *other;
+	json_array_foreach(rows, i, row) {
+		const char *over = json_get_text(row, "over"), *item = json_get_text(row, "item");
+		for (k = i + 1; over && k < json_array_size(rows); k++) {
+			other = json_array_get(rows, k);
+			const char *version = json_get_text(other, "version"), *how = json_get_text(other, "how");
+			if (!version || strcmp(version, over) != 0 || (strcmp(how, "edit") && strcmp(how, "remote")) ||
+			    (item && strcmp(item, json_get_text(other, "item") ? json_get_text(other, "item") : "")))
+				continue;
+			json_object_set(row, "over_device", json_object_get(other, "device"));
+			break;
+		}
+	}
+}
+
+/* "merge" stands for every strategy, here and in the contract; which one it was is told beside it. */
 static void history_row(void *ctx, const struct history_row *row, const char *category, const char *path)
 {
 	static const char *const kinds[] = { "create", "update", "delete", "move", "rename" };
-	static const char *const hows[] = { "edit", "remote", "merge", "settle", "restore", "undo" };
+	static const char *const hows[] = { "edit", "remote", "merge", "settle", "restore", "undo", "merge" };
 	struct history *h = ctx;
 	char name[ID_HEX], at[32];
 	const char *device = report_device_name(h->engine, &row->device, name);
@@ -120,7 +142,9 @@ static void history_row(void *ctx, const struct history_row *row, const char *ca
 	json_object_set_new(o, "device", json_bytes(device, strlen(device)));
 	json_object_set_new(o, "kind", json_string(row->kind < 5 ? kinds[row->kind] : "update"));
 	json_object_set_new(o, "size", json_integer((json_int_t)row->size));
-	json_object_set_new(o, "how", json_string(row->how < 6 ? hows[row->how] : "edit"));
+	json_object_set_new(o, "how", json_string(row->how < 7 ? hows[row->how] : "edit"));
+	if (row->how == HOW_MERGE || row->how == HOW_NEWEST)
+		json_object_set_new(o, "strategy", json_string(row->how == HOW_MERGE ? "merge" : "newest"));
 	json_object_set_new(o, "seq", row->seq ? json_integer((json_int_t)row->seq) : json_null());
 	if (h->named && *category) {
 		char *item = mem_printf("%s/%s", category, path);
@@ -145,6 +169,7 @@ void verb_history(const struct question *q)
 	            ledger_history(q->engine->ledger, row ? &row->item : NULL, row ? HISTORY_ITEM_ROWS : HISTORY_ROWS,
 	                           history_row, &h, &e);
 	free(h.settlements);
+	name_losers(h.rows);
 	if (done) {
 		control_answer(q, h.rows);
 		return;
@@ -371,12 +396,13 @@ struct story {
 static void story_line(void *ctx, const struct history_row *row, const char *category, const char *path)
 {
 	static const char *const hows[] = { NULL, NULL, "merged it with another device's change", "settled its conflict",
-		                            "brought an older version back", "took a settlement back" };
+		                            "brought an older version back", "took a settlement back",
+		                            "let the newest of two versions stand" };
 	struct story *s = ctx;
 	char name[ID_HEX], at[32];
 	const char *device = report_device_name(s->engine, &row->device, name);
 	bool moved = row->kind == KIND_MOVE || row->kind == KIND_RENAME;
-	const char *did = row->how < 6 && hows[row->how] ? hows[row->how]
+	const char *did = row->how < 7 && hows[row->how] ? hows[row->how]
 	                  : row->kind == KIND_DELETE     ? "deleted it"
 	                  : row->kind == KIND_CREATE     ? "made it"
 	                  : moved                        ? "moved it here"

@@ -190,7 +190,7 @@ struct last { /* settlement that can be taken back */
 static void consider(void *ctx, const struct settlement_row *row)
 {
 	struct last *l = ctx;
-	if (l->found || row->undone || (row->how == HOW_MERGE && !l->merges))
+	if (l->found || row->undone || (row->how != HOW_SETTLE && !l->merges))
 		return;
 	l->found = true;
 	l->row = *row;
@@ -230,7 +230,7 @@ void verb_undo(const struct question *q)
 	}
 	char *item = row ? mem_printf("%s/%s", row->category, row->path) : mem_text("");
 	json_t *o = json_pack("{s:o, s:s, s:s}", "item", json_bytes(item, strlen(item)), "version",
-	                      id_hex(&last.row.mine, hex), "how", last.row.how == HOW_MERGE ? "merge" : "settle");
+	                      id_hex(&last.row.mine, hex), "how", last.row.how == HOW_SETTLE ? "settle" : "merge");
 	free(item);
 	control_answer(q, o);
 }

@@ -86,6 +86,13 @@ static bool do_version_get(void *ctx, const struct id *version, struct blob *con
 	return versions_get(g->versions, version, content, meta);
 }
 
+static int do_strategy_of(void *ctx, const struct file_ref *f)
+{
+	struct engine *g = ctx;
+	const struct config_category *c = config_find(&g->config, f->category);
+	return c ? (int)config_strategy_of(c, f->path) : STRATEGY_ASK; /* it left the configuration just now */
+}
+
 static bool do_version_has(void *ctx, const struct id *version)
 {
 	struct engine *g = ctx;
@@ -406,6 +413,7 @@ struct world outside_world(struct engine *g)
 		.add_history = do_add_history,
 		.save_settlement = do_save_settlement,
 		.came_back = do_came_back,
+		.strategy_of = do_strategy_of,
 		.dial = do_dial,
 		.hang_up = do_hang_up,
 		.send = do_send,

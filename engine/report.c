@@ -275,11 +275,12 @@ static json_t *version_json(struct engine *g, const struct version_view *v)
 
 json_t *report_conflict(struct engine *g, const struct conflict_view *v)
 {
-	return json_pack("{s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:b}", "id", id_text(&v->id), "item",
+	return json_pack("{s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:b, s:o}", "id", id_text(&v->id), "item",
 	                 item_text(v->category, v->path), "strategy", config_strategy_name(v->strategy), "kind", v->kind,
 	                 "detected_at", time_of(v->detected_ms), "mine", version_json(g, &v->mine), "theirs",
 	                 version_json(g, &v->theirs), "base", v->has_base ? version_json(g, &v->base) : json_null(),
-	                 "hunks", (int)v->hunks, "merged_clean", (int)v->merged_clean);
+	                 "hunks", (int)v->hunks, "merged_clean", (int)v->merged_clean, "unmerged",
+	                 v->unmerged ? json_string(v->unmerged) : json_null());
 }
 
 json_t *report_conflicts(struct engine *g)
@@ -322,6 +323,15 @@ static json_t *lines_json(char *const *lines, size_t count)
 	return list;
 }
 
+static json_t *strategies_json(const struct config_category *c)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < c->by_path_count; i++)
+		json_array_append_new(list, json_pack("{s:s, s:o}", "strategy", config_strategy_name(c->by_path[i].strategy),
+		                                      "pattern", text_of(c->by_path[i].pattern)));
+	return list;
+}
+
 json_t *report_categories(struct engine *g)
 {
 	json_t *list = json_array();
@@ -334,6 +344,7 @@ json_t *report_categories(struct engine *g)
 		                      text_of(c->path), "include", lines_json(c->include, c->include_count), "ignore",
 		                      lines_json(c->ignore, c->ignore_count), "profile", c->profile->name, "strategy",
 		                      config_strategy_name(c->strategy), "merge", config_merge_name(c->merge));
+		json_object_set_new(o, "strategy_for", strategies_json(c));
 		json_object_set_new(o, "delta", json_string("binary"));
 		json_object_set_new(o, "compression", json_string("zstd"));
 		json_object_set_new(o, "interval_ms", json_integer(c->interval_ms));

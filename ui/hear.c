@@ -148,7 +148,8 @@ static void take_history(struct view *v, const json_t *rows)
 		struct history_row *h = &v->history[i];
 		const char *text;
 		snprintf(h->version, sizeof h->version, "%s", (text = json_get_text(o, "version")) ? text : "");
-		snprintf(h->how, sizeof h->how, "%s", (text = json_get_text(o, "how")) ? text : "");
+		text = json_get_text(o, "strategy");
+		snprintf(h->how, sizeof h->how, "%s", text || (text = json_get_text(o, "how")) ? text : "");
 		snprintf(h->kind, sizeof h->kind, "%s", (text = json_get_text(o, "kind")) ? text : "");
 		h->device = (text = json_get_text(o, "device")) ? mem_copy(text, strnlen(text, TEXT_NAME_MAX)) : NULL;
 		h->item = (text = json_get_text(o, "item")) ? mem_copy(text, strnlen(text, TEXT_NAME_MAX)) : NULL;

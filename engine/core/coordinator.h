@@ -205,7 +205,8 @@ void apply_put_off(struct core *c, struct item *it, const char *why); /* a liter
 
 /* settle.c (settle.h is what others see of it) */
 bool settle_try(struct core *c, struct item *it);     /* PLAN_SIDE_PUT: the strategy settles it, or waits; false: ask */
-bool settle_asks(const struct item *it);              /* … it was tried, or need not be: ask */
+bool settle_asks(const struct core *c, const struct item *it); /* … it was tried, or need not be: ask */
+enum strategy settle_strategy(const struct core *c, const struct item *it); /* its path's, or its category's */
 void settle_measure(struct core *c, struct item *main); /* hunks of its open conflicts, where they are not known */
 bool settle_base(const struct item *side, struct id *base); /* what the two versions of a conflict came from, if known */
 enum place_result settle_put(struct core *c, struct item *it, const struct id *version, const struct blob *content, uint8_t meta,

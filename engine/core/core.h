@@ -25,6 +25,7 @@ struct category_setup {
 	uint32_t debounce_ms;            /* a burst collapses into one change within this */
 	uint32_t max_wait_ms;            /* the check: nothing held waits longer */
 	enum strategy strategy;
+	bool by_path;                    /* some of its paths have a strategy of their own: world.strategy_of tells */
 	enum merge_rule merge;
 	uint32_t min_change_bytes;       /* inside a burst, smaller changes wait to be joined with the next; 0: none do */
 	uint32_t max_changes_per_minute; /* above it changes collapse; 0: no limit */
@@ -191,6 +192,7 @@ struct conflict_view {
 	bool has_base;
 	uint32_t hunks;              /* places where both changed differently; 0 also when the contents cannot be compared */
 	bool merged_clean;           /* 'resolve --keep auto' would do it */
+	const char *unmerged;        /* a literal: why the two cannot be merged at all; NULL: hunks tell */
 };
 bool core_view_conflict(const struct core *c, size_t index, struct conflict_view *v);
 

@@ -337,7 +337,7 @@ static void send_one(struct core *c, struct item *it)
 		send_return(c, it);
 		break;
 	case PLAN_SIDE_PUT: {
-		if (!settle_asks(it)) { /* what was wished is another thing by now */
+		if (!settle_asks(c, it)) { /* what was wished is another thing by now */
 			core_plan(c, it);
 			break;
 		}

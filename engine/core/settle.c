@@ -127,6 +127,13 @@ static void record(struct core *c, const struct item *it, const struct sides *s,
 
 /* ---- strategies ---- */
 
+enum strategy settle_strategy(const struct core *c, const struct item *it)
+{
+	struct file_ref f = { it->row.category, it->path };
+	bool own = it->category->by_path && c->world.strategy_of;
+	return own ? (enum strategy)c->world.strategy_of(c->world.ctx, &f) : it->category->strategy;
+}
+
 enum verdict { VERDICT_DONE, VERDICT_LATER, VERDICT_ASK };
 
 /* A merge is on record, durably, before the file holds it: one that a crash made us forget would be found as an edit that
@@ -226,8 +233,8 @@ static enum verdict newest(struct core *c, struct item *it)
 	else
 		MARK("settle.newest_is_theirs");
 	it->row.agreed = keep_mine ? s.theirs : s.mine;
-	settle_chosen(c, it, keep_mine ? &s.mine : &s.theirs, &c->setup.device, HOW_MERGE);
-	record(c, it, &s, keep_mine ? &s.mine : &s.theirs, HOW_MERGE);
+	settle_chosen(c, it, keep_mine ? &s.mine : &s.theirs, &c->setup.device, HOW_NEWEST);
+	record(c, it, &s, keep_mine ? &s.mine : &s.theirs, HOW_NEWEST);
 	core_notice(c, NOTICE_INFO, "sync", it, "changed here and on another device: the %s edit stands, %s is in the history",
 		    sure ? "newer" : "first accepted", keep_mine ? "the other device's" : "this device's");
 	ledger_touch(&c->ledger, it);
@@ -238,7 +245,8 @@ static enum verdict newest(struct core *c, struct item *it)
 static enum verdict judge(struct core *c, struct item *it)
 {
 	struct plan_facts facts = ledger_facts(it);
-	if (!plan_may_settle(&facts) || it->category->strategy == STRATEGY_ASK)
+	enum strategy strategy = settle_strategy(c, it);
+	if (!plan_may_settle(&facts) || strategy == STRATEGY_ASK)
 		return VERDICT_ASK;
 	if (it->in_flight || (it->own_side && it->own_side->in_flight) || it->row.head_seq < it->await_seq)
 		return VERDICT_LATER; /* planned again with the answer */
@@ -246,19 +254,19 @@ static enum verdict judge(struct core *c, struct item *it)
 		return VERDICT_LATER;
 	if (!receive_content(c, it))
 		return VERDICT_LATER;
-	return it->category->strategy == STRATEGY_MERGE ? merge(c, it) : newest(c, it);
+	return strategy == STRATEGY_MERGE ? merge(c, it) : newest(c, it);
 }
 
-bool settle_asks(const struct item *it)
+bool settle_asks(const struct core *c, const struct item *it)
 {
 	struct plan_facts facts = ledger_facts(it);
-	return !plan_may_settle(&facts) || it->category->strategy == STRATEGY_ASK ||
+	return !plan_may_settle(&facts) || settle_strategy(c, it) == STRATEGY_ASK ||
 	       (id_equal(&it->rare->asked_local, &it->row.local) && id_equal(&it->rare->asked_head, &it->row.head_version));
 }
 
 bool settle_try(struct core *c, struct item *it)
 {
-	if (settle_asks(it))
+	if (settle_asks(c, it))
 		return false;
 	if (judge(c, it) != VERDICT_ASK)
 		return true;
@@ -338,6 +346,7 @@ static void measure(struct core *c, struct item *side)
 	compare(side->main, &s, &t, &m);
 	known->hunks = (uint32_t)m.hunk_count;
 	known->clean = m.outcome == MERGE_CLEAN && !id_zero(&s.base);
+	known->why = m.outcome == MERGE_REFUSED ? m.why : NULL;
 	merge_finish(&m);
 	texts_finish(&t);
 }

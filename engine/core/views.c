@@ -229,7 +229,7 @@ void views_conflict(const struct core *c, const struct item *side, struct confli
 	const struct item *main = side->main;
 	bool own = main->own_side == side;
 	*v = (struct conflict_view){
-		.id = side->row.item, .category = main->row.category, .path = main->path, .strategy = main->category->strategy,
+		.id = side->row.item, .category = main->row.category, .path = main->path, .strategy = settle_strategy(c, main),
 		.detected_ms = (int64_t)side->row.detected_ms,
 		.mine = version_of(c, main, true), /* what the file holds, which may be newer than what the hub has of it */
 		.theirs = own ? version_of(c, main, false) : version_of(c, side, false),
@@ -245,6 +245,7 @@ void views_conflict(const struct core *c, const struct item *side, struct confli
 	if (side->measure) {
 		v->hunks = side->measure->hunks;
 		v->merged_clean = side->measure->clean;
+		v->unmerged = side->measure->why;
 	}
 }
 
@@ -286,6 +287,7 @@ void core_view_why(const struct core *c, const char *category, const char *path,
 	const struct watched *w = of ? debounce_find(&c->debounce, of, path) : NULL;
 	struct link_view link;
 	bool incoming, conflict = false, clean = false;
+	const char *unmerged = NULL;
 	core_view_link(c, &link);
 	if (w && !w->absent_since_ms && !w->tries) {
 		tell(v, "debouncing", "it changed a moment ago and may change again", "it is looked at when it rests");
@@ -301,15 +303,21 @@ void core_view_why(const struct core *c, const char *category, const char *path,
 	for (const struct item *side = it->sides; side; side = side->next_side) {
 		conflict = conflict || ledger_side_open(side);
 		clean = clean || (ledger_side_open(side) && side->measure && side->measure->clean);
-		if (ledger_side_open(side))
-			v->since_ms = (int64_t)side->row.detected_ms;
+		if (!ledger_side_open(side))
+			continue;
+		v->since_ms = (int64_t)side->row.detected_ms;
+		unmerged = side->measure ? side->measure->why : NULL;
 	}
 	const char *state = item_state(c, it, &incoming);
 	const char *held = held_why(c, it);
+	char unmerged_words[200];
+	snprintf(unmerged_words, sizeof unmerged_words, "it was changed on two devices: both versions are kept; %s", unmerged ? unmerged : "");
 	if (conflict)
 		tell(v, "conflict",
-		     it->row.hold == HOLD_ROLLBACK ? "an older version was written here over another device's change: both are kept"
-						   : "it was changed on two devices: both versions are kept",
+		     it->row.hold == HOLD_ROLLBACK
+			     ? "an older version was written here over another device's change: both are kept"
+		     : unmerged ? unmerged_words
+				: "it was changed on two devices: both versions are kept",
 		     clean ? "run 'syncline resolve ITEM --keep auto': the two can be merged; or keep mine or theirs"
 			   : "run 'syncline resolve ITEM --keep mine' or '--keep theirs'");
 	else if (it->refused)

@@ -127,10 +127,11 @@ struct settlement_row {
 	struct id mine, theirs;   /* the file's version, and the other one */
 	struct id result;         /* what was made of them */
 	int64_t at_ms;            /* wall */
-	uint8_t how;              /* HOW_MERGE: by the category's strategy; HOW_SETTLE: by a person */
+	uint8_t how;              /* HOW_MERGE, HOW_NEWEST: by the item's strategy; HOW_SETTLE: by a person */
 	bool undone;
 };
-enum history_how { HOW_EDIT, HOW_REMOTE, HOW_MERGE, HOW_SETTLE, HOW_RESTORE, HOW_UNDO };
+/* The numbers are in every ledger. HOW_NEWEST: one of two versions stands because it is the newer one. */
+enum history_how { HOW_EDIT, HOW_REMOTE, HOW_MERGE, HOW_SETTLE, HOW_RESTORE, HOW_UNDO, HOW_NEWEST };
 enum change_kind { KIND_CREATE, KIND_UPDATE, KIND_DELETE, KIND_MOVE, KIND_RENAME };
 
 /* The device's own counters, one row. */
@@ -193,6 +194,8 @@ struct world {
 	/* By the history: did the item's file hold this version before a change came to it from elsewhere (received, merged,
 	 * settled; up to the version `agreed`, which it held last of what the log has), and not since? */
 	bool (*came_back)(void *ctx, const struct id *item, const struct id *version, const struct id *agreed);
+	/* What the rules of a category say of one path: enum strategy. Optional (NULL): asked only where setup said by_path. */
+	int (*strategy_of)(void *ctx, const struct file_ref *f);
 	/* link. dial answers later with EVENT_LINK_OPEN or EVENT_LINK_CLOSED. send keeps order and copies. */
 	void (*dial)(void *ctx);
 	void (*hang_up)(void *ctx);

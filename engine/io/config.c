@@ -106,6 +106,7 @@ struct category_setup config_setup(const struct config_category *c)
 		                        .min_change_bytes = c->min_change_bytes,
 		                        .max_changes_per_minute = c->max_changes_per_minute,
 		                        .strategy = c->strategy,
+		                        .by_path = c->by_path_count > 0,
 		                        .merge = c->merge };
 }
 
@@ -113,6 +114,7 @@ struct category_setup config_setup(const struct config_category *c)
 
 struct config_rules {
 	git_repository *ignore, *include; /* include: NULL when everything is */
+	git_repository *strategies[STRATEGY_ASK + 1]; /* the paths that have this one; NULL: none */
 	char **include_patterns;          /* anchored, without the leading slash */
 	size_t include_count;
 };
@@ -123,6 +125,8 @@ static void rules_free(struct config_rules *r)
 		return;
 	git_repository_free(r->ignore);
 	git_repository_free(r->include);
+	for (int s = 0; s <= STRATEGY_ASK; s++)
+		git_repository_free(r->strategies[s]);
 	for (size_t i = 0; i < r->include_count; i++)
 		free(r->include_patterns[i]);
 	free(r->include_patterns);
@@ -143,6 +147,21 @@ static git_repository *patterns_compile(const char *text)
 	git_config_free(none);
 	git_repository_free(repo);
 	return NULL;
+}
+
+static bool strategies_compile(struct config_rules *r, const struct config_category *c)
+{
+	bool ok = true;
+	for (int s = 0; s <= STRATEGY_ASK && ok; s++) {
+		struct buf text = { 0 };
+		for (size_t i = 0; i < c->by_path_count; i++)
+			if ((int)c->by_path[i].strategy == s)
+				buf_printf(&text, "%s\n", c->by_path[i].pattern);
+		if (text.len)
+			ok = (r->strategies[s] = patterns_compile(buf_text(&text))) != NULL;
+		buf_finish(&text);
+	}
+	return ok;
 }
 
 static struct config_rules *rules_compile(const struct config_category *c, struct err *e)
@@ -169,10 +188,10 @@ static struct config_rules *rules_compile(const struct config_category *c, struc
 	if (c->include_count)
 		r->include = patterns_compile(buf_text(&text));
 	buf_finish(&text);
-	if (r->ignore && (r->include || !c->include_count))
+	if (r->ignore && (r->include || !c->include_count) && strategies_compile(r, c))
 		return r;
 	rules_free(r);
-	gitlib_err(e, c->name, "look at its ignore and include lines");
+	gitlib_err(e, c->name, "look at its ignore, include and strategy-for lines");
 	return NULL;
 }
 
@@ -182,6 +201,15 @@ static bool matches(git_repository *rules, const char *path, bool folder)
 	int ignored = 0;
 	snprintf(with_slash, sizeof with_slash, "%s%s", path, folder ? "/" : "");
 	return git_ignore_path_is_ignored(&ignored, rules, with_slash) == 0 && ignored;
+}
+
+enum strategy config_strategy_of(const struct config_category *c, const char *path)
+{
+	static const enum strategy order[] = { STRATEGY_ASK, STRATEGY_MERGE, STRATEGY_NEWEST };
+	for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+		if (c->rules->strategies[order[i]] && matches(c->rules->strategies[order[i]], path, false))
+			return order[i];
+	return c->strategy;
 }
 
 static size_t component(const char *text, char out[RELPATH_COMPONENT + 2])
@@ -231,6 +259,9 @@ static void category_finish(struct config_category *c)
 		free(c->include[i]);
 	for (size_t i = 0; i < c->ignore_count; i++)
 		free(c->ignore[i]);
+	for (size_t i = 0; i < c->by_path_count; i++)
+		free(c->by_path[i].pattern);
+	free(c->by_path);
 	free(c->include);
 	free(c->ignore);
 	free(c->path);
@@ -342,6 +373,27 @@ static bool tune(struct loading *l, struct config_category *c, const struct tuna
 	return true;
 }
 
+/* "ask *.key": a strategy, and the pattern of the paths that it is for. */
+static bool add_strategy(struct loading *l, struct config_category *c, const char *value)
+{
+	char word[16];
+	size_t len = strcspn(value, " \t");
+	const char *pattern = value + len + strspn(value + len, " \t");
+	enum strategy s;
+	snprintf(word, sizeof word, "%.*s", (int)(len < sizeof word ? len : sizeof word - 1), value);
+	if (!config_strategy_parse(word, &s))
+		return err_set(l->e, l->where, "write merge, newest or ask, then a pattern: strategy-for = ask *.key",
+		               "there is no strategy '%s'", word);
+	if (c->by_path_count == CONFIG_PATTERNS_MAX)
+		return err_set(l->e, l->where, "", "a category may have %d patterns", CONFIG_PATTERNS_MAX);
+	if (!*pattern || *pattern == '!' || strlen(pattern) > RELPATH_MAX || strchr(pattern, '\n'))
+		return err_set(l->e, l->where, "write merge, newest or ask, then a pattern: strategy-for = ask *.key",
+		               "'%s' is no pattern of paths", pattern);
+	c->by_path = mem_grow(c->by_path, c->by_path_count + 1, sizeof *c->by_path);
+	c->by_path[c->by_path_count++] = (struct config_strategy){ s, mem_text(pattern) };
+	return true;
+}
+
 static bool category_key(struct loading *l, const struct gitconfig_entry *g)
 {
 	struct config_category *c = category_named(l, g->subsection);
@@ -364,6 +416,8 @@ static bool category_key(struct loading *l, const struct gitconfig_entry *g)
 	if (strcmp(g->key, "strategy") == 0)
 		return config_strategy_parse(g->value, &c->strategy) ||
 		       err_set(l->e, l->where, "use merge, newest or ask", "there is no strategy '%s'", g->value);
+	if (strcmp(g->key, "strategy-for") == 0)
+		return add_strategy(l, c, g->value);
 	if (strcmp(g->key, "profile") == 0) {
 		c->profile = config_profile_find(g->value);
 		return c->profile ||
@@ -376,7 +430,7 @@ static bool category_key(struct loading *l, const struct gitconfig_entry *g)
 		                                    "the path of a category must be absolute");
 	}
 	return err_set(l->e, l->where,
-	               "a category has path, profile, strategy, merge, include, ignore, allow, interval, debounce, "
+	               "a category has path, profile, strategy, strategy-for, merge, include, ignore, allow, interval, debounce, "
 	               "min-change and max-per-minute",
 	               "unknown key '%s'", g->key);
 }

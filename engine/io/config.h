@@ -30,6 +30,11 @@ bool config_merge_parse(const char *name, enum merge_rule *out);
 
 struct config_rules; /* compiled patterns */
 
+struct config_strategy { /* of the paths that a pattern names */
+	enum strategy strategy;
+	char *pattern;
+};
+
 struct config_category {
 	char name[CATEGORY_MAX + 1];
 	char *path; /* as written, with ~ expanded; absolute */
@@ -37,6 +42,8 @@ struct config_category {
 	/* The profile's, or as written. */
 	uint32_t interval_ms, debounce_ms, min_change_bytes, max_changes_per_minute;
 	enum strategy strategy;
+	struct config_strategy *by_path;
+	size_t by_path_count;
 	enum merge_rule merge;
 	char **include, **ignore; /* as written; the shipped ignores are not in here */
 	size_t include_count, ignore_count;
@@ -58,6 +65,10 @@ void config_finish(struct config *c);
 const struct config_category *config_find(const struct config *c, const char *name);
 /* The category as the core wants it. Borrows the name. */
 struct category_setup config_setup(const struct config_category *c);
+
+/* The category's, or what `strategy-for` lines say of the path. Where several name it, the one that asks more often counts:
+ * ask, then merge, then newest. */
+enum strategy config_strategy_of(const struct config_category *c, const char *path);
 
 /* Is this file an item / may this folder hold items? Shipped rules, ignore, include, and relpath's limits. */
 bool config_wanted(const struct config_category *c, const char *path, bool folder);

@@ -87,7 +87,7 @@ static const char *const texts[STATEMENTS] = {
 	[ADD_HISTORY] = "INSERT INTO history VALUES (NULL,?,?,?,?,?,?,?,?,?)",
 	[SAVE_SETTLEMENT] = "INSERT OR REPLACE INTO settlements VALUES (?,?,?,?,?,?,?,?,?)",
 	/* how 1, 2, 3: remote, merge, settle */
-	[CAME_BACK] = "SELECT max(CASE WHEN version = ?2 THEN id ELSE 0 END), max(CASE WHEN how IN (1,2,3) AND"
+	[CAME_BACK] = "SELECT max(CASE WHEN version = ?2 THEN id ELSE 0 END), max(CASE WHEN how IN (1,2,3,6) AND"
 	              " id <= (SELECT max(id) FROM history WHERE item = ?1 AND version = ?3) THEN id ELSE 0 END)"
 	              " FROM history WHERE item = ?1",
 	[SET_FACT] = "INSERT OR REPLACE INTO facts VALUES (?,?)",

@@ -1,8 +1,21 @@
+#include <stdio.h>
+#include <string.h>
+
 #include "cli/ask.h"
 #include "cli/opts.h"
 #include "cli/say.h"
 #include "cli/verbs.h"
 #include "sys/home.h"
+
+static void add_strategy(struct table *t, const json_t *row)
+{
+	size_t more = json_array_size(json_object_get(row, "strategy_for"));
+	char text[64];
+	snprintf(text, sizeof text, "%s", say_text(json_get_text(row, "strategy")));
+	if (more)
+		snprintf(text + strlen(text), sizeof text - strlen(text), ", %zu by path", more);
+	table_cell(t, TINT_NONE, text);
+}
 
 static void print_categories(const json_t *rows)
 {
@@ -20,7 +33,7 @@ static void print_categories(const json_t *rows)
 		table_cell(t, TINT_STRONG, json_get_text(row, "name"));
 		table_cell(t, TINT_NONE, json_get_text(row, "path"));
 		table_cell(t, TINT_NONE, json_get_text(row, "profile"));
-		table_cell(t, TINT_NONE, json_get_text(row, "strategy"));
+		add_strategy(t, row);
 		table_number(t, json_get_int(row, "items", 0));
 		table_cell(t, TINT_DIM, say_bytes((double)json_get_int(row, "bytes", 0)));
 		table_cell(t, TINT_NONE, json_get_text(row, "state"));

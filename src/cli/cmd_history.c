@@ -10,9 +10,14 @@
 static void add_note(struct table *t, const json_t *row)
 {
 	const char *mine = json_get_text(row, "mine"), *theirs = json_get_text(row, "theirs");
+	const char *over = json_get_text(row, "over"), *device = json_get_text(row, "over_device");
 	const char *lost = json_get_text(row, "lost_to");
-	char note[96] = "";
-	if (mine && theirs)
+	char note[160] = "";
+	if (over && device)
+		snprintf(note, sizeof note, "newer than %.8s of %s", over, say_text(device));
+	else if (over)
+		snprintf(note, sizeof note, "newer than %.8s", over);
+	else if (mine && theirs)
 		snprintf(note, sizeof note, "of %.8s and %.8s", mine, theirs);
 	else if (lost)
 		snprintf(note, sizeof note, "lost to %.8s", lost);
@@ -40,7 +45,7 @@ static void print_history(const json_t *rows, bool all)
 		table_cell(t, TINT_DIM, say_ago(json_get_text(row, "at")));
 		table_cell(t, TINT_NONE, json_get_text(row, "device"));
 		table_cell(t, TINT_NONE, json_get_text(row, "kind"));
-		table_cell(t, TINT_NONE, json_get_text(row, "how"));
+		table_cell(t, TINT_NONE, json_get_text(row, json_object_get(row, "strategy") ? "strategy" : "how"));
 		table_cell(t, TINT_DIM, say_bytes((double)json_get_int(row, "size", 0)));
 		add_note(t, row);
 	}

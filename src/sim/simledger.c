@@ -226,7 +226,7 @@ static bool came_back(const struct simledger *l, const struct id *item, const st
 			continue;
 		if (id_equal(&h->version, version))
 			held = at;
-		if (h->how == HOW_REMOTE || h->how == HOW_MERGE || h->how == HOW_SETTLE)
+		if (h->how == HOW_REMOTE || h->how == HOW_MERGE || h->how == HOW_SETTLE || h->how == HOW_NEWEST)
 			elsewhere = at;
 		if (id_equal(&h->version, agreed))
 			before_agreed = elsewhere;

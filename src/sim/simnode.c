@@ -182,7 +182,7 @@ static bool sim_add_history(void *ctx, const struct history_row *row)
 	struct simnode *n = ctx;
 	if (!enter_ledger(n))
 		return false;
-	if (row->how == HOW_MERGE || row->how == HOW_SETTLE || row->how == HOW_UNDO) /* made of others: as good as an edit */
+	if (row->how == HOW_MERGE || row->how == HOW_NEWEST || row->how == HOW_SETTLE || row->how == HOW_UNDO) /* made of others: as good as an edit */
 		witness_merged(&n->cl->witness, n->index, &row->item, &row->version);
 	simledger_add_history(&n->ledger, row);
 	return true;

@@ -76,7 +76,16 @@ t "lists of lines: a union, and what was removed stays removed" lines_union
 newest_stands() {
 	printf 'base\n' >"$S/a/themes/t" && settle a b c && both_write themes/t 'older\n' 'newer\n' && no_conflicts &&
 		[ "$(cat "$S/a/themes/t")" = "$(cat "$S/b/themes/t")" ] &&
-		on b history themes/t | grep -q 'lost to'
+		on b history themes/t | grep -q 'lost to' && history_of_newest && ! on b history themes/t | grep -q merge &&
+		on b why themes/t | grep -q 'newest of two versions'
+}
+# What lost is named with the device that wrote it, and is not called a merge to a person.
+history_of_newest() {
+	for device in a b; do
+		on $device history themes/t >"$S/out"
+		grep -q 'newest .*newer than [0-9a-f]\{8\} of [ab]' "$S/out" && return 0
+	done
+	return 1
 }
 t "newest: one edit stands on all, the other is in the history" newest_stands
 
@@ -152,6 +161,36 @@ by_hunk() {
 		all_hold hunks 'A first\nkeep\nB last\n'
 }
 t "a choice for each hunk" by_hunk
+
+# ---- a strategy for some paths ----
+by_path() {
+	for device in a b c; do
+		sed -i '/category "asked"/a\
+\tstrategy-for = merge *.txt\
+\tstrategy-for = newest latest/\
+\tstrategy-for = ask latest/not/' "$S/$device/home/config" && ask "$device" '{"do":"reload"}' >"$S/out" &&
+			on "$device" categories | grep -q 'asked.*ask, 3 by path' || return 1
+	done
+	on a categories --json | json '[].strategy_for:a' && mkdir -p "$S/a/asked/latest/not" &&
+		for name in asked/m.txt asked/latest/n asked/latest/not/o; do printf 'first\nkeep\nlast\n' >"$S/a/$name"; done &&
+		settle a b c && both_write asked/m.txt 'A first\nkeep\nlast\n' 'first\nkeep\nB last\n' &&
+		both_write asked/latest/n 'A\n' 'B\n' && both_write asked/latest/not/o 'A\n' 'B\n' &&
+		printf 'A first\nkeep\nB last\n' | cmp - "$S/c/asked/m.txt" && cmp "$S/a/asked/latest/n" "$S/b/asked/latest/n" &&
+		[ "$(on c conflicts --json | grep -o '"item"' | wc -l)" = 1 ] && [ "$(field c item)" = asked/latest/not/o ] &&
+		[ "$(field c strategy)" = ask ] && on c resolve asked/latest/not/o --keep mine --quiet && in_step && no_conflicts
+}
+t "strategy-for: merged, the newest, and asked after, by path; the most careful of two patterns counts" by_path
+
+# ---- what would cost too much ----
+costly() {
+	awk 'BEGIN { for (i = 0; i < 60000; i++) print i % 7 * i % 1000 }' >"$A/costly" && settle a b c &&
+		on b pause --quiet && sort -R --random-source="$SYNCLINE" "$A/costly" >"$S/shuffled" && sort "$A/costly" >"$B/costly" &&
+		cp "$S/shuffled" "$A/costly" && settle a && on b sync --quiet && on b resume --quiet && settle a b c &&
+		[ "$(field b item)" = notes/costly ] && [ "$(field b unmerged)" = "too much of it differs for it to be merged" ] &&
+		on b why notes/costly | grep -q 'too much of it differs' && exits 1 on b resolve notes/costly --keep both &&
+		on b resolve notes/costly --keep theirs --quiet && in_step && no_conflicts && cmp "$S/shuffled" "$B/costly"
+}
+t "texts that are costly to merge: asked after, with the reason" costly
 
 rollback() {
 	echo old >"$A/kept" && in_step && echo new >"$B/kept" && in_step && echo old >"$A/kept" && settle a b c &&

@@ -64,6 +64,25 @@ static const char *refusal(const char *text)
 	return err_line(&e, line, sizeof line);
 }
 
+Test(io_config, strategies_by_path)
+{
+	struct config c;
+	struct err e = { 0 };
+	write_config("[category \"notes\"]\n\tpath = ~/notes\n\tstrategy = merge\n\tstrategy-for = newest  drafts/\n"
+	             "\tstrategy-for = ask *.key\n\tstrategy-for = merge drafts/a b.md\n\tstrategy-for = newest *.log\n");
+	cr_assert(config_load(&c, file, home_dirs, &e), "%s %s", e.what, e.why);
+	const struct config_category *n = config_find(&c, "notes");
+	cr_assert(n && config_setup(n).by_path);
+	cr_expect_eq(config_strategy_of(n, "a.md"), STRATEGY_MERGE);
+	cr_expect_eq(config_strategy_of(n, "drafts/a.md"), STRATEGY_NEWEST);
+	cr_expect_eq(config_strategy_of(n, "drafts/deep/a.md"), STRATEGY_NEWEST);
+	cr_expect_eq(config_strategy_of(n, "drafts"), STRATEGY_MERGE, "a folder's pattern is no file's");
+	cr_expect_eq(config_strategy_of(n, "drafts/x.key"), STRATEGY_ASK, "ask before newest");
+	cr_expect_eq(config_strategy_of(n, "drafts/a b.md"), STRATEGY_MERGE, "merge before newest");
+	cr_expect_eq(config_strategy_of(n, "deep/x.log"), STRATEGY_NEWEST);
+	config_finish(&c);
+}
+
 Test(io_config, whole)
 {
 	struct config c;
@@ -173,6 +192,9 @@ Test(io_config, refusals)
 	cr_expect(strstr(refusal("[category \"Bad Name\"]\n\tpath = /x\n"), ":2: a category's name"));
 	cr_expect(strstr(refusal("[category \"x\"]\n\tpath = relative\n"), "absolute"));
 	cr_expect(strstr(refusal("[category \"x\"]\n\tstrategy = luck\n"), "no strategy 'luck'"));
+	cr_expect(strstr(refusal("[category \"x\"]\n\tstrategy-for = luck *\n"), "no strategy 'luck'"));
+	cr_expect(strstr(refusal("[category \"x\"]\n\tstrategy-for = ask\n"), "no pattern"));
+	cr_expect(strstr(refusal("[category \"x\"]\n\tstrategy-for = ask !a\n"), "no pattern"));
 	cr_expect(strstr(refusal("[category \"x\"]\n\tprofile = none\n"), "no profile 'none'"));
 	cr_expect(strstr(refusal("[category \"x\"]\n\tprofile = notes\n"), "no path"));
 	cr_expect(strstr(refusal("[include]\n\tpath = /etc/passwd\n"), "include"));

@@ -51,6 +51,7 @@ void category_configure(struct category_table *t, const struct category_setup *s
 		c->min_change_bytes = setup[i].min_change_bytes;
 		c->max_changes_per_minute = setup[i].max_changes_per_minute;
 		c->strategy = setup[i].strategy;
+		c->by_path = setup[i].by_path;
 		c->merge = setup[i].merge;
 	}
 }

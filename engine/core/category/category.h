@@ -10,6 +10,7 @@ struct category {
 	char *name;
 	uint32_t debounce_ms, max_wait_ms, min_change_bytes, max_changes_per_minute;
 	enum strategy strategy;
+	bool by_path;       /* world.strategy_of knows better */
 	enum merge_rule merge;
 	bool active;        /* still configured; a category that left keeps its ledger rows but nothing is looked at or sent */
 	bool paused;

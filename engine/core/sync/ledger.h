@@ -12,6 +12,7 @@ struct measure { /* of one conflict, as far as it is looked at: kept so that no 
 	struct id base, mine, theirs;
 	uint32_t hunks;
 	bool clean;
+	const char *why; /* a literal: why it cannot be merged; NULL: it can, as far as hunks go */
 };
 
 struct holding { /* why a local edit does not go out yet */
