@@ -442,7 +442,7 @@ static int by_size(const void *a, const void *b)
 static void write_stats(struct console *k)
 {
 	const struct term_stats *s = term_stats_now();
-	qsort(k->latency_us, k->latencies, sizeof *k->latency_us, by_size);
+	mem_sort(k->latency_us, k->latencies, sizeof *k->latency_us, by_size);
 	uint32_t p50 = k->latencies ? k->latency_us[k->latencies / 2] : 0;
 	uint32_t p95 = k->latencies ? k->latency_us[k->latencies * 95 / 100] : 0;
 	uint32_t most = k->latencies ? k->latency_us[k->latencies - 1] : 0;

@@ -346,7 +346,7 @@ void model_settle_queue(struct model *m)
 		m->queue[kept++].fresh = false;
 	}
 	m->queue_count = kept;
-	qsort(m->queue, kept, sizeof *m->queue, by_rank);
+	mem_sort(m->queue, kept, sizeof *m->queue, by_rank);
 }
 
 size_t model_queue_fresh(const struct model *m)
@@ -408,7 +408,7 @@ static void take_conflicts(struct model *m, const json_t *array)
 		c->hunks = (int)(get_count(o, "hunks") % 1000000);
 		c->merged_clean = json_get_bool(o, "merged_clean");
 	}
-	qsort(m->conflicts, n, sizeof *m->conflicts, by_age);
+	mem_sort(m->conflicts, n, sizeof *m->conflicts, by_age);
 }
 
 static void take_devices(struct model *m, const json_t *array)
@@ -470,7 +470,7 @@ static void take_log(struct model *m, const json_t *array)
 			l->text = mem_text("");
 	}
 	if (m->log_mixed)
-		qsort(m->log, m->log_count, sizeof *m->log, by_time);
+		mem_sort(m->log, m->log_count, sizeof *m->log, by_time);
 	m->log_mixed = false;
 }
 

@@ -34,8 +34,7 @@ static struct sighting *sightings(const struct core *c, size_t *count)
 		MEM_ROOM(all, *count, cap);
 		all[(*count)++] = (struct sighting){ w->stat.inode, w->stat.size, w->stat.mtime_ns };
 	}
-	if (*count)
-		qsort(all, *count, sizeof *all, by_inode);
+	mem_sort(all, *count, sizeof *all, by_inode);
 	return all;
 }
 

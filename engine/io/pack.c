@@ -148,7 +148,7 @@ static struct pack_item *list_of(const uint8_t *idx, size_t len, uint64_t pack_l
 		git_oid_fromraw(&items[i].oid, names + 20 * i);
 		items[i].at = be32(offsets + 4 * i); /* over 2 GiB: our packs never are */
 	}
-	qsort(items, n, sizeof *items, by_place);
+	mem_sort(items, n, sizeof *items, by_place);
 	for (size_t i = 0; i < n; i++) {
 		uint64_t end = i + 1 < n ? items[i + 1].at : pack_len - 20;
 		if (items[i].at < 12 || end <= items[i].at || end > pack_len - 20) {

@@ -56,3 +56,9 @@ char *mem_printf(const char *format, ...)
 	va_end(args);
 	return text;
 }
+
+void mem_sort(void *array, size_t count, size_t size, int (*order)(const void *, const void *))
+{
+	if (count > 1)
+		qsort(array, count, size, order);
+}

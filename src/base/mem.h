@@ -12,6 +12,9 @@ void *mem_copy(const void *bytes, size_t len);   /* a copy with one NUL added be
 char *mem_text(const char *text);                /* strdup; NULL gives NULL */
 char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* qsort, but an empty array may be NULL. */
+void mem_sort(void *array, size_t count, size_t size, int (*order)(const void *, const void *));
+
 /* Makes room for one more element in a plain array that doubles. */
 #define MEM_ROOM(array, count, cap)                                                                                    \
 	do {                                                                                                           \

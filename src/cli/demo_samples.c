@@ -273,7 +273,7 @@ void demo_digest(const struct demo_device *v, char hex[65], size_t *items)
 		nftw(path, walk_one, 16, FTW_PHYS);
 		free(path);
 	}
-	qsort(walk.names, walk.count, sizeof *walk.names, by_name);
+	mem_sort(walk.names, walk.count, sizeof *walk.names, by_name);
 	crypto_hash_sha256_init(&hash);
 	for (size_t i = 0; i < walk.count; i++) {
 		add_file(&hash, v, walk.names[i]);

@@ -52,7 +52,7 @@ void choices_sort(struct choices *c)
 	size_t used = 0;
 	for (size_t i = 0; i < c->count; i++)
 		places[i] = (struct ordered){ c->list[i], i };
-	qsort(places, c->count, sizeof *places, by_key);
+	mem_sort(places, c->count, sizeof *places, by_key);
 	for (size_t i = 0; i < c->count; i++) {
 		if (used && c->list[used - 1].key == places[i].choice.key)
 			used--;

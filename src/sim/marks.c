@@ -21,8 +21,7 @@ size_t marks_print(FILE *out)
 		all[count++] = m;
 		missed += !m->hits;
 	}
-	if (count)
-		qsort(all, count, sizeof *all, by_name);
+	mem_sort(all, count, sizeof *all, by_name);
 	fprintf(out, "marks      %zu of %zu hard paths reached\n", count - missed, count);
 	for (size_t i = 0; i < count; i++)
 		if (all[i]->hits)

@@ -109,8 +109,7 @@ static struct choices without(const struct trace *t, enum kind kind, size_t at, 
 	struct choices rest = { 0 };
 	bool *dropped = mem_alloc(t->choices.count + 1);
 	size_t number = 0;
-	if (g.count)
-		qsort(g.list, g.count, sizeof *g.list, by_time);
+	mem_sort(g.list, g.count, sizeof *g.list, by_time);
 	for (size_t i = 0; i < g.count; i++)
 		if (g.list[i].kind == kind) {
 			if (number >= at && number < at + size)

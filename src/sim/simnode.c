@@ -427,7 +427,7 @@ static void load(struct simnode *n)
 	rows = mem_alloc((map_count(&n->ledger.outbox) + 1) * sizeof *rows);
 	for (at = used = 0; map_next(&n->ledger.outbox, &at, &p);)
 		rows[used++] = p;
-	qsort(rows, used, sizeof *rows, by_counter);
+	mem_sort(rows, used, sizeof *rows, by_counter);
 	for (size_t i = 0; i < used; i++) {
 		struct outbox_row row = *(struct outbox_row *)rows[i];
 		row.record = blob_copy(row.record.data, row.record.len);

@@ -123,8 +123,7 @@ void trace_write(const struct trace *t, const char *remarks, struct buf *out)
 		if (all.list[i].name)
 			buf_printf(out, "set %llu/%llu %s\n", (unsigned long long)all.list[i].value,
 				   (unsigned long long)all.list[i].bound, all.list[i].name);
-	if (all.count)
-		qsort(all.list, all.count, sizeof *all.list, by_time);
+	mem_sort(all.list, all.count, sizeof *all.list, by_time);
 	write_choices(&all, out);
 	choices_finish(&all);
 }

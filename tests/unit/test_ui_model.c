@@ -263,6 +263,8 @@ static const char *order(const struct model *m)
 Test(ui_model, a_queue_that_is_looked_at_keeps_its_places)
 {
 	struct model m = { 0 };
+	model_settle_queue(&m); /* before the engine said anything */
+	cr_expect_eq(m.queue_count, 0);
 	queue_of(&m, "abc");
 	m.queue_frozen = true;
 	queue_of(&m, "cax");

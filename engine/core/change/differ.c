@@ -48,8 +48,7 @@ static struct piece *cut(struct span s, size_t *count)
 		pieces[(*count)++] = (struct piece){ map_hash(s.data + at, len), len };
 		at += len;
 	}
-	if (*count)
-		qsort(pieces, *count, sizeof *pieces, order);
+	mem_sort(pieces, *count, sizeof *pieces, order);
 	return pieces;
 }
 

@@ -250,7 +250,7 @@ static bool sort_names(struct reading *r, struct jsontree_node *n)
 	bool fine = true;
 	for (size_t i = 0; i < n->count; i++)
 		named[i] = (struct named){ n->members[i].name, (uint32_t)i };
-	qsort(named, n->count, sizeof *named, named_order);
+	mem_sort(named, n->count, sizeof *named, named_order);
 	n->by_name = mem_grow(NULL, n->count + 1, sizeof *n->by_name);
 	for (size_t i = 0; i < n->count; i++) {
 		n->by_name[i] = named[i].index;

@@ -78,7 +78,7 @@ uint32_t units_number(struct units *const *u, size_t count, bool endings)
 			ranked[n++] = (struct ranked){ unit, &u[i]->number[k] };
 		}
 	}
-	qsort(ranked, all, sizeof *ranked, rank);
+	mem_sort(ranked, all, sizeof *ranked, rank);
 	for (size_t i = 0; i < all; i++) {
 		next += i && rank(&ranked[i - 1], &ranked[i]) != 0;
 		*ranked[i].number = next;

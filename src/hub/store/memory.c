@@ -196,8 +196,7 @@ static void run_account(struct memory_store *m, struct submission *u)
 	for (size_t at = 0; map_next(&m->devices, &at, &value);)
 		if (strcmp(((struct enrolled *)value)->device.account, u->account) == 0)
 			answer_device(u, value);
-	if (u->answer.device_count)
-		qsort(u->devices, u->answer.device_count, sizeof *u->devices, by_id);
+	mem_sort(u->devices, u->answer.device_count, sizeof *u->devices, by_id);
 	u->answer.head = l->count;
 	if (u->seq >= 1 && u->seq <= l->count)
 		u->answer.chain = l->rows[u->seq - 1].chain;
