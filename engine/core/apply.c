@@ -140,8 +140,8 @@ static void prepare(struct core *c, struct work *w)
 /* A wish about another device's side item: gone, where a person settled the conflict for the main item. */
 static void plan_side(struct core *c, struct item *side)
 {
-	if (side->missing && side->retry_ms <= c->now_ms)
-		receive_content(c, side); /* asked for until it comes */
+	if ((side->missing || ledger_side_open(side)) && side->retry_ms <= c->now_ms)
+		receive_content(c, side); /* asked for until it comes; a restart forgets that it is missing */
 	if (side->main->own_side == side) {
 		core_plan(c, side->main);
 		return;
@@ -181,7 +181,8 @@ static void plan_one(struct core *c, struct work *w)
 	switch (plan) {
 	case PLAN_NOTHING:
 		it->queued_ms = 0;
-		if (it->missing) /* both versions of a conflict must be here for whoever settles it */
+		/* Both versions of a conflict must be here for whoever settles it. */
+		if (it->missing || (ledger_side_open(it->own_side) && !id_zero(&it->row.head_version)))
 			receive_content(c, it);
 		settle_measure(c, it);
 		break;

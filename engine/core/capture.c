@@ -178,6 +178,14 @@ void capture_seen(struct core *c, const struct event *e)
 	w->stat = e->stat;
 }
 
+/* Both guards at once: that a scan which failed says nothing, and that a name is looked at. */
+static bool believes_half_a_scan(void)
+{
+	return PLANTED("capture.believes_half_a_scan");
+}
+
+static void declare_absent(struct core *c, struct item *it);
+
 /* Names that the scan did not see are looked at one by one before anything is concluded. */
 static void note_unseen(struct core *c, struct category *category, const char *under, uint32_t round)
 {
@@ -188,7 +196,10 @@ static void note_unseen(struct core *c, struct category *category, const char *u
 		if (!guard_unseen(category, it, under, round))
 			continue;
 		it->told = true;
-		capture_soon(c, it);
+		if (believes_half_a_scan())
+			declare_absent(c, it);
+		else
+			capture_soon(c, it);
 	}
 }
 
@@ -202,7 +213,7 @@ void capture_scanned(struct core *c, const struct event *e)
 	category->scans--;
 	if (c->scans)
 		c->scans--;
-	if ((e->complete || PLANTED("capture.believes_half_a_scan")) && category->active) {
+	if ((e->complete || believes_half_a_scan()) && category->active) {
 		note_unseen(c, category, e->path ? e->path : "", round);
 		category->suspect = category->suspect && e->path && *e->path;
 	}

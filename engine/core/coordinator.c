@@ -193,6 +193,8 @@ static void hello(void *ctx, struct link_hello *out)
 
 void core_new_epoch(struct core *c)
 {
+	if (c->state.epoch && PLANTED("core.keeps_its_epoch_after_a_restore"))
+		return;
 	c->world.entropy(c->world.ctx, &c->state.epoch, sizeof c->state.epoch);
 	if (!c->state.epoch)
 		c->state.epoch = 1;

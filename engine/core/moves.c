@@ -146,12 +146,18 @@ void moves_note(struct core *c, const struct event *e)
 		moved_file(c, e);
 }
 
+/* Both guards at once: that the old name is looked at before it is paired, and again before it is given up. */
+static bool pairs_unseen(void)
+{
+	return PLANTED("capture.pairs_a_rename_unseen");
+}
+
 /* Can the deletion of this item travel with what its content became? */
 static bool may_leave(const struct core *c, const struct item *from, const struct item *it)
 {
 	return from != it && !from->row.side && !from->in_flight && !id_zero(&from->row.head_version) &&
 	       id_equal(&from->row.agreed, &from->row.head_version) && !from->rare->moved_to &&
-	       (PLANTED("capture.pairs_a_rename_unseen") || guard_absent(c, from));
+	       (pairs_unseen() || guard_absent(c, from));
 }
 
 static struct item *by_content(struct core *c, const struct id *version)
@@ -255,6 +261,8 @@ void moves_captured(struct core *c, struct item *it, struct span content)
 	}
 	ledger_rare(it)->moved_from = from->row.item;
 	ledger_rare(from)->moved_to = it;
+	if (pairs_unseen())
+		core_set_local(c, from, &(struct id){ { 0 } }, 0);
 	from->told = true;
 	if (!debounce_find(&c->debounce, from->category, from->path))
 		capture_soon(c, from);

@@ -76,7 +76,7 @@ void receive_auth(struct core *c, const struct message *m)
 	if (m->head >= c->state.cursor && m->counter > c->state.counter)
 		MARK("receive.counter_from_a_life_forgotten");
 	/* Our state is older than what we once sent: never use those numbers again. */
-	if (m->counter > c->state.counter && !PLANTED("receive.keeps_its_epoch_after_a_restore")) {
+	if (m->counter > c->state.counter) {
 		core_notice(c, NOTICE_WARN, "sync", NULL,
 			    "this device's state is older than what the hub has from it (restored from a copy?): it goes on under a new epoch, nothing is lost");
 		core_new_epoch(c);

@@ -238,8 +238,6 @@ static struct flight *drop_side(struct core *c, struct item *side, bool linked)
 static struct flight *with_second(struct core *c, struct item *it)
 {
 	struct item *from = id_zero(&it->rare->moved_from) ? NULL : ledger_find(&c->ledger, &it->rare->moved_from);
-	if (PLANTED("send.forgets_the_second_of_a_pair"))
-		return NULL;
 	bool chosen = !id_zero(&it->row.settles) && id_equal(&it->row.settled_as, &it->row.local);
 	struct item *settled = chosen ? ledger_find(&c->ledger, &it->row.settles) : NULL;
 	if (settled && !id_equal(&settled->row.head_version, &it->row.settled))
@@ -283,7 +281,8 @@ static void send_main(struct core *c, struct item *it)
 	struct flight *first = make_change(c, &w);
 	if (!first)
 		return;
-	launch(c, first, w.kind == KIND_DELETE ? NULL : with_second(c, it));
+	struct flight *second = w.kind == KIND_DELETE ? NULL : with_second(c, it);
+	launch(c, first, PLANTED("send.forgets_the_second_of_a_pair") ? NULL : second);
 	ledger_forget_origin(it);
 	holding_sent(c, it);
 }

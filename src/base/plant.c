@@ -17,6 +17,13 @@ bool plant_choose(const char *name)
 	bool any = false;
 	for (size_t i = 0; (p = plant_at(i)); i++)
 		if (strcmp(p->name, name) == 0)
-			any = p->on = true;
+			any = p->on = p->chosen = true;
 	return any;
+}
+
+void plant_sleep(bool asleep)
+{
+	struct plant *p;
+	for (size_t i = 0; (p = plant_at(i)); i++)
+		p->on = p->chosen && !asleep;
 }

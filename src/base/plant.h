@@ -9,13 +9,13 @@
 
 struct plant {
 	const char *name; /* "room.the_mistake" */
-	bool on;
+	bool on, chosen;
 };
 
 #ifdef SYNCLINE_PLANTED
 #define PLANTED(name_)                                                                                                 \
 	({                                                                                                             \
-		static struct plant plant_ = { name_, false };                                                         \
+		static struct plant plant_ = { name_, false, false };                                                         \
 		static struct plant *plant_listed_ __attribute__((used, section("syncline_plants"))) = &plant_;        \
 		plant_.on;                                                                                             \
 	})
@@ -26,4 +26,5 @@ struct plant {
 /* The i-th of all, in the linker's order; NULL beyond the last. */
 struct plant *plant_at(size_t i);
 bool plant_choose(const char *name); /* false: there is none of that name */
+void plant_sleep(bool asleep);       /* those that were chosen sleep, or are awake again */
 #endif

@@ -266,6 +266,7 @@ static void partition(struct cluster *cl)
 
 static void faults(struct cluster *cl)
 {
+	judge_second(cl);
 	if (cluster_strikes(cl, FAULT_partition, NULL))
 		partition(cl);
 	for (unsigned i = 0; i < cl->node_count; i++) {

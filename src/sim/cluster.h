@@ -94,6 +94,9 @@ struct cluster {
 	bool real;       /* stores are SQLite's, on simulated disks (simreal.h) */
 	bool acting;     /* people edit by themselves (random lives) */
 	bool backwards;  /* scans list files the other way round */
+	bool narrow;     /* connections take few bytes at a time */
+	bool large;      /* people have large files, and lines are slow */
+	bool idle_writers; /* programs open a file for writing, and write later */
 	bool trace;      /* say on stderr what happens */
 	const char *until; /* when a note holds this text, the life breaks as X1; NULL: never */
 	struct buf *story; /* what people and faults do is told here, in plain words; NULL: nobody listens */

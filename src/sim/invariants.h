@@ -12,7 +12,7 @@
 	V(I6, "bases and heads are those the hub issued; every entry opens and gives the version it names")            \
 	V(I7, "no error becomes a deletion")                                                                           \
 	V(I8, "queues, windows and resends keep their bounds; nothing spins")                                          \
-	V(I9, "a reader finds old or new bytes, whole")                                                                \
+	V(I9, "a reader finds old or new bytes, whole, and nothing of what was history on connecting")                                                                \
 	V(I10, "no key, name or content leaves in clear, or stands in a log")                                          \
 	V(Q1, "all trees equal the log's heads")                                                                       \
 	V(Q2, "every captured token can be had")                                                                       \
@@ -23,7 +23,7 @@
 	V(Q7, "quiet is said only when it is true")                                                                    \
 	V(Q8, "a restart changes and sends nothing")                                                                   \
 	V(Q9, "ledgers, stores and the log verify")                                                                    \
-	V(Q10, "it comes to rest")                                                                                     \
+	V(Q10, "it comes to rest, and news are told at once")                                                                                     \
 	V(X1, "this was looked for")
 
 enum invariant {

@@ -17,6 +17,8 @@ bool judge_went_back(const struct cluster *cl)
 	return cl->tally.hub_restores || cl->tally.lies;
 }
 
+#define TOLD_US 10000000
+
 struct judge {
 	struct sealer sealer; /* it has the account's key: whatever a device may read, it reads */
 	struct packer *packer;
@@ -462,6 +464,8 @@ void judge_frame_down(struct cluster *cl, uint64_t conn, bool text, struct span 
 			again->allowed++;
 			again->not_before_us = cl->now_us + record.wait_ms * 900;
 		}
+		if (log && record.seq > c->heard)
+			c->heard = record.seq;
 		if (record.type != RECORD_ENTRY)
 			continue;
 		const struct simentry *e = simstore_entry(cl->hub.store, record.seq);
@@ -478,6 +482,50 @@ void judge_frame_down(struct cluster *cl, uint64_t conn, bool text, struct span 
 	cluster_checked(cl, INVARIANT_I8);
 	if (more < 0)
 		cluster_break(cl, "I8", "the hub sends a frame that does not read back");
+}
+
+/* News are told at once: a connection on which nothing is under way is behind the log for no longer than a moment. */
+static void check_told(struct cluster *cl, struct simnode *n, struct simconn *c)
+{
+	uint64_t count = simstore_count(cl->hub.store), cursor = n->ledger.state.cursor;
+	bool able = n->core && n->core->up && cl->hub.up && cl->now_us >= cl->hub.slow_until_us;
+	bool idle = able && c->open && c->hub_end && c->hub_life == cl->hub.life && !c->down_backlog && !n->partitioned;
+	if (!idle || (c->heard > cursor ? c->heard : cursor) >= count) {
+		c->behind_us = 0;
+		return;
+	}
+	JUDGED(cl, Q10);
+	if (!c->behind_us)
+		c->behind_us = cl->now_us;
+	else if (cl->now_us - c->behind_us > TOLD_US)
+		cluster_break(cl, "Q10", "the hub has told %s of %llu entries and goes no further, though nothing is under way",
+		              n->name, (unsigned long long)c->heard);
+}
+
+void judge_second(struct cluster *cl)
+{
+	for (unsigned i = 0; i < cl->node_count; i++) {
+		struct simconn *c = simnet_conn(cl, cl->nodes[i]->conn);
+		if (c)
+			check_told(cl, cl->nodes[i], c);
+	}
+}
+
+/* Who catches up goes to where the log ended when it connected: what was history then is put into no file. */
+void judge_places(struct simnode *n, const struct simfile *f, uint64_t seq)
+{
+	struct cluster *cl = n->cl;
+	const struct simconn *c = simnet_conn(cl, n->conn);
+	const struct simentry *placed = simstore_entry(cl->hub.store, seq);
+	if (!seq || !placed || !n->core->up || !c || !c->open || judge_went_back(cl))
+		return;
+	const struct simentry *e = simstore_head(cl->hub.store, &placed->e.change.item);
+	while (e && e->e.seq > c->known)
+		e = e->e.change.base ? simstore_entry(cl->hub.store, e->e.change.base) : NULL;
+	JUDGED(cl, I9);
+	if (e && e->e.seq > seq)
+		cluster_break(cl, "I9", "%s catches up and puts entry %llu into %s/%s, which %llu had replaced long since",
+		              n->name, (unsigned long long)seq, f->category, f->path, (unsigned long long)e->e.seq);
 }
 
 bool judge_files(struct simnode *n)

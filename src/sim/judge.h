@@ -7,6 +7,8 @@
 
 void judge_appended(struct cluster *cl, const struct simentry *e, const struct simentry *base);
 /* The engine is about to make these bytes vanish from the disk. */
+void judge_second(struct cluster *cl); /* each second */
+void judge_places(struct simnode *n, const struct simfile *f, uint64_t seq); /* the file was made to hold that entry */
 void judge_destroys(struct simnode *n, const struct id *version);
 /* It has put other bytes in the place of these: nobody's edit may go that way. */
 void judge_replaces(struct simnode *n, const struct simfile *f, const struct place *p);

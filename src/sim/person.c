@@ -331,7 +331,7 @@ static void overwrite(struct simnode *n, struct simfile *f)
 {
 	struct buf text = { 0 };
 	token_line(n, &text);
-	if (pick(n, 60) == 59)
+	if (pick(n, 60) >= (n->cl->large ? 40 : 59))
 		bulk(n, &text, 70000 + (size_t)pick(n, 200000));
 	else if (pick(n, 3) == 2)
 		bulk(n, &text, (size_t)pick(n, 2000));
@@ -386,7 +386,8 @@ static void write_slowly(struct simnode *n, struct simfile *f)
 	cluster_tell(cl, "%s begins to write %s/%s", n->name, f->category, f->path);
 	begin(n);
 	size_t first = pick(n, 3) ? (size_t)pick(n, text.len) : 0;
-	kernel_write(n, f->node, blob_copy(text.data, first));
+	if (first || !cl->idle_writers)
+		kernel_write(n, f->node, blob_copy(text.data, first));
 	simdisk_writers(f->node, 1);
 	end(n);
 	agenda_add(&cl->agenda, cl->now_us + 1000 + pick(n, 700000), AGENDA_WRITER, n->index, 0, w);

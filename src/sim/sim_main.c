@@ -20,7 +20,7 @@
 struct wish {
 	uint64_t seed, seeds, devices, minutes, nearby;
 	bool trace, shrink, twice, json, trail;
-	const char *replay, *until;
+	const char *replay, *until, *plant;
 	char *const *relive;
 	size_t relive_count;
 };
@@ -96,7 +96,7 @@ static int read_wish(int argc, char **argv, struct wish *w)
 			continue;
 		}
 		if (strcmp(argv[i], "--plant") == 0 && i + 1 < argc) {
-			int code = choose_plant(argv[++i]);
+			int code = choose_plant(w->plant = argv[++i]);
 			if (code >= 0)
 				return code;
 			continue;
@@ -176,6 +176,25 @@ static void tell_broken(const struct wish *w, const struct life_setup *s, const 
 	replay_shrunk(s, r, w->shrink ? SHRINK_LONG_SECONDS : SHRINK_SECONDS);
 }
 
+/* Does the life break without the mistake as well? Then it proves nothing of it. */
+static bool breaks_anyway(const struct life_setup *s)
+{
+	struct life_result r;
+	plant_sleep(true);
+	life_run(s, &r);
+	plant_sleep(false);
+	return r.breach.found;
+}
+
+static int tell_found(const struct wish *w, const struct evidence *e, const struct breach *b, double spent_s)
+{
+	say_progress_end();
+	printf("found      %s by %s: %llu lives, %.2f s of the processor\n", w->plant, b->invariant,
+	       (unsigned long long)e->lives, spent_s);
+	printf("           %s\n", say_text(b->text));
+	return 1;
+}
+
 int sim_main(int argc, char **argv)
 {
 	struct wish w;
@@ -206,8 +225,10 @@ int sim_main(int argc, char **argv)
 			     (unsigned long long)w.seeds, (unsigned long long)setup.seed);
 		bool same = live(&w, &setup, &r);
 		evidence_add(&e, &r);
-		if (same && !r.breach.found)
+		if (same && (!r.breach.found || (w.plant && breaks_anyway(&setup))))
 			continue;
+		if (w.plant && !w.json && !w.shrink)
+			return tell_found(&w, &e, &r.breach, (double)(clock() - begun) / CLOCKS_PER_SEC);
 		if (w.json)
 			evidence_json(&e, &setup, &r.breach);
 		else if (same)

@@ -4,10 +4,13 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "hub/core/limits.h"
 #include "hub/store/backends.h"
 #include "sim/judge.h"
 #include "sim/simnet.h"
 #include "sim/simreal.h"
+
+#define NARROW 1000 /* bytes under way that fill a narrow connection */
 
 static bool deaf(struct cluster *cl)
 {
@@ -30,7 +33,9 @@ static size_t hub_backlog(void *ctx, uint64_t conn)
 {
 	struct cluster *cl = ctx;
 	struct simconn *c = simnet_conn(cl, conn);
-	return deaf(cl) || !c ? 0 : c->down_backlog;
+	if (deaf(cl) || !c)
+		return 0;
+	return cl->narrow && c->down_backlog < HUB_WINDOW && c->down_backlog > NARROW ? HUB_WINDOW : c->down_backlog;
 }
 
 static void hub_close(void *ctx, uint64_t conn, const char *reason)

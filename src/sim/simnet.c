@@ -8,6 +8,7 @@
 #include "sim/simhub.h"
 #include "sim/simlies.h"
 
+#define LARGE_LINE 60 /* bytes a ms where files are large: seconds for one, so that it is cut in the middle */
 #define STALE 200000 /* per million cuts: what was under way still arrives, late */
 
 struct simconn *simnet_conn(struct cluster *cl, uint64_t number)
@@ -51,7 +52,7 @@ uint64_t simnet_dial(struct simnode *n)
 		               .hub_life = cl->hub.life,
 		               .up_cut_us = UINT64_MAX,
 		               .down_cut_us = UINT64_MAX };
-	c->bytes_per_ms = cluster_strikes(cl, FAULT_slow_link, n) ? 1 + cluster_drawn(cl, FAULT_slow_link, n, 200) : 20000;
+	c->bytes_per_ms = cluster_strikes(cl, FAULT_slow_link, n) ? 1 + cluster_drawn(cl, FAULT_slow_link, n, 200) : cl->large ? LARGE_LINE : 20000;
 	if (n->partitioned ? chance_hit(&cl->chance, chance_of(CHANCE_NET, n->index), 500000)
 	                   : cluster_strikes(cl, FAULT_dial_silent, n))
 		return c->number; /* into the void */
@@ -281,6 +282,7 @@ static void dialed(struct cluster *cl, struct simnode *n, struct simconn *c)
 		return;
 	}
 	c->open = c->hub_end = true;
+	c->known = simstore_count(cl->hub.store);
 	cl->tally.reconnects++;
 	simhub_push(cl, HUB_OPENED, c->number, span_of(NULL, 0));
 	simnode_push(n, &(struct event){ .type = EVENT_LINK_OPEN }, c->number);

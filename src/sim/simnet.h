@@ -14,7 +14,9 @@ struct simconn {
 	bool open, node_end, hub_end;    /* open: established; the ends know it as alive */
 	uint64_t up_at_us, down_at_us;   /* when the last frame of the direction arrives */
 	uint64_t up_cut_us, down_cut_us; /* what would arrive from then on is lost */
-	uint64_t told;                   /* the last entry that the hub told it */
+	uint64_t told, heard;            /* the last entry that the hub told it; or that it confirmed */
+	uint64_t known;                  /* the log's end when it was established */
+	uint64_t behind_us;              /* since when it is idle and has not been told all; 0: it is not */
 	size_t up_backlog, down_backlog; /* bytes sent that have not arrived */
 	uint64_t bytes_per_ms;           /* how fast the other end reads */
 	uint64_t hold_us;                /* what goes up arrives then at the earliest: an old connection beside a new one */

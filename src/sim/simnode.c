@@ -67,6 +67,8 @@ void simnode_destroys(struct simnode *n, const struct siminode *i)
 	if (i->kind == SIM_FOLDER || !i->shown || i->ours)
 		return; /* the engine's own copy of a version, as it was */
 	cluster_checked(n->cl, INVARIANT_I1);
+	if (i->writers)
+		cluster_break(n->cl, "I1", "%s takes the last name of a file that somebody has open to write", n->name);
 	struct id version = core_version_of(n->core, simdisk_meta(i), span_blob(&i->content));
 	const struct simversion *v = simledger_version(&n->ledger, &version);
 	if (!v || !v->durable)

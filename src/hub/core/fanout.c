@@ -63,8 +63,7 @@ static void tell_all(struct hub_core *h, struct account *a, uint64_t seq, const 
 			fanout_entry(h, c, seq, writer, own, change);
 		} else {
 			MARK("hub.told_by_catching_up");
-			if (!PLANTED("hub.forgets_who_must_catch_up"))
-				conn_todo(h, c); /* catches up */
+			conn_todo(h, c); /* catches up */
 		}
 	}
 }

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/plant.h"
+#include "base/plant.h"
 #include "hub/core/account.h"
 #include "hub/core/admission.h"
 #include "hub/core/catchup.h"
@@ -288,7 +289,7 @@ void hub_core_step(struct hub_core *h, const struct hub_event *e)
 		conn_destroy(h, c);
 	else if (c->state == CONN_CLOSING)
 		return;
-	else if (e->type == HUB_DRAINED)
+	else if (e->type == HUB_DRAINED && !PLANTED("hub.forgets_who_must_catch_up"))
 		conn_todo(h, c);
 	else
 		take_bytes(h, c, e);
