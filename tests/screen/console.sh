@@ -41,6 +41,110 @@ at_most() {
 }
 stat_of() { sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p" "$S/stats"; }
 no_bytes() { ! LC_ALL=C grep -qP "$1" "$S/bytes"; }
+# Tests that mostly wait do so beside the others, each with an engine and a folder of its own: beside NAME COMMAND… begins
+# one, and "t TEXT came NAME" is the test.
+beside() {
+	beside_name=$1
+	shift
+	mkdir -m 700 "$S/$beside_name" "$S/$beside_name/run" && mkfifo "$S/$beside_name/orders"
+	(
+		trap - EXIT
+		trap 'kill "$fake"; exit 1' TERM
+		S=$S/$beside_name
+		SOCK=$S/run/s fake=
+		exec 3<>"$S/orders"
+		code=0
+		"$@" || code=$?
+		kill "$fake" 2>/dev/null
+		exit $code
+	) >"$S/$beside_name.log" 2>&1 </dev/null &
+	suite_pids="$suite_pids $!"
+	eval "beside_$beside_name=$!"
+}
+came() {
+	eval "wait \$beside_$1" && return 0
+	cat "$S/$1.log"
+	return 1
+}
+
+# ---- what mostly waits: begun here, told at the end ----
+small() {
+	for size in 40x12 20x4 10x3 2x2 1x1 300x100; do
+		engine busy && watch $size <<-END && said "exit 0" || return 1
+			sleep 300
+			send q
+			wait
+		END
+	done
+}
+beside small small
+calm() {
+	engine calm && watch 80x24 <<-END && said "until ok" && said "exit 0" && at_most calm bytes 0 && at_most calm wakeups 0
+		until quit
+		sleep 1500
+		count first
+		sleep ${CALM_MS:-5000}
+		count calm
+		send q
+		wait
+	END
+}
+beside calm calm
+moving() {
+	engine busy || return 1
+	{
+		for i in 1 2 3 4 5 6; do
+			sleep 0.5
+			order "report {\"traffic_rates\":{\"up\":$((i * 30000)),\"down\":$((i * 9000))}}"
+		done
+	} &
+	watch 80x24 <<-END
+		until quit
+		sleep 400
+		count first
+		sleep 4000
+		count moving
+		send q
+		wait
+	END
+	wait $!
+	said "until ok" && said "exit 0" && at_most moving bytes 1200 && [ "$value" -gt 0 ] # at most 300 a second
+}
+beside moving moving
+stalls() {
+	engine busy || return 1
+	{
+		i=0
+		while [ $i -lt 40 ]; do
+			i=$((i + 1))
+			sleep 0.05
+			order "report {\"traffic_rates\":{\"up\":$((i * 30000)),\"down\":0},\"queue_total\":$i}"
+		done
+	} &
+	watch 80x24 <<-END && said "exit 0" && at_most after bytes 8000
+		until quit
+		count first
+		stall 2500
+		sleep 400
+		count after
+		send q
+		wait
+	END
+}
+beside stalls stalls
+other_terms() {
+	for name in linux screen tmux-256color xterm vt100 ansi; do
+		engine busy && watch 80x24 TERM=$name <<-END && said "until ok" && said "exit 0" && said "modes same" || { echo "TERM=$name"; return 1; }
+			until CONFLICTS
+			send 2
+			sleep 200
+			send Q
+			wait
+			modes
+		END
+	done
+}
+beside other_terms other_terms
 
 # ---- leaving ----
 leaves() {
@@ -67,30 +171,8 @@ leaves_by_signal() {
 t "SIGTERM leaves cleanly" leaves_by_signal 15 0
 t "SIGHUP leaves cleanly" leaves_by_signal 1 0
 t "a crash restores the terminal first" leaves_by_signal 11 "signal 11"
-small() {
-	for size in 40x12 20x4 10x3 2x2 1x1 300x100; do
-		engine busy && watch $size <<-END && said "exit 0" || return 1
-			sleep 300
-			send q
-			wait
-		END
-	done
-}
-t "q leaves at every size" small
 
 # ---- calm, and the price of what moves ----
-calm() {
-	engine calm && watch 80x24 <<-END && said "until ok" && said "exit 0" && at_most calm bytes 0 && at_most calm wakeups 0
-		until quit
-		sleep 1500
-		count first
-		sleep ${CALM_MS:-5000}
-		count calm
-		send q
-		wait
-	END
-}
-t "calm costs no byte and no wakeup" calm
 budget() {
 	engine busy && watch 80x24 SYNCLINE_NOW=1788876341 <<-END
 		until quit
@@ -122,48 +204,6 @@ one_write() {
 t "a frame is one write" one_write
 quick() { cat "$S/stats" && [ "$(sed -n 's/.*"p95":\([0-9]*\).*/\1/p' "$S/stats")" -lt 20000 ]; }
 t "a key is painted within milliseconds" quick
-moving() {
-	engine busy
-	{
-		for i in 1 2 3 4 5 6; do
-			sleep 0.5
-			order "report {\"traffic_rates\":{\"up\":$((i * 30000)),\"down\":$((i * 9000))}}"
-		done
-	} &
-	watch 80x24 <<-END
-		until quit
-		sleep 400
-		count first
-		sleep 4000
-		count moving
-		send q
-		wait
-	END
-	wait $!
-	said "until ok" && said "exit 0" && at_most moving bytes 1200 # at most 300 a second
-}
-t "a busy Home stays within 300 bytes a second" moving
-stalls() {
-	engine busy
-	{
-		i=0
-		while [ $i -lt 40 ]; do
-			i=$((i + 1))
-			sleep 0.05
-			order "report {\"traffic_rates\":{\"up\":$((i * 30000)),\"down\":0},\"queue_total\":$i}"
-		done
-	} &
-	watch 80x24 <<-END && said "exit 0" && at_most after bytes 8000
-		until quit
-		count first
-		stall 2500
-		sleep 400
-		count after
-		send q
-		wait
-	END
-}
-t "a terminal that stops reading gets no heap of old frames" stalls
 storm() {
 	engine busy && {
 		echo "until quit"
@@ -240,19 +280,6 @@ no_probe() {
 	END
 }
 t "the terminal is never asked anything" no_probe
-other_terms() {
-	for name in linux screen tmux-256color xterm vt100 ansi; do
-		engine busy && watch 80x24 TERM=$name <<-END && said "until ok" && said "exit 0" && said "modes same" || { echo "TERM=$name"; return 1; }
-			until CONFLICTS
-			send 2
-			sleep 200
-			send Q
-			wait
-			modes
-		END
-	done
-}
-t "linux, screen, tmux, xterm, vt100 and ansi show the same words" other_terms
 unknown_term() {
 	engine busy && watch 80x24 TERM=xterm-nobody TERMINFO="$S/none" <<-END && said "until ok" && said "exit 0"
 		until using xterm-256color
@@ -274,7 +301,7 @@ t "LC_ALL=C gets ASCII" ascii_only
 
 # ---- the engine comes and goes ----
 gone_and_back() {
-	engine busy
+	engine busy || return 1
 	{
 		wait_for 5 grep -q subscribe "$S/requests"
 		sleep 0.5
@@ -295,8 +322,7 @@ gone_and_back() {
 }
 t "an engine that ends is told and missed, and comes back by itself" gone_and_back
 waits() {
-	engine busy
-	order drop
+	engine busy && order drop || return 1
 	wait_for 5 sh -c "! test -e '$SOCK'"
 	{
 		sleep 1.5
@@ -320,11 +346,11 @@ settles() {
 		send ct
 		sleep 100
 		send \r
-		until Settled
+		until Both versions stay
 		send Q
 		wait
 	END
-		grep '"resolve"' "$S/requests" | grep '"aliases/gst"' | grep -q '"theirs"'
+		[ "$(grep -c 'until ok' "$S/said")" = 2 ] && grep '"resolve"' "$S/requests" | grep '"aliases/gst"' | grep -q '"theirs"'
 }
 t "c t Enter settles one conflict, once" settles
 unapplied() {
@@ -417,3 +443,10 @@ else
 	t "tmux: after 160x50, 40x12 and back the screen is the same" resize_mux
 	mux kill-server 2>/dev/null
 fi
+
+# ---- what was begun first ----
+t "q leaves at every size" came small
+t "calm costs no byte and no wakeup" came calm
+t "a busy Home stays within 300 bytes a second" came moving
+t "a terminal that stops reading gets no heap of old frames" came stalls
+t "linux, screen, tmux, xterm, vt100 and ansi show the same words" came other_terms
