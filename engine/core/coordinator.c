@@ -37,6 +37,7 @@ struct item *queue_pop(struct queue *q)
 
 void core_plan(struct core *c, struct item *it)
 {
+	c->survey->good = false;
 	if (it->planned)
 		return;
 	it->planned = true;
@@ -219,6 +220,7 @@ struct core *core_create(const struct world *w, const struct core_setup *s)
 	ledger_init(&c->ledger, s->account_key);
 	sealer_init(&c->sealer, s->account_key, s->key_number);
 	c->packer = packer_create();
+	c->survey = mem_alloc(sizeof *c->survey);
 	struct link_setup setup = {
 		.device = s->device,
 		.joined = s->joined,
@@ -247,6 +249,9 @@ void core_destroy(struct core *c)
 	free(c->flights);
 	moves_finish(c);
 	free(c->held);
+	free(c->survey->moving);
+	free(c->survey->sides);
+	free(c->survey);
 	free(c->plans.ring);
 	for (int i = 0; i < 4; i++)
 		free(c->sends[i].ring);
@@ -479,6 +484,7 @@ static void lead_link(struct core *c, const struct event *e)
 
 void core_finish(struct core *c)
 {
+	c->survey->good = false;
 	if (!c->booted)
 		return;
 	retry_due(c);
@@ -499,6 +505,7 @@ void core_clock(struct core *c, uint64_t now_ms, int64_t wall_ms)
 	int64_t jump = base - c->clock_base_ms;
 	c->now_ms = now_ms;
 	c->wall_ms = wall_ms;
+	c->survey->good = false;
 	if (jump > CLOCK_JUMP_MS || jump < -CLOCK_JUMP_MS) {
 		c->clock_base_ms = base;
 		c->even_since_ms = now_ms;

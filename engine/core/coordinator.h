@@ -55,6 +55,15 @@ struct intake { /* a large entry arriving in parts */
 	size_t have;
 };
 
+/* What one walk over all items found for the views: most items are at rest, and a report asks of all of them several
+ * times. Good until the next step, or the next time. */
+struct survey {
+	bool good;
+	struct item **moving;         /* in the ledger's order: not at rest, or stuck; and choices that are not sent yet */
+	struct item **sides;          /* open conflicts, likewise */
+	size_t moving_count, moving_cap, side_count, side_cap;
+};
+
 struct core {
 	struct world world;
 	struct core_setup setup;       /* strings not kept; see below */
@@ -72,6 +81,7 @@ struct core {
 	struct ledger ledger;
 	struct debounce debounce;
 	struct queue plans, sends[4];
+	struct survey *survey;         /* see views.c */
 	int64_t suspect_ms;            /* wall: after an unclean stop, what was recorded since then may be damaged */
 	struct map origins;            /* category NUL path -> struct origin, see moves.c */
 	uint64_t origins_ms;

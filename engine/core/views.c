@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "engine/core/coordinator.h"
 
 bool core_catching_up(const struct core *c)
@@ -76,23 +77,46 @@ static bool unsent_choice(const struct item *it)
 	return it->row.side && it->main->own_side != it && ledger_side_open(it) && id_zero(&it->row.local);
 }
 
+static const struct survey *survey(const struct core *c)
+{
+	struct survey *s = c->survey;
+	if (s->good)
+		return s;
+	s->good = true;
+	s->moving_count = s->side_count = 0;
+	for (size_t i = 0; i < c->ledger.count; i++) {
+		struct item *it = c->ledger.all[i];
+		bool incoming;
+		if (it->row.side && ledger_side_open(it)) {
+			MEM_ROOM(s->sides, s->side_count, s->side_cap);
+			s->sides[s->side_count++] = it;
+		}
+		if (item_state(c, it, &incoming) || is_stuck(it) || unsent_choice(it)) {
+			MEM_ROOM(s->moving, s->moving_count, s->moving_cap);
+			s->moving[s->moving_count++] = it;
+		}
+	}
+	return s;
+}
+
 void core_view_counts(const struct core *c, struct counts_view *v)
 {
+	const struct survey *s = survey(c);
 	*v = (struct counts_view){
 		.conflicts = c->conflicts, .scanning = c->scans, .debouncing = c->debounce.count,
 		.cursor = c->state.cursor, .head = c->head, .bytes_plain = c->state.bytes_plain,
 		.last_synced_ms = c->state.last_synced_ms, .paused = c->state.paused,
 	};
-	for (size_t i = 0; i < c->ledger.count; i++) {
+	for (size_t i = 0; i < s->moving_count; i++) {
 		bool incoming;
-		const char *state = item_state(c, c->ledger.all[i], &incoming);
-		v->outgoing += unsent_choice(c->ledger.all[i]);
+		const char *state = item_state(c, s->moving[i], &incoming);
+		v->outgoing += unsent_choice(s->moving[i]);
 		if (!state) {
-			v->held += is_stuck(c->ledger.all[i]);
+			v->held += is_stuck(s->moving[i]);
 			continue;
 		}
 		v->held += strcmp(state, "held") == 0;
-		v->holding += !incoming && holding_why(c->ledger.all[i]) != PACE_NOT;
+		v->holding += !incoming && holding_why(s->moving[i]) != PACE_NOT;
 		if (incoming)
 			v->incoming++;
 		else
@@ -119,9 +143,10 @@ bool core_view_category(const struct core *c, size_t index, struct category_view
 		.name = found->name, .items = found->items, .bytes = found->bytes, .conflicts = found->conflicts,
 		.error = found->trouble, .last_change_ms = found->last_change_ms,
 	};
-	for (size_t i = 0; i < c->ledger.count; i++) {
+	const struct survey *s = survey(c);
+	for (size_t i = 0; i < s->moving_count; i++) {
 		bool incoming;
-		if (c->ledger.all[i]->category == found && item_state(c, c->ledger.all[i], &incoming))
+		if (s->moving[i]->category == found && item_state(c, s->moving[i], &incoming))
 			v->pending++;
 	}
 	for (size_t i = 0; i < c->debounce.count; i++)
@@ -176,9 +201,10 @@ static bool queue_row(const struct core *c, const struct item *it, struct queue_
 size_t core_view_queue(const struct core *c, struct queue_view *out, size_t cap)
 {
 	size_t count = 0;
-	for (size_t i = 0; i < c->ledger.count; i++) {
+	const struct survey *s = survey(c);
+	for (size_t i = 0; i < s->moving_count; i++) {
 		struct queue_view q;
-		if (!queue_row(c, c->ledger.all[i], &q))
+		if (!queue_row(c, s->moving[i], &q))
 			continue;
 		if (count < cap)
 			out[count] = q;
@@ -215,13 +241,11 @@ static struct version_view version_of(const struct core *c, const struct item *i
 
 bool core_view_conflict(const struct core *c, size_t index, struct conflict_view *v)
 {
-	const struct item *side = NULL;
-	for (size_t i = 0, at = 0; i < c->ledger.count && !side; i++)
-		if (c->ledger.all[i]->row.side && ledger_side_open(c->ledger.all[i]) && at++ == index)
-			side = c->ledger.all[i];
-	if (side)
-		views_conflict(c, side, v);
-	return side != NULL;
+	const struct survey *s = survey(c);
+	if (index >= s->side_count)
+		return false;
+	views_conflict(c, s->sides[index], v);
+	return true;
 }
 
 void views_conflict(const struct core *c, const struct item *side, struct conflict_view *v)
