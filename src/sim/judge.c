@@ -563,7 +563,7 @@ void judge_claims(struct simnode *n)
 	for (size_t i = 0; core_view_category(n->core, i, &category); i++)
 		if (category.error) /* it says so itself: too much is gone at once, and a person must decide */
 			return;
-	if (!cl->rates.unseen && !n->unseen)
+	if (!cl->rates.unseen && simio_sees(n))
 		judge_files(n);
 }
 

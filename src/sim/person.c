@@ -659,7 +659,7 @@ void person_edit(struct simnode *n, struct simfile *near)
 		n->kernel.mute = true; /* by mmap, or through a hard link from outside */
 		append(n, f, true);
 		n->kernel.mute = false;
-		n->unseen = true;
+		simio_unseen(n, f->category);
 	} else {
 		treat(n, f);
 	}

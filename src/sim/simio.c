@@ -97,7 +97,7 @@ static void start_rescans(struct simnode *n)
 		if (!a->owed || a->asked_count)
 			continue;
 		simnode_push(n, &(struct event){ .type = EVENT_RESCAN, .category = a->name, .path = a->owed }, 0);
-		n->unseen = a->polling || (n->unseen && *a->owed);
+		a->unseen = a->polling || (a->unseen && *a->owed);
 		owe_nothing(a);
 	}
 }
@@ -107,6 +107,21 @@ void simio_look_at_all(struct simnode *n)
 	for (size_t i = 0; i < n->io.area_count; i++)
 		owe(&n->io.areas[i], "");
 	simnode_wake(n, n->cl->now_us);
+}
+
+void simio_unseen(struct simnode *n, const char *category)
+{
+	struct simarea *a = area(n, category);
+	if (a)
+		a->unseen = true;
+}
+
+bool simio_sees(const struct simnode *n)
+{
+	for (size_t i = 0; i < n->io.area_count; i++)
+		if (n->io.areas[i].unseen)
+			return false;
+	return true;
 }
 
 /* ---- hooks ---- */
@@ -152,12 +167,24 @@ static void hook_polling(void *ctx, const char *category, const char *why)
 	struct simarea *a = area(n, category);
 	a->polling = why != NULL;
 	a->poll_us = n->cl->now_us + POLL_US;
-	n->unseen |= a->polling;
+	a->unseen |= a->polling;
+}
+
+/* The newest question that the walk under way answers, by its place among those that wait. */
+static size_t answers(const struct simarea *a)
+{
+	size_t last = 0;
+	for (size_t i = 0; a && i < a->asked_count; i++)
+		if (a->asked[i].walked)
+			last = i;
+	return last;
 }
 
 static void hook_seen(void *ctx, const char *category, const char *path, enum look look, const struct file_stat *stat)
 {
-	struct event e = { .type = EVENT_SEEN, .category = category, .path = path, .look = look };
+	struct event e = {
+		.type = EVENT_SEEN, .category = category, .path = path, .look = look, .scan = answers(area(ctx, category))
+	};
 	if (stat)
 		e.stat = *stat;
 	simnode_push(ctx, &e, 0);
@@ -200,14 +227,16 @@ static void hook_scanned(void *ctx, const char *category, const char *under, boo
 
 static void hook_closed(void *ctx, const char *category, const char *folder, int error)
 {
+	struct simarea *a = area(ctx, category);
 	if (error != EACCES && error != EXDEV && error != EPERM)
-		look_again_later(ctx, area(ctx, category), folder);
+		look_again_later(ctx, a, folder);
 	simnode_push(ctx,
 	             &(struct event){ .type = EVENT_SEEN,
 	                              .category = category,
 	                              .path = folder,
 	                              .look = LOOK_ERROR,
-	                              .folder = true },
+	                              .folder = true,
+	                              .scan = answers(a) },
 	             0);
 }
 
@@ -269,7 +298,7 @@ void simio_start(struct simnode *n)
 		struct simarea *a = &io->areas[i];
 		char path[CATEGORY_MAX + 2];
 		a->name = n->cl->categories[i].name;
-		a->polling = false;
+		a->polling = a->unseen = false;
 		path[0] = '/';
 		strcpy(path + 1, a->name);
 		files_add_root(io->files, a->name, path, a->pin[0] ? a->pin : NULL, &e);

@@ -26,7 +26,7 @@ struct simarea {
 	char *again; /* a part that could not be read */
 	uint64_t again_us;
 	unsigned agains;
-	bool polling;
+	bool polling, unseen; /* unseen: something changed, or may have, without an event: only a whole scan can find it */
 	uint64_t poll_us;
 	char pin[64]; /* durable */
 };
@@ -51,6 +51,8 @@ uint64_t simio_due_us(const struct simnode *n); /* when the next turn is wanted;
 bool simio_busy(const struct simnode *n);       /* scans, rescans or events are under way */
 const char *simio_temp(const struct simnode *n); /* a temporary file of ours that is left after a minute, or NULL */
 void simio_look_at_all(struct simnode *n);
+void simio_unseen(struct simnode *n, const char *category); /* something changes there without an event */
+bool simio_sees(const struct simnode *n); /* nothing changed so */
 
 /* The file calls of world.h. */
 enum look simio_look(void *ctx, const struct file_ref *f, struct file_stat *stat);

@@ -479,7 +479,6 @@ void simnode_boot(struct simnode *n)
 	memcpy(setup.account_key, cl->account_key, sizeof setup.account_key);
 	cluster_note(cl, "%s boots at cursor %llu", n->name, (unsigned long long)n->ledger.state.cursor);
 	n->dying = DEATH_NONE;
-	n->unseen = false;
 	n->conn = 0;
 	n->idle_turns = 0;
 	n->core = core_create(&world, &setup);

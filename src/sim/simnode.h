@@ -61,7 +61,6 @@ struct simnode {
 	uint64_t idle_turns, idle_since_us;
 	unsigned hints; /* events that the engine has not read yet */
 	struct simfile *placed; /* last: somebody reads it again and again */
-	bool unseen;    /* something changed without an event: only a scan can find it */
 };
 
 struct simnode *simnode_create(struct cluster *cl, unsigned index, const char *name);
