@@ -64,10 +64,12 @@ static void compare(const struct item *main, const struct sides *s, const struct
 	merge_run(m, kind, span_blob(&t->base), span_blob(&t->mine), span_blob(&t->theirs));
 }
 
-/* A bit that one side changed is changed; both can only have changed it alike. */
+/* A bit that one side changed is changed; both can only have changed it alike. A link has no other bits: what became one on
+ * one side, and executable on the other, is a link. */
 static uint8_t merge_meta(const struct texts *t)
 {
-	return (uint8_t)((t->mine_meta & t->theirs_meta) | ((t->mine_meta ^ t->theirs_meta) & ~t->base_meta));
+	uint8_t meta = (uint8_t)((t->mine_meta & t->theirs_meta) | ((t->mine_meta ^ t->theirs_meta) & ~t->base_meta));
+	return meta & META_LINK ? META_LINK : meta;
 }
 
 /* ---- the file and its record ---- */
@@ -88,7 +90,7 @@ enum place_result settle_put(struct core *c, struct item *it, const struct id *v
 		.mtime_ms = c->wall_ms,
 	};
 	enum place_result result = c->world.place(c->world.ctx, &p, &after);
-	if (result == PLACE_CHANGED) {
+	if (result == PLACE_CHANGED || result == PLACE_ERROR) { /* after an error it may stand there all the same */
 		it->placed = false;
 		it->read_ms = 0;
 		capture_soon(c, it);

@@ -131,6 +131,8 @@ Test(optimize_body, hostile_bodies_are_refused)
 	cr_assert_not(ACCEPTS("\x81\x00\x00\x00\x00"), "no metadata said twice");
 	cr_assert_not(ACCEPTS("\x81\x00\x08\x00\x00"), "metadata");
 	cr_assert_not(ACCEPTS("\x81\x00\x04\x00\x00"), "a link to nowhere");
+	cr_assert(ACCEPTS("\x81\x00\x04\x00\x01x"), "a link");
+	cr_assert_not(ACCEPTS("\x81\x00\x05\x00\x01x"), "an executable link");
 	cr_assert_not(ACCEPTS("\x82"), "delete with metadata");
 	cr_assert_not(ACCEPTS("\x02x"), "delete with content");
 	cr_assert_not(ACCEPTS("\x01\x00\x00\x81\x80\x80\x20"), "64 MiB and one");

@@ -78,7 +78,7 @@ static bool get_content(struct body *b, struct reader *r, bool has_meta, uint64_
 		return bad(e, "it is packed in a way that this version does not know");
 	if (b->delta != DELTA_NONE && b->base_tag == BODY_BASE_NONE)
 		return bad(e, "it is a delta that names no base");
-	if ((has_meta && !b->meta) || (b->meta & ~META_ALL))
+	if ((has_meta && !b->meta) || (b->meta & ~META_ALL) || (b->meta & META_LINK && b->meta != META_LINK))
 		return bad(e, "its metadata is not valid");
 	if (b->content_len > LIMIT_EXPANSION)
 		return bad(e, "it says that it is larger than an item may be");
