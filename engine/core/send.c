@@ -416,7 +416,11 @@ void send_resume(struct core *c)
 		MARK("send.unanswered_after_reconnect");
 		f->retry_ms = 0;
 		f->row.retry_count++;
+		if (next) { /* what the connection before asked to wait for is over for both */
+			next->retry_ms = 0;
+			next->row.retry_count++;
+			i++;
+		}
 		launch(c, f, next);
-		i += next != NULL;
 	}
 }

@@ -27,6 +27,7 @@ struct bench {
 	struct id file;      /* its version */
 	uint64_t now_ms, seq;
 	size_t wants;        /* asked for content */
+	size_t sent[4];      /* how often each change went out, by counter */
 	struct id chain;     /* as saved */
 	const char *scanning;
 };
@@ -121,8 +122,12 @@ static void send_frame(void *ctx, bool text, struct span frame)
 {
 	struct reader r = reader_of(frame);
 	struct record record;
-	while (!text && wire_next(&r, &record) > 0)
-		((struct bench *)ctx)->wants += record.type == RECORD_WANT;
+	struct bench *b = ctx;
+	while (!text && wire_next(&r, &record) > 0) {
+		b->wants += record.type == RECORD_WANT;
+		if (record.type == RECORD_CHANGE && record.change.counter < 4)
+			b->sent[record.change.counter]++;
+	}
 }
 static size_t backlog(void *ctx) { (void)ctx; return 0; }
 static void notice(void *ctx, enum notice_level level, const char *from, const char *item, const char *text)
@@ -462,5 +467,39 @@ Test(receive, a_device_cannot_name_categories_without_end)
 	cr_assert_not(b.hung);
 	cr_assert(core_find_item(b.core, "c5", "x"));
 	cr_assert_null(core_find_item(b.core, name, "x"));
+	finish(&b);
+}
+
+/* A change of our own, as a start finds it in the outbox. */
+static void owe(struct bench *b, uint64_t counter, const char *name, bool linked)
+{
+	struct change c = make(b, counter, name, 0, "mine");
+	struct outbox_row row = { .counter = counter, .item = c.item, .version = c.version, .linked = linked };
+	struct buf record = { 0 };
+	c.flags |= linked ? CHANGE_LINKED : 0;
+	wire_put_change(&record, &c);
+	row.record = buf_take(&record);
+	core_load_outbox(b->core, &row);
+	drop(&c);
+}
+
+/* Both were refused for now; then the link was lost. On the next one they go together, once: what the hub asked to wait for
+ * before must not send the second of them alone. */
+Test(receive, a_pair_that_was_refused_goes_once_on_the_next_link)
+{
+	struct bench b;
+	start(&b);
+	owe(&b, 1, "new", false);
+	owe(&b, 2, "old", true);
+	step(&b, (struct event){ .type = EVENT_LINK_CLOSED, .text = "gone" });
+	greet(&b);
+	cr_assert(b.sent[1] == 1 && b.sent[2] == 1);
+	hear(&b, &(struct record){ .type = RECORD_REFUSED, .counter = 1, .code = REFUSED_BUSY, .wait_ms = 1000 });
+	hear(&b, &(struct record){ .type = RECORD_REFUSED, .counter = 2, .code = REFUSED_BUSY, .wait_ms = 1000 });
+	step(&b, (struct event){ .type = EVENT_LINK_CLOSED, .text = "gone" });
+	greet(&b);
+	pass(&b);
+	cr_expect_eq(b.sent[1], 2, "sent %zu times", b.sent[1]);
+	cr_expect_eq(b.sent[2], 2, "sent %zu times", b.sent[2]);
 	finish(&b);
 }
