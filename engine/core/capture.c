@@ -38,9 +38,10 @@ static bool surely_unchanged(const struct item *it, const struct file_stat *now)
 }
 
 /* Read and recorded shortly before an unclean stop: the filesystem may never have written it. */
-static bool is_suspect(const struct core *c, const struct watched *w, const struct item *it)
+static bool is_suspect(const struct watched *w, const struct item *it)
 {
-	return it && (w ? w->suspect || w->category->suspect : it->category->suspect) && it->row.local_at_ms >= c->suspect_ms;
+	bool suspect = w && w->suspect;
+	return it && (suspect || it->category->suspect) && it->row.local_at_ms >= it->category->suspect_ms;
 }
 
 /* The first sure look since the start. */
@@ -166,7 +167,7 @@ void capture_seen(struct core *c, const struct event *e)
 	}
 	if (e->look == LOOK_OTHER && (!it || id_zero(&it->row.local)))
 		return;
-	if (it && e->look == LOOK_FILE && surely_unchanged(it, &e->stat) && !is_suspect(c, NULL, it)) {
+	if (it && e->look == LOOK_FILE && surely_unchanged(it, &e->stat) && !is_suspect(NULL, it)) {
 		verified(c, it, &it->row.local);
 		return;
 	}
@@ -310,7 +311,7 @@ static void declare_absent(struct core *c, struct item *it)
 static bool is_damaged(const struct core *c, const struct watched *w, const struct item *it, const struct file_stat *stat,
 		       struct span content)
 {
-	if (!is_suspect(c, w, it) || id_zero(&it->row.local) || !it->row.local_stat.size || stat->meta & META_LINK ||
+	if (!is_suspect(w, it) || id_zero(&it->row.local) || !it->row.local_stat.size || stat->meta & META_LINK ||
 	    stat->mtime_ns != it->row.local_stat.mtime_ns)
 		return false;
 	for (size_t i = 0; i < content.len; i++)
@@ -554,7 +555,7 @@ static uint64_t look_file(struct core *c, struct watched *w, struct item *it, co
 		moves_back(c, it);
 	}
 	w->absent_since_ms = 0;
-	if (it && surely_unchanged(it, seen) && !is_suspect(c, w, it)) {
+	if (it && surely_unchanged(it, seen) && !is_suspect(w, it)) {
 		guard_found(c, it);
 		verified(c, it, &it->row.local);
 		core_plan(c, it); /* a place may wait for this look */

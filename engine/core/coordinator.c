@@ -362,9 +362,11 @@ void core_set_categories(struct core *c, const struct category_setup *categories
 static void boot(struct core *c, bool unclean)
 {
 	c->booted = true;
-	for (size_t i = 0; i < c->ledger.count; i++)
-		if (c->ledger.all[i]->row.local_at_ms - CHANGE_SUSPECT_MS > c->suspect_ms)
-			c->suspect_ms = c->ledger.all[i]->row.local_at_ms - CHANGE_SUSPECT_MS;
+	for (size_t i = 0; i < c->ledger.count; i++) {
+		struct category *of = c->ledger.all[i]->category;
+		int64_t since_ms = c->ledger.all[i]->row.local_at_ms - CHANGE_SUSPECT_MS;
+		of->suspect_ms = since_ms > of->suspect_ms ? since_ms : of->suspect_ms;
+	}
 	for (size_t i = 0; i < c->categories.count; i++) {
 		c->categories.all[i]->suspect = unclean;
 		if (c->categories.all[i]->active)

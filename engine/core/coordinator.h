@@ -82,7 +82,6 @@ struct core {
 	struct debounce debounce;
 	struct queue plans, sends[4];
 	struct survey *survey;         /* see views.c */
-	int64_t suspect_ms;            /* wall: after an unclean stop, what was recorded since then may be damaged */
 	struct map origins;            /* category NUL path -> struct origin, see moves.c */
 	uint64_t origins_ms;
 	struct item **held;            /* captured, not yet to go out, see holding.c */

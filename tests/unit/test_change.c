@@ -17,6 +17,7 @@ static struct file {
 	struct file_stat stat;
 } files[FILES + 1];
 static size_t count, scans, captures, placed, asked;
+static int64_t elsewhere_ms; /* wall: when something was recorded in another category; 0: never */
 static struct core *core;
 static uint64_t now_ms;
 static char notice_text[400];
@@ -152,14 +153,17 @@ static void written(struct file *f, const char *text)
 
 static void begin(size_t files_there, bool unclean)
 {
-	static const struct category_setup notes = { .name = "notes", .debounce_ms = 2000, .max_wait_ms = 10000, .strategy = STRATEGY_ASK };
+	static const struct category_setup notes[] = {
+		{ .name = "notes", .debounce_ms = 2000, .max_wait_ms = 10000, .strategy = STRATEGY_ASK },
+		{ .name = "other", .debounce_ms = 2000, .max_wait_ms = 10000, .strategy = STRATEGY_ASK },
+	};
 	static const struct world world = {
 		.look = look, .take = take, .place = place, .scan = scan, .version_put = version_put, .version_get = version_get,
 		.version_has = version_has,
 		.save_item = save_item, .save_state = save_state, .save_peer = save_peer, .add_history = add_history,
 		.entropy = entropy, .notice = notice,
 	};
-	struct core_setup setup = { .categories = &notes, .category_count = 1, .device_name = "desk" };
+	struct core_setup setup = { .categories = notes, .category_count = elsewhere_ms ? 2 : 1, .device_name = "desk" };
 	cr_assert(sodium_init() >= 0);
 	core = core_create(&world, &setup);
 	count = files_there;
@@ -181,6 +185,10 @@ static void begin(size_t files_there, bool unclean)
 		core_load_item(core, &row);
 	}
 	struct id text = core_version_of(core, 0, span_text("text"));
+	struct item_row other = { .item = text, .category = "other", .path = "f", .local_at_ms = elsewhere_ms };
+	other.head_version = other.agreed = other.local = text;
+	if (elsewhere_ms)
+		core_load_item(core, &other);
 	version_put(NULL, &text, 0, span_text("text"));
 	happen((struct event){ .type = EVENT_BOOT, .unclean = unclean });
 	if (!unclean)
@@ -302,5 +310,19 @@ Test(change, what_an_unclean_stop_emptied_is_put_back)
 	cr_expect_eq(placed, 1);
 	cr_expect_str_eq(files[0].text, "text");
 	cr_expect_eq(outgoing(), 1);
+	core_destroy(core);
+}
+
+/* The system stopped, came up without this folder, recorded something elsewhere, and stopped again. */
+Test(change, what_the_stop_before_emptied_is_put_back)
+{
+	elsewhere_ms = WALL_MS + 3600000;
+	begin(2, true);
+	files[0].text[0] = 0;
+	files[0].stat.size = 0;
+	files[0].stat.ctime_ns += 5;
+	scanned();
+	cr_expect_eq(placed, 1);
+	cr_expect_str_eq(files[0].text, "text");
 	core_destroy(core);
 }
