@@ -45,7 +45,7 @@ enum place_result {
 	PLACE_BLOCKED, /* a directory or special file stands there, or in the way of a parent, or the names collide */
 	PLACE_FULL,    /* no space or quota; nothing changed */
 	PLACE_DENIED,  /* permissions, read-only; nothing changed */
-	PLACE_ERROR,   /* anything else; nothing changed; try later */
+	PLACE_ERROR,   /* anything else: what is there is the old or the new, whole; look, and try later */
 	PLACE_UNWANTED, /* not for this device: left out by the rules, or a link that leads out of its category; nothing changed */
 };
 

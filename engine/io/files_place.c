@@ -248,24 +248,24 @@ static int swap(struct placing *w)
 }
 
 /* The file that came out is not the expected one: back with it. The name may have been taken by a third file meanwhile,
- * which is newer: that one keeps it, and what we hold is judged later. */
-static void swap_back(struct placing *w)
+ * which is newer: that one keeps it, and what we hold is judged later. False: ours may stand there still. */
+static bool swap_back(struct placing *w)
 {
 	seam(w->f, "swap-back");
 	w->root->names_dirty = true; /* both ways or neither: half of it on the disk would be somebody's edit undone */
-	bool exchanged =
-	        !(w->f->poor & FILES_NO_EXCHANGE) && renameat2(w->dir, w->temp, w->dir, w->name, RENAME_EXCHANGE) == 0;
-	if (exchanged) {
-		if (inode_at(w->dir, w->temp) != w->ours &&
-		    renameat2(w->dir, w->temp, w->dir, w->name, RENAME_EXCHANGE))
-			exchanged = false;
-	} else if (inode_at(w->dir, w->name) == w->ours) {
-		if (renameat(w->dir, w->temp, w->dir, w->name) == 0)
-			return;
-	} else if (files_rename_new(w->f, w->dir, w->temp, w->name) == 0) {
-		return;
+	if (!(w->f->poor & FILES_NO_EXCHANGE) && renameat2(w->dir, w->temp, w->dir, w->name, RENAME_EXCHANGE) == 0) {
+		ino_t out = inode_at(w->dir, w->temp);
+		if (out && out != w->ours) /* not even its number can be read: then ours it was, most likely */
+			renameat2(w->dir, w->temp, w->dir, w->name, RENAME_EXCHANGE);
+		drop(w);
+		return true;
 	}
+	ino_t stands = inode_at(w->dir, w->name);
+	if (stands == w->ours ? renameat(w->dir, w->temp, w->dir, w->name) == 0
+	                      : files_rename_new(w->f, w->dir, w->temp, w->name) == 0)
+		return true;
 	drop(w);
+	return stands && stands != w->ours;
 }
 
 static enum place_result replace(struct placing *w)
@@ -281,8 +281,8 @@ static enum place_result replace(struct placing *w)
 	seam(w->f, "swapped");
 	enum look was = PLANTED("files.takes_what_came_out_for_the_old") ? LOOK_FILE : verify(w, w->temp);
 	if (was != LOOK_FILE) {
-		swap_back(w);
-		return was == LOOK_ERROR ? PLACE_ERROR : PLACE_CHANGED;
+		bool back = swap_back(w);
+		return was == LOOK_ERROR || !back ? PLACE_ERROR : PLACE_CHANGED;
 	}
 	retire_later(w, w->temp);
 	return PLACE_DONE;
@@ -328,9 +328,10 @@ static enum place_result take_away(struct placing *w)
 		return PLACE_DONE;
 	}
 	w->root->names_dirty = true;
-	if (files_rename_new(w->f, w->dir, w->temp, w->name))
-		retire_later(w, w->temp); /* a newer file has the name */
-	return was == LOOK_ERROR ? PLACE_ERROR : PLACE_CHANGED;
+	bool back = files_rename_new(w->f, w->dir, w->temp, w->name) == 0, newer = !back && errno == EEXIST;
+	if (!back)
+		retire_later(w, w->temp);
+	return was == LOOK_ERROR || (!back && !newer) ? PLACE_ERROR : PLACE_CHANGED;
 }
 
 /* The whole */
