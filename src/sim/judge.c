@@ -1,5 +1,6 @@
 #include "sim/judge.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -528,13 +529,22 @@ void judge_places(struct simnode *n, const struct simfile *f, uint64_t seq)
 		              n->name, (unsigned long long)seq, f->category, f->path, (unsigned long long)e->e.seq);
 }
 
+/* In a folder that may not be read: the engine has told so, and says nothing of what is in it. */
+static bool is_hidden(struct simnode *n, const struct simfile *f)
+{
+	char path[CATEGORY_MAX + RELPATH_MAX + 2];
+	struct siminode *at;
+	snprintf(path, sizeof path, "%s/%s", f->category, f->path);
+	return simdisk_walk(&n->disk, n->disk.top, path, &at) == EACCES;
+}
+
 bool judge_files(struct simnode *n)
 {
 	for (size_t i = 0; i < n->disk.count; i++) {
 		const struct simfile *f = n->disk.files[i];
 		const struct item_row *row = core_find_item(n->core, f->category, f->path);
 		struct id is = simnode_version(n, &f->now), known = row ? row->local : (struct id){ 0 };
-		if (!id_equal(&is, &known)) {
+		if (!id_equal(&is, &known) && !is_hidden(n, f)) {
 			cluster_break(n->cl, "Q7", "%s says it is quiet, and does not know what %s/%s holds", n->name,
 			              f->category, f->path);
 			return false;
@@ -563,7 +573,7 @@ void judge_claims(struct simnode *n)
 	for (size_t i = 0; core_view_category(n->core, i, &category); i++)
 		if (category.error) /* it says so itself: too much is gone at once, and a person must decide */
 			return;
-	if (!cl->rates.unseen && simio_sees(n))
+	if (simio_sees(n))
 		judge_files(n);
 }
 

@@ -106,6 +106,7 @@ void simdisk_finish(struct simdisk *d)
 		free_inode(d, d->inodes[d->inode_count - 1]);
 	for (size_t i = 0; i < d->count; i++) {
 		blob_finish(&d->files[i]->before);
+		blob_finish(&d->files[i]->away);
 		free(d->files[i]->category);
 		free(d->files[i]->path);
 		free(d->files[i]);

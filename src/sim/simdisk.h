@@ -36,6 +36,9 @@ struct simfile {
 	struct blob before;  /* during a power cut: what it held */
 	uint8_t before_meta;
 	uint64_t before_ino; /* 0: it was absent */
+	struct blob away;    /* while its category's folder is away: what it held when that left */
+	uint8_t away_meta;
+	bool is_away, away_present;
 	uint64_t edited_us;  /* last touched by a person */
 	unsigned writers;    /* programs that have it open for writing */
 	struct id due;       /* what a commit said that the engine has put there, */

@@ -487,18 +487,63 @@ void simnode_boot(struct simnode *n)
 	simio_start(n);
 }
 
-static void power_lost(void *ctx, struct simfile *f)
+/* Nobody saved it, and it holds something else than before. */
+static void changed_by_itself(struct simnode *n, struct simfile *f, bool was_there, struct span before)
 {
-	struct simnode *n = ctx;
 	struct id is = simnode_version(n, &f->now);
 	if (f->owed && !id_equal(&is, &f->due))
 		cluster_break(n->cl, "I2", "%s has committed that %s/%s is replaced, and a power cut takes it back", n->name,
 		              f->category, f->path);
-	witness_replaced(&n->cl->witness, n->index, f->number, span_blob(&f->before), span_blob(&f->now.content),
-	                 f->before_ino && !f->now.present);
+	witness_replaced(&n->cl->witness, n->index, f->number, before, span_blob(&f->now.content), was_there && !f->now.present);
 	if (f->now.present)
 		witness_wrote(&n->cl->witness, n->index, f->number, f->now.meta, span_blob(&f->now.content));
 	knowledge_lost(f);
+}
+
+static struct simname *away(struct simnode *n, const char *category, bool make)
+{
+	char name[CATEGORY_MAX + 8];
+	snprintf(name, sizeof name, "away-%s", category);
+	return simdisk_name(&n->disk, n->disk.top, name, make);
+}
+
+static bool root_is_away(struct simnode *n, const char *category)
+{
+	const struct simname *gone = away(n, category, false);
+	return gone && gone->now;
+}
+
+/* A folder that is away may be hit by a power cut, and written to by a program that had a file open: that shows when it is
+ * back. */
+static void goes_away(struct simfile *f, bool there, uint8_t meta, struct span content)
+{
+	f->is_away = true;
+	f->away_present = there;
+	f->away_meta = meta;
+	f->away = blob_copy(content.data, content.len);
+}
+
+static void comes_back(struct simnode *n, struct simfile *f)
+{
+	struct blob before = f->away;
+	bool same = f->away_present == f->now.present && f->away_meta == f->now.meta &&
+	            span_equal(span_blob(&before), span_blob(&f->now.content));
+	f->away = (struct blob){ 0 };
+	f->is_away = false;
+	if (!same)
+		changed_by_itself(n, f, f->away_present, span_blob(&before));
+	blob_finish(&before);
+}
+
+static void power_lost(void *ctx, struct simfile *f)
+{
+	struct simnode *n = ctx;
+	if (f->is_away) /* its folder's leaving was not durable */
+		comes_back(n, f);
+	else if (root_is_away(n, f->category)) /* its return was not */
+		goes_away(f, f->before_ino != 0, f->before_meta, span_blob(&f->before));
+	else
+		changed_by_itself(n, f, f->before_ino != 0, span_blob(&f->before));
 }
 
 static void go_down(struct simnode *n)
@@ -720,20 +765,22 @@ void simnode_turn(struct simnode *n, uint64_t serial)
 	}
 }
 
-static struct simname *away(struct simnode *n, const char *category, bool make)
-{
-	char name[CATEGORY_MAX + 8];
-	snprintf(name, sizeof name, "away-%s", category);
-	return simdisk_name(&n->disk, n->disk.top, name, make);
-}
-
 void simnode_move_root(struct simnode *n, const char *category)
 {
 	struct simname *there = simdisk_name(&n->disk, n->disk.top, category, true), *gone = away(n, category, true);
-	if (there->now && !gone->now)
+	bool leaves = there->now && !gone->now, returns = !there->now && gone->now;
+	for (size_t i = 0; leaves && i < n->disk.count; i++) {
+		struct simfile *f = n->disk.files[i];
+		if (strcmp(f->category, category) == 0)
+			goes_away(f, f->now.present, f->now.meta, span_blob(&f->now.content));
+	}
+	if (leaves)
 		kernel_move(n, there, gone, false);
-	else if (!there->now && gone->now)
+	if (returns)
 		kernel_move(n, gone, there, false);
+	for (size_t i = 0; returns && i < n->disk.count; i++)
+		if (n->disk.files[i]->is_away && strcmp(n->disk.files[i]->category, category) == 0)
+			comes_back(n, n->disk.files[i]);
 }
 
 /* Never the top, and never a root: that would be another root to everybody. */
