@@ -1,6 +1,7 @@
 /* Looking at real files and replacing them: nothing of a person is ever lost, nothing outside the root is touched. */
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -643,6 +644,214 @@ Test(io_files, staged_removals)
 	cr_expect_eq(files_place(files, &p, &after), PLACE_DONE);
 	cr_expect(files_sync_names(files));
 	cr_expect_eq(look("a", NULL), LOOK_ABSENT);
+}
+
+/* What is waited for, and for how long */
+
+/* These stand in front of the C library's in this program: they note what was waited for, and may fail or meddle. */
+static char waited[16][128]; /* folders below `dir` that were synced, "." for itself; "*" for a whole filesystem */
+static size_t waited_count;
+static const char *failing; /* the folder of which a sync fails once */
+static void (*reading)(void);
+
+static void note_wait(int fd, bool all)
+{
+	char self[40], path[128] = "";
+	size_t len = strlen(dir);
+	snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+	if (!len || readlink(self, path, sizeof path - 1) < 0 || strncmp(path, dir, len) != 0 || waited_count == 16)
+		return;
+	const char *below = path[len] ? path + len + 1 : ".";
+	snprintf(waited[waited_count++], sizeof *waited, "%s", all ? "*" : below);
+}
+
+int fsync(int fd)
+{
+	int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
+	size_t before = waited_count;
+	note_wait(fd, false);
+	if (failing && waited_count > before && strcmp(waited[before], failing) == 0) {
+		failing = NULL;
+		errno = EIO;
+		return -1;
+	}
+	return real(fd);
+}
+
+int syncfs(int fd)
+{
+	int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "syncfs");
+	note_wait(fd, true);
+	return real(fd);
+}
+
+ssize_t read(int fd, void *out, size_t len)
+{
+	ssize_t (*real)(int, void *, size_t) = (ssize_t (*)(int, void *, size_t))dlsym(RTLD_NEXT, "read");
+	void (*meddle)(void) = reading;
+	ssize_t got = real(fd, out, len);
+	reading = NULL;
+	if (meddle)
+		meddle();
+	return got;
+}
+
+static size_t waits(const char *what)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < waited_count; i++)
+		n += strcmp(waited[i], what) == 0;
+	return n;
+}
+
+static void make_folder(const char *name)
+{
+	char path[128];
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	cr_assert_eq(mkdir(path, 0755), 0);
+}
+
+Test(io_files, folders_that_others_made_are_on_the_disk_before_what_is_placed_in_them_counts)
+{
+	char from[128], to[128];
+	make_folder("made");
+	make_folder("made/deep");
+	struct place p = plan("made/deep/a", "x", NULL), q = plan("made/deep/b", "x", NULL), r = plan("made/deep/c", "x", NULL);
+	cr_assert_eq(place(&p), PLACE_DONE);
+	cr_expect_eq(waits("made/deep"), 1, "what holds the file");
+	cr_expect_eq(waits("made"), 1, "what holds that");
+	cr_expect_eq(waits("."), 1, "and what holds that");
+	waited_count = 0;
+	cr_assert_eq(place(&q), PLACE_DONE);
+	cr_expect_eq(waits("made/deep"), 1);
+	cr_expect_eq(waits("made") + waits("."), 0, "once is enough");
+	snprintf(from, sizeof from, "%s/made", dir);
+	snprintf(to, sizeof to, "%s/away", dir);
+	cr_assert_eq(rename(from, to), 0);
+	make_folder("made");
+	make_folder("made/deep");
+	waited_count = 0;
+	cr_assert_eq(place(&r), PLACE_DONE);
+	cr_expect(waits("made") == 1 && waits(".") == 1, "other folders of the same names are others");
+}
+
+Test(io_files, a_folder_on_the_way_that_cannot_be_synced_is_an_error_and_tried_again)
+{
+	struct file_stat after;
+	make_folder("made");
+	struct place p = plan("made/a", "x", NULL), q = plan("made/b", "x", NULL);
+	failing = ".";
+	cr_expect_eq(files_place(files, &p, &after), PLACE_ERROR);
+	waited_count = 0;
+	cr_expect_eq(place(&q), PLACE_DONE);
+	cr_expect_eq(waits("."), 1, "it is not taken for done");
+}
+
+/* It stands there all the same, and the caller finds it: before that is saved, its name must be waited for. */
+Test(io_files, a_name_whose_sync_failed_is_synced_before_the_commit)
+{
+	struct file_stat after;
+	struct place p = plan("a", "x", NULL);
+	failing = ".";
+	cr_expect_eq(files_place(files, &p, &after), PLACE_ERROR);
+	cr_expect_str_eq(get("a"), "x");
+	waited_count = 0;
+	cr_expect(files_sync_names(files));
+	cr_expect_eq(waits("*"), 1);
+	cr_expect(files_sync_names(files));
+	cr_expect_eq(waits("*"), 1, "then nothing waits any more");
+}
+
+/* Half of it on the disk would be somebody's edit undone by a power cut. */
+Test(io_files, an_exchange_that_was_undone_is_synced_before_the_commit)
+{
+	static const unsigned poors[] = { 0, FILES_NO_EXCHANGE, FILES_NO_EXCHANGE | FILES_NO_LINK };
+	store("old");
+	for (size_t i = 0; i < 3; i++) {
+		put("a", "old");
+		struct place p = plan("a", "new", "old");
+		race("checked", 1, poors[i]);
+		cr_expect_eq(place(&p), PLACE_CHANGED);
+		waited_count = 0;
+		cr_expect(files_sync_names(files));
+		cr_expect_eq(waits("*"), 1, "poor %u", poors[i]);
+	}
+}
+
+Test(io_files, a_removal_that_was_undone_is_synced_before_the_commit)
+{
+	store("old");
+	put("a", "old");
+	struct place p = plan("a", NULL, "old");
+	race("checked", 0, 0);
+	cr_expect_eq(place(&p), PLACE_CHANGED);
+	waited_count = 0;
+	cr_expect(files_sync_names(files));
+	cr_expect_eq(waits("*"), 1);
+}
+
+/* Reading while somebody writes */
+
+static void append_more(void)
+{
+	char path[128];
+	snprintf(path, sizeof path, "%s/a", dir);
+	int fd = open(path, O_WRONLY | O_APPEND);
+	cr_assert(fd >= 0 && write(fd, " half", 5) == 5);
+	close(fd);
+}
+
+static void rewrite(void)
+{
+	char path[128];
+	snprintf(path, sizeof path, "%s/a", dir);
+	int fd = open(path, O_WRONLY);
+	cr_assert(fd >= 0 && write(fd, "FIRST", 5) == 5);
+	close(fd);
+}
+
+static void cut_short(void)
+{
+	char path[128];
+	snprintf(path, sizeof path, "%s/a", dir);
+	cr_assert_eq(truncate(path, 2), 0);
+}
+
+static void replace_it(void)
+{
+	char from[128], to[128];
+	put("b", "other");
+	snprintf(from, sizeof from, "%s/b", dir);
+	snprintf(to, sizeof to, "%s/a", dir);
+	cr_assert_eq(rename(from, to), 0);
+}
+
+static void take_it_away(void)
+{
+	char path[128];
+	snprintf(path, sizeof path, "%s/a", dir);
+	unlink(path);
+}
+
+Test(io_files, a_file_that_is_written_while_it_is_read_gives_no_content)
+{
+	static void (*const ways[])(void) = { append_more, rewrite, cut_short, replace_it, take_it_away };
+	const struct file_ref ref = { "notes", "a" };
+	struct file_stat stat;
+	struct blob content;
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+		char path[128];
+		snprintf(path, sizeof path, "%s/a", dir);
+		put("a", "first");
+		utimensat(AT_FDCWD, path, (struct timespec[]){ { .tv_sec = 1 }, { .tv_sec = 1 } }, 0); /* a write in this tick shows */
+		reading = ways[i];
+		cr_expect_eq(files_take(files, &ref, &stat, &content), LOOK_BUSY, "way %zu", i);
+		cr_expect(!content.data && !reading, "way %zu", i);
+	}
+	put("a", "whole");
+	cr_expect_eq(files_take(files, &ref, &stat, &content), LOOK_FILE);
+	cr_expect(content.len == 5 && memcmp(content.data, "whole", 5) == 0);
+	blob_finish(&content);
 }
 
 /* The root */
