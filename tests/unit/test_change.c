@@ -21,6 +21,7 @@ static int64_t elsewhere_ms; /* wall: when something was recorded in another cat
 static struct core *core;
 static uint64_t now_ms;
 static char notice_text[400];
+static bool root_gone;
 
 static struct file *file_at(const char *path)
 {
@@ -35,6 +36,8 @@ static enum look look(void *ctx, const struct file_ref *f, struct file_stat *sta
 	(void)ctx;
 	struct file *file = files[atoi(f->path + 1)].path[0] && strcmp(files[atoi(f->path + 1)].path, f->path) == 0 ?
 		&files[atoi(f->path + 1)] : file_at(f->path);
+	if (root_gone)
+		return LOOK_ROOT_GONE;
 	if (!file || !file->present)
 		return LOOK_ABSENT;
 	*stat = file->stat;
@@ -295,6 +298,22 @@ Test(change, an_early_scan_says_nothing_to_a_later_question)
 	scanned();
 	cr_expect_not(holds("f1"));
 	cr_expect(holds("f0") && holds("f2"));
+	core_destroy(core);
+}
+
+/* The root was away for the moment of one look, and nobody noticed but that look. */
+Test(change, a_look_that_found_no_root_is_repeated)
+{
+	begin(2, false);
+	now_ms += 50;
+	written(&files[1], "new");
+	root_gone = true;
+	hint("f1", HINT_WRITTEN);
+	wait(100);
+	root_gone = false;
+	cr_expect_eq(captures, 0);
+	wait(10000);
+	cr_expect_eq(captures, 1);
 	core_destroy(core);
 }
 

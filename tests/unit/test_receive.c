@@ -23,7 +23,7 @@ struct bench {
 	struct id versions[VERSIONS];
 	struct blob contents[VERSIONS];
 	size_t version_count, peers;
-	bool there, hung;
+	bool there, hung, sync_fails; /* the next placing comes far, and says that it failed */
 	struct id file;      /* its version */
 	uint64_t now_ms, seq;
 	size_t wants;        /* asked for content */
@@ -68,7 +68,9 @@ static enum place_result place(void *ctx, const struct place *p, struct file_sta
 	b->there = !id_zero(&p->version);
 	b->file = p->version;
 	look(b, &p->file, after);
-	return PLACE_DONE;
+	enum place_result result = b->sync_fails ? PLACE_ERROR : PLACE_DONE;
+	b->sync_fails = false;
+	return result;
 }
 
 static bool version_put(void *ctx, const struct id *version, uint8_t meta, struct span content)
@@ -380,6 +382,32 @@ Test(receive, what_was_damaged_on_its_way_is_had_again)
 	cr_assert_not(b.hung);
 	cr_assert(b.there && id_equal(&b.file, &next.version));
 	drop(&next);
+	for (int i = 0; i < 3; i++)
+		drop(&story[i]);
+	finish(&b);
+}
+
+/* The file stands there, but that it lasts is not sure: it is no edit of anybody here. */
+Test(receive, a_placing_that_failed_may_have_come_far)
+{
+	struct bench b;
+	struct change story[3], next[2];
+	struct counts_view v;
+	tell(&b, story);
+	next[0] = make(&b, 4, "x", 2, "three");
+	next[1] = make(&b, 5, "x", 4, "four");
+	b.sync_fails = true;
+	for (int i = 0; i < 2; i++)
+		hear(&b, &(struct record){ .type = RECORD_ENTRY, .seq = ++b.seq, .writer = WRITER, .change = next[i] });
+	cr_assert_not(b.sync_fails);
+	pass(&b);
+	pass(&b);
+	core_view_counts(b.core, &v);
+	cr_expect_eq(v.conflicts, 0);
+	cr_expect_eq(v.outgoing, 0);
+	cr_expect(b.there && id_equal(&b.file, &next[1].version));
+	for (int i = 0; i < 2; i++)
+		drop(&next[i]);
 	for (int i = 0; i < 3; i++)
 		drop(&story[i]);
 	finish(&b);
