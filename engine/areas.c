@@ -86,8 +86,11 @@ void areas_scan(void *ctx, const char *category, const char *under)
 	MEM_ROOM(a->asked, a->asked_count, a->asked_cap);
 	a->asked[a->asked_count++] = (struct asking){ .under = mem_text(under) };
 	scan_add(g->scan, category, under);
-	if (!*under)
-		owe_nothing(a); /* what was lost until now is looked at with it */
+	if (!*under) { /* what was lost until now is looked at with it */
+		owe_nothing(a);
+		free(a->again);
+		a->again = NULL;
+	}
 }
 
 static void hook_rescan(void *ctx, const char *category, const char *under)
@@ -122,7 +125,15 @@ static void look_again(struct engine *g, struct area *a)
 bool areas_busy(const struct engine *g)
 {
 	for (size_t i = 0; i < g->area_count; i++)
-		if (g->areas[i].owed_count || g->areas[i].asked_count || g->areas[i].again)
+		if (g->areas[i].owed_count || g->areas[i].asked_count)
+			return true;
+	return false;
+}
+
+bool areas_unread(const struct engine *g)
+{
+	for (size_t i = 0; i < g->area_count; i++)
+		if (g->areas[i].again)
 			return true;
 	return false;
 }
@@ -164,6 +175,8 @@ static void hook_scanned(void *ctx, const char *category, const char *under, boo
 	watcher_scanned(g->watcher, category, under, complete);
 	if (a && !complete && files_root_there(g->files, category, NULL))
 		look_again_later(g, a, under);
+	else if (a && !complete)
+		watcher_check_roots(g->watcher); /* it went without an event */
 	else if (a && complete && !a->again)
 		a->agains = 0;
 	for (size_t i = 0; a && i < a->asked_count; i++)

@@ -88,7 +88,7 @@ static bool look_synced(const struct question *q, struct control_wait *w)
 	struct engine *g = q->engine;
 	struct counts_view n;
 	struct link_view v;
-	if (g->stumbled || !engine_settled(g))
+	if (g->stumbled || !engine_settled(g) || areas_unread(g))
 		return timed_out(q, w, "wait");
 	count_for(g, w, &n);
 	if (n.debouncing || n.holding)
@@ -116,7 +116,7 @@ static bool look_found(const struct question *q, struct control_wait *w)
 		                  "the state cannot be written: %s", g->stumble);
 		return true;
 	}
-	if (!engine_settled(g) || n.scanning || n.debouncing)
+	if (!engine_settled(g) || n.scanning || n.debouncing > n.unread)
 		return timed_out(q, w, "sync");
 	if (n.holding)
 		core_look(g->core); /* what the scan found too */

@@ -25,7 +25,7 @@
 #define SCAN_US       4000 /* … walking folders */
 #define TIDY_US       4000 /* … filing versions */
 #define GATHERED_MAX  2048 /* more than this and scans wait until the core has caught up */
-#define ROOTS_MS      2000 /* between looks for folders that are gone */
+#define ROOTS_MS      2000 /* between looks whether folders are there */
 #define FILES_TIDY_MS 500
 #define COMMIT_MS     50
 #define TIDY_PATIENCE_MS 60000
@@ -202,7 +202,7 @@ static void due_jobs(struct engine *g)
 		g->watcher_watch = loop_watch_start(g->loop, watcher_fd(g->watcher), LOOP_READ, watcher_ready, g);
 	if (g->watcher_more)
 		g->watcher_more = watcher_read(g->watcher);
-	if (watcher_waiting(g->watcher) && g->roots_ms <= g->now_ms) {
+	if (g->roots_ms <= g->now_ms) { /* we wake for it only while one is gone: a disk may go without an event */
 		watcher_check_roots(g->watcher);
 		g->roots_ms = g->now_ms + ROOTS_MS;
 	}

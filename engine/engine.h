@@ -174,6 +174,7 @@ bool areas_wanted(void *ctx, const char *category, const char *path,
 void areas_scan(void *ctx, const char *category, const char *under); /* for the core */
 void areas_reset(struct engine *g);                                  /* a new core knows of no scan */
 bool areas_busy(const struct engine *g);             /* a scan runs or is owed */
+bool areas_unread(const struct engine *g);           /* a part could not be read, and is looked at again later */
 void areas_start_rescans(struct engine *g);                          /* tells the core what events were lost about */
 void areas_poll(struct engine *g, bool now); /* scans of what cannot be watched: those due, or all of them now */
 uint64_t areas_poll_deadline(const struct engine *g);

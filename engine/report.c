@@ -209,7 +209,8 @@ json_t *report_status(struct engine *g, bool steady)
 		link.error = g->stumble;
 	}
 	outside_traffic(g, &t);
-	bool synced = !g->stumbled && n.quiet && link.state == LINK_CONNECTED && link.caught_up && engine_settled(g);
+	bool synced = !g->stumbled && n.quiet && link.state == LINK_CONNECTED && link.caught_up && engine_settled(g) &&
+	              !areas_unread(g);
 	json_t *o = json_object();
 	json_object_set_new(o, "device",
 	                    json_pack("{s:o, s:o}", "id", id_text(&self), "name", text_of(g->config.device_name)));

@@ -31,6 +31,22 @@ void apply_put_off(struct core *c, struct item *it, const char *why)
 		core_notice(c, NOTICE_WARN, "sync", it, "waits: %s", why);
 }
 
+/* Room comes back when somebody makes it, however long that took: no growing pauses, but one try for all that is as large. */
+static bool no_room(const struct core *c, const struct item *it)
+{
+	return !id_zero(&it->row.head_version) && c->now_ms < it->category->full_ms && it->row.head_size >= it->category->full_bytes;
+}
+
+static void await_room(struct core *c, struct item *it)
+{
+	static const char *const full = "the disk is full";
+	bool news = it->trouble != full;
+	it->trouble = full;
+	core_retry(c, it, it->category->full_ms - c->now_ms);
+	if (news)
+		core_notice(c, NOTICE_WARN, "sync", it, "waits: %s", full);
+}
+
 static void placed(struct core *c, struct item *it, const struct file_stat *after)
 {
 	struct id head = it->row.head_version;
@@ -88,7 +104,9 @@ static void place_head(struct core *c, struct item *it, const struct place *p)
 		break;
 	case PLACE_FULL:
 		MARK("apply.place_full");
-		apply_put_off(c, it, "the disk is full");
+		it->category->full_ms = c->now_ms + APPLY_FULL_MS;
+		it->category->full_bytes = it->row.head_size;
+		await_room(c, it);
 		break;
 	case PLACE_DENIED:
 		MARK("apply.place_denied");
@@ -119,6 +137,10 @@ static void prepare(struct core *c, struct work *w)
 	uint8_t meta = row->head_meta;
 	if (!core_may_work(c, it) || it->retry_ms > c->now_ms)
 		return;
+	if (no_room(c, it)) {
+		await_room(c, it);
+		return;
+	}
 	if (!id_zero(&row->head_version) && !c->world.version_get(c->world.ctx, &row->head_version, &w->content, &meta)) {
 		receive_content(c, it);
 		return;
@@ -236,7 +258,10 @@ bool apply_run(struct core *c)
 			MARK("apply.batch_staged");
 		}
 		for (size_t i = 0; i < count; i++) {
-			place_head(c, work[i].it, &work[i].place);
+			if (no_room(c, work[i].it))
+				await_room(c, work[i].it);
+			else
+				place_head(c, work[i].it, &work[i].place);
 			blob_finish(&work[i].content);
 		}
 	}

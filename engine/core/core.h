@@ -145,6 +145,7 @@ void core_view_link(const struct core *c, struct link_view *v);
 
 struct counts_view {
 	size_t outgoing, incoming, conflicts, scanning, debouncing, held;
+	size_t unread;               /* of debouncing: looked at, and could not be read; tried again later */
 	size_t holding;              /* of outgoing: captured, and waiting for their window, to be joined, or for the rate */
 	uint64_t cursor, head;       /* applied; the hub's last known */
 	uint64_t bytes_plain;

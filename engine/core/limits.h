@@ -30,6 +30,8 @@
 #define LINK_BACKOFF_CAP_MS 30000
 #define LINK_LOUD_ATTEMPTS 10
 
+#define APPLY_FULL_MS 5000                     /* between tries to write to a full disk */
+
 #define CHANGE_SETTLE_MS 100                   /* two looks this far apart agree: nobody is writing */
 #define CHANGE_PASSING_MS 2000                 /* a name that looks temporary must have stayed so long before it is captured */
 #define CHANGE_SUSPECT_MS 120000               /* what was read so long before an unclean stop is read again after it */

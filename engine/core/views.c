@@ -122,6 +122,8 @@ void core_view_counts(const struct core *c, struct counts_view *v)
 		else
 			v->outgoing++;
 	}
+	for (size_t i = 0; i < c->debounce.count; i++)
+		v->unread += c->debounce.heap[i]->tries > 0;
 	if (c->up && c->head > c->state.cursor)
 		v->incoming += c->head - c->state.cursor;
 	bool held = false;
@@ -315,6 +317,10 @@ void core_view_why(const struct core *c, const char *category, const char *path,
 	core_view_link(c, &link);
 	if (w && !w->absent_since_ms && !w->tries) {
 		tell(v, "debouncing", "it changed a moment ago and may change again", "it is looked at when it rests");
+		return;
+	}
+	if (w && w->tries && it && it->trouble) {
+		tell(v, "held", it->trouble, "it is tried again by itself");
 		return;
 	}
 	if (!it || (id_zero(&it->row.local) && id_zero(&it->row.head_version) && !it->refused)) {

@@ -63,8 +63,11 @@ void simio_scan(void *ctx, const char *category, const char *under)
 	a->asked[a->asked_count++] = (struct simasking){ .under = mem_text(under) };
 	kernel_use(n);
 	scan_add(n->io.scan, category, under);
-	if (!*under)
+	if (!*under) {
 		owe_nothing(a);
+		free(a->again);
+		a->again = NULL;
+	}
 }
 
 static void look_again_later(struct simnode *n, struct simarea *a, const char *under)
@@ -205,6 +208,8 @@ static void hook_scanned(void *ctx, const char *category, const char *under, boo
 	watcher_scanned(n->io.watcher, category, under, complete);
 	if (!complete && files_root_there(n->io.files, category, NULL))
 		look_again_later(n, a, under);
+	else if (!complete)
+		watcher_check_roots(n->io.watcher);
 	else if (complete && !a->again)
 		a->agains = 0;
 	for (size_t i = 0; i < a->asked_count; i++)

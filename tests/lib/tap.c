@@ -3,7 +3,8 @@
  *   tap PORT_FILE TARGET COUNT_FILE [RECORD_FILE]
  *
  * TARGET is ADDR:PORT, or @FILE that holds it (read at each connection: a hub may come back elsewhere). COUNT_FILE
- * always holds "UP DOWN CONNECTIONS": bytes to the target, from it, connections so far. Ends with its parent. */
+ * always holds "UP DOWN CONNECTIONS": bytes to the target, from it, connections so far. While there is a file named
+ * COUNT_FILE.cut, each connection ends once as many bytes as it says have come from the target. Ends with its parent. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,7 @@
 
 struct pair {
 	int near, far;
+	unsigned long long down_before;
 };
 
 static unsigned long long up, down, connections;
@@ -72,6 +74,7 @@ static bool take(int listener, const char *target, struct pair *p)
 	}
 	setsockopt(p->near, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	setsockopt(p->far, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	p->down_before = down;
 	connections++;
 	save_counts();
 	return true;
@@ -95,6 +98,18 @@ static bool carry(int from, int to, unsigned long long *count)
 		sent += m;
 	}
 	return true;
+}
+
+static bool is_cut(const char *file, const struct pair *p)
+{
+	unsigned long long limit;
+	char path[4096];
+	snprintf(path, sizeof path, "%s.cut", file);
+	FILE *f = fopen(path, "re");
+	bool cut = f && fscanf(f, "%llu", &limit) == 1 && down - p->down_before >= limit;
+	if (f)
+		fclose(f);
+	return cut;
 }
 
 static bool write_port(const char *file, int listener)
@@ -141,7 +156,7 @@ int main(int argc, char **argv)
 		for (size_t i = count; i-- > 0;) {
 			bool good = (!p[1 + 2 * i].revents || carry(pairs[i].near, pairs[i].far, &up)) &&
 				    (!p[2 + 2 * i].revents || carry(pairs[i].far, pairs[i].near, &down));
-			if (good)
+			if (good && !is_cut(argv[3], &pairs[i]))
 				continue;
 			close(pairs[i].near);
 			close(pairs[i].far);

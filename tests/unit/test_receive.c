@@ -2,6 +2,7 @@
  * hub, and one file. */
 #include <criterion/criterion.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -11,7 +12,7 @@
 #include "engine/core/optimize/seal.h"
 #include "wire/message.h"
 
-#define VERSIONS 16
+#define VERSIONS 40
 #define WRITER   1
 
 struct bench {
@@ -24,6 +25,7 @@ struct bench {
 	struct blob contents[VERSIONS];
 	size_t version_count, peers;
 	bool there, hung, sync_fails; /* the next placing comes far, and says that it failed */
+	size_t room, tries;           /* more than that is not written, when it is not zero; how often it was tried */
 	struct id file;      /* its version */
 	uint64_t now_ms, seq;
 	size_t wants;        /* asked for content */
@@ -63,6 +65,9 @@ static enum look take(void *ctx, const struct file_ref *f, struct file_stat *sta
 static enum place_result place(void *ctx, const struct place *p, struct file_stat *after)
 {
 	struct bench *b = ctx;
+	b->tries++;
+	if (b->room && p->content.len > b->room)
+		return PLACE_FULL;
 	if (strcmp(p->file.path, "x") != 0)
 		return PLACE_DONE;
 	b->there = !id_zero(&p->version);
@@ -408,6 +413,44 @@ Test(receive, a_placing_that_failed_may_have_come_far)
 	cr_expect(b.there && id_equal(&b.file, &next[1].version));
 	for (int i = 0; i < 2; i++)
 		drop(&next[i]);
+	for (int i = 0; i < 3; i++)
+		drop(&story[i]);
+	finish(&b);
+}
+
+/* However long the disk was full: one try in five seconds for all that has no room, and soon after there is some. */
+Test(receive, a_full_disk_is_tried_again_and_again_and_not_by_everybody)
+{
+	struct bench b;
+	struct change story[3], many[20], small;
+	tell(&b, story);
+	b.room = 4;
+	b.tries = 0;
+	for (uint64_t i = 0; i < 20; i++) {
+		char name[16];
+		snprintf(name, sizeof name, "many%u", (unsigned)i);
+		many[i] = make(&b, 4 + i, name, 0, "too much");
+		hear(&b, &(struct record){ .type = RECORD_ENTRY, .seq = ++b.seq, .writer = WRITER, .change = many[i] });
+	}
+	cr_expect_eq(b.tries, 1);
+	for (int i = 0; i < 15; i++) { /* a minute */
+		if (b.hung)
+			greet(&b);
+		pass(&b);
+	}
+	cr_expect(b.tries >= 11 && b.tries <= 13, "%zu tries", b.tries);
+	if (b.hung)
+		greet(&b);
+	small = make(&b, 24, "x", 2, "tiny");
+	append(&b, &small);
+	cr_expect(id_equal(&b.file, &small.version), "what has room is written");
+	b.room = b.tries = 0;
+	pass(&b);
+	pass(&b);
+	cr_expect_eq(b.tries, 20, "%zu tries", b.tries);
+	for (int i = 0; i < 20; i++)
+		drop(&many[i]);
+	drop(&small);
 	for (int i = 0; i < 3; i++)
 		drop(&story[i]);
 	finish(&b);
