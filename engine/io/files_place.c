@@ -208,8 +208,25 @@ static void drop(struct placing *w)
 	files_retire(w->f, retire_later(w, w->temp));
 }
 
-/* The three ways to bring the new file in and the old one out. Afterwards w->temp names the old file. */
-static int swap(struct placing *w)
+/* Neither exchange nor links: the name is absent for a moment, but no byte is lost. Afterwards w->temp names what had the
+ * name, which is `aside`. */
+static int step_aside(struct placing *w, const char *aside)
+{
+	if (files_rename_new(w->f, w->dir, w->name, aside))
+		return -1;
+	if (files_rename_new(w->f, w->dir, w->temp, w->name)) {
+		int saved = errno;
+		if (files_rename_new(w->f, w->dir, aside, w->name))
+			retire_later(w, aside);
+		errno = saved;
+		return -1;
+	}
+	memcpy(w->temp, aside, FILES_TEMP_NAME);
+	return 0;
+}
+
+/* The three ways to bring one file in and the other out, which should be that version. Afterwards w->temp names it. */
+static int swap(struct placing *w, const struct id *out)
 {
 	if (PLANTED("files.renames_over_the_old"))
 		return renameat(w->dir, w->temp, w->dir, w->name);
@@ -220,7 +237,7 @@ static int swap(struct placing *w)
 			return -1;
 	}
 	char old[FILES_TEMP_NAME];
-	files_temp_name(old, &w->p->item, &w->p->expect_version, true);
+	files_temp_name(old, &w->p->item, out, true);
 	if (!(w->f->poor & FILES_NO_LINK) && linkat(w->dir, w->name, w->dir, old, 0) == 0) {
 		seam(w->f, "linked");
 		if (renameat(w->dir, w->temp, w->dir, w->name)) {
@@ -229,41 +246,33 @@ static int swap(struct placing *w)
 			errno = saved;
 			return -1;
 		}
-	} else if (!(w->f->poor & FILES_NO_LINK) && errno != EPERM && errno != EOPNOTSUPP && errno != EMLINK) {
-		return -1;
-	} else {
-		/* Neither exchange nor links: the name is absent for a moment, but no byte is lost. */
-		if (files_rename_new(w->f, w->dir, w->name, old))
-			return -1;
-		if (files_rename_new(w->f, w->dir, w->temp, w->name)) {
-			int saved = errno;
-			if (files_rename_new(w->f, w->dir, old, w->name))
-				retire_later(w, old);
-			errno = saved;
-			return -1;
-		}
+		memcpy(w->temp, old, sizeof old);
+		return 0;
 	}
-	memcpy(w->temp, old, sizeof old);
-	return 0;
+	if (!(w->f->poor & FILES_NO_LINK) && errno != EPERM && errno != EOPNOTSUPP && errno != EMLINK)
+		return -1;
+	return step_aside(w, old);
 }
 
-/* The file that came out is not the expected one: back with it. The name may have been taken by a third file meanwhile,
- * which is newer: that one keeps it, and what we hold is judged later. False: ours may stand there still. */
+/* The file that came out is not the expected one: back with it. The new file comes out whole, never by being written over:
+ * whoever found it under its name for a moment may have changed it. The name may have been taken by a third file meanwhile,
+ * which is newer: that one keeps it. What we hold in the end is judged later. False: ours may stand there still. */
 static bool swap_back(struct placing *w)
 {
+	char aside[FILES_TEMP_NAME];
 	seam(w->f, "swap-back");
 	w->root->names_dirty = true; /* both ways or neither: half of it on the disk would be somebody's edit undone */
-	if (!(w->f->poor & FILES_NO_EXCHANGE) && renameat2(w->dir, w->temp, w->dir, w->name, RENAME_EXCHANGE) == 0) {
+	files_temp_name(aside, &w->p->item, &w->p->version, true);
+	if (swap(w, &w->p->version) == 0 || step_aside(w, aside) == 0) {
 		ino_t out = inode_at(w->dir, w->temp);
-		if (out && out != w->ours) /* not even its number can be read: then ours it was, most likely */
-			renameat2(w->dir, w->temp, w->dir, w->name, RENAME_EXCHANGE);
+		if (out && w->ours && out != w->ours) /* no number can be read: then ours it was, most likely */
+			swap(w, &w->p->expect_version);
 		drop(w);
 		return true;
 	}
+	if (files_rename_new(w->f, w->dir, w->temp, w->name) == 0)
+		return true; /* nobody had the name by now */
 	ino_t stands = inode_at(w->dir, w->name);
-	if (stands == w->ours ? renameat(w->dir, w->temp, w->dir, w->name) == 0
-	                      : files_rename_new(w->f, w->dir, w->temp, w->name) == 0)
-		return true;
 	drop(w);
 	return stands && stands != w->ours;
 }
@@ -273,7 +282,7 @@ static enum place_result replace(struct placing *w)
 	if (prepare(w))
 		return refused(errno);
 	seam(w->f, "checked");
-	if (swap(w)) {
+	if (swap(w, &w->p->expect_version)) {
 		int error = errno;
 		drop(w);
 		return error == ENOENT || error == EEXIST ? PLACE_CHANGED : refused(error);

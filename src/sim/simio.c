@@ -533,7 +533,8 @@ enum place_result simio_place(void *ctx, const struct place *p, struct file_stat
 		f->placed_seq = 0;
 	judge_reader(n, f);
 	if (result == PLACE_DONE) {
-		f->placed = true;
+		/* Where a person removed it again meanwhile, nobody waited for that to be on the disk. */
+		f->placed = f->node || id_zero(&p->version);
 		n->placed = f;
 		judge_replaces(n, f, p);
 		cl->tally.places++;

@@ -464,6 +464,34 @@ Test(io_files, an_edit_of_the_new_file_is_not_hidden)
 	cr_expect_not(same_stat(&after, &now), "the next look sees that it changed");
 }
 
+/* One program writes to the file before the exchange, another one to what it finds in its place, before that is undone. */
+static void both_edited(void *ctx, const char *point)
+{
+	(void)ctx;
+	if (strcmp(point, "checked") == 0)
+		put("a", "mine");
+	if (strcmp(point, "swap-back") == 0)
+		put("a", "on top of the new one");
+}
+
+Test(io_files, an_edit_of_the_new_file_outlives_that_it_goes_again)
+{
+	static const unsigned poors[] = { 0, FILES_NO_EXCHANGE, FILES_NO_EXCHANGE | FILES_NO_LINK };
+	store("old");
+	for (size_t i = 0; i < 3; i++) {
+		put("a", "old");
+		struct place p = plan("a", "new", "old");
+		files_seam(files, both_edited, NULL, poors[i]);
+		found_count = 0;
+		stored_count = 1;
+		cr_expect_eq(place(&p), PLACE_CHANGED);
+		cr_expect_str_eq(get("a"), "mine");
+		tidy();
+		cr_expect_eq(found_count, 1, "poor %u", poors[i]);
+		cr_expect_str_eq(found[0], "on top of the new one");
+	}
+}
+
 Test(io_files, three_versions_in_one_race)
 {
 	/* An edit before the exchange, and another one by rename before it is undone. */
