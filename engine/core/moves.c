@@ -261,8 +261,10 @@ void moves_captured(struct core *c, struct item *it, struct span content)
 	}
 	ledger_rare(it)->moved_from = from->row.item;
 	ledger_rare(from)->moved_to = it;
-	if (pairs_unseen())
+	if (pairs_unseen()) {
 		core_set_local(c, from, &(struct id){ { 0 } }, 0);
+		moves_gone(c, from);
+	}
 	from->told = true;
 	if (!debounce_find(&c->debounce, from->category, from->path))
 		capture_soon(c, from);

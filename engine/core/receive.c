@@ -489,11 +489,9 @@ static void take_refused(struct core *c, const struct record *r)
 			it->trouble = r->code == REFUSED_QUOTA ? "the account's quota at the hub is used up" : "the hub is busy";
 		break;
 	case REFUSED_PARTS:
-		MARK("receive.refused_parts_missing");
 		f->retry_ms = c->now_ms + 1;
 		break;
 	case REFUSED_LINK:
-		MARK("receive.refused_second_of_pair");
 		send_drop(c, f);
 		if (it)
 			core_plan(c, it);

@@ -316,9 +316,11 @@ static void send_keyframe(struct core *c, struct item *it)
 
 static void send_one(struct core *c, struct item *it)
 {
-	if (!core_may_work(c, it) || it->retry_ms > c->now_ms)
+	if (!core_may_work(c, it))
 		return;
-	send_keyframe(c, it);
+	send_keyframe(c, it); /* others need it, also where the file itself must wait: for room on the disk, say */
+	if (it->retry_ms > c->now_ms)
+		return;
 	if (it->row.side) { /* a wish about another device's side item */
 		if (ledger_side_open(it) && id_zero(&it->row.local) && !it->in_flight && it->row.head_seq >= it->await_seq) {
 			MARK("send.drops_anothers_side");

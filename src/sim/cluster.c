@@ -76,10 +76,11 @@ int64_t cluster_wall_ms(const struct cluster *cl)
 
 struct simnode *cluster_node_of(struct cluster *cl, const struct id *device)
 {
+	struct simnode *found = NULL; /* of clones, the one that runs */
 	for (unsigned i = 0; i < cl->node_count; i++)
-		if (id_equal(&cl->nodes[i]->device, device))
-			return cl->nodes[i];
-	return NULL;
+		if (id_equal(&cl->nodes[i]->device, device) && (!found || !found->core))
+			found = cl->nodes[i];
+	return found;
 }
 
 void cluster_break(struct cluster *cl, const char *invariant, const char *format, ...)

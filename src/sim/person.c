@@ -293,7 +293,7 @@ static void token_line(struct simnode *n, struct buf *out)
 }
 
 /* Bytes that compress badly, to make bodies go in parts. */
-static void bulk(struct simnode *n, struct buf *out, size_t len)
+void person_bulk(struct simnode *n, struct buf *out, size_t len)
 {
 	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_+=.,:;!?#*/()[]<>{}&%$@~^";
 	uint8_t noise[1024]; /* no choices: what the bytes are changes nothing */
@@ -332,9 +332,9 @@ static void overwrite(struct simnode *n, struct simfile *f)
 	struct buf text = { 0 };
 	token_line(n, &text);
 	if (pick(n, 60) >= (n->cl->large ? 40 : 59))
-		bulk(n, &text, 70000 + (size_t)pick(n, 200000));
+		person_bulk(n, &text, 70000 + (size_t)pick(n, 200000));
 	else if (pick(n, 3) == 2)
-		bulk(n, &text, (size_t)pick(n, 2000));
+		person_bulk(n, &text, (size_t)pick(n, 2000));
 	else if (pick(n, 10) == 9)
 		buf_put(&text, "\0\0\0 \0", 5);
 	person_write(n, f, buf_view(&text), plain_meta(f), pick(n, 2));

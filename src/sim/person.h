@@ -36,5 +36,7 @@ bool person_undo(struct simnode *n, const char *category, const char *path, stru
 struct simfile *person_file(struct simnode *n, const char *category, const char *path); /* entry, made where new */
 bool person_rename_folder(struct simnode *n, const char *category, const char *from, const char *to);
 void person_clear(struct simnode *n, const char *category, const char *path); /* a folder and all below it */
+/* Bytes that compress badly, to make bodies go in parts. */
+void person_bulk(struct simnode *n, struct buf *out, size_t len);
 void person_mode(struct simnode *n, struct simfile *f, uint8_t meta);
 #endif

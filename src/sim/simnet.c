@@ -52,7 +52,11 @@ uint64_t simnet_dial(struct simnode *n)
 		               .hub_life = cl->hub.life,
 		               .up_cut_us = UINT64_MAX,
 		               .down_cut_us = UINT64_MAX };
-	c->bytes_per_ms = cluster_strikes(cl, FAULT_slow_link, n) ? 1 + cluster_drawn(cl, FAULT_slow_link, n, 200) : cl->large ? LARGE_LINE : 20000;
+	c->bytes_per_ms = cl->large ? LARGE_LINE : 20000;
+	if (cluster_strikes(cl, FAULT_slow_link, n))
+		c->bytes_per_ms = 1 + cluster_drawn(cl, FAULT_slow_link, n, 200);
+	if (n->slow_line)
+		c->bytes_per_ms = 20;
 	if (n->partitioned ? chance_hit(&cl->chance, chance_of(CHANCE_NET, n->index), 500000)
 	                   : cluster_strikes(cl, FAULT_dial_silent, n))
 		return c->number; /* into the void */

@@ -783,6 +783,20 @@ void simnode_move_root(struct simnode *n, const char *category)
 			comes_back(n, n->disk.files[i]);
 }
 
+bool simnode_set_root(struct simnode *n, const char *category, enum simroot how)
+{
+	struct simname *there = simdisk_name(&n->disk, n->disk.top, category, true), *gone = away(n, category, true);
+	enum simroot is = !gone->now ? ROOT_THERE : there->now ? ROOT_EMPTY : ROOT_AWAY;
+	struct siminode *folder;
+	if (is == how)
+		return false;
+	if (is == ROOT_EMPTY && kernel_remove(n, there))
+		return false; /* something was put there */
+	if ((is == ROOT_THERE) != (how == ROOT_THERE))
+		simnode_move_root(n, category);
+	return how != ROOT_EMPTY || kernel_make(n, n->disk.top, category, SIM_FOLDER, 0755, &folder) == 0;
+}
+
 /* Never the top, and never a root: that would be another root to everybody. */
 void simnode_change_rights(struct simnode *n, uint64_t inode, uint64_t what)
 {

@@ -36,6 +36,7 @@ struct simnode {
 	bool die_placing;                          /* a story: killed when it has placed the next file, before it can say so */
 	bool lose_answer;                          /* a story: the next confirmation to it is lost with its link */
 	bool miss_answer;                          /* … is lost, and the link lives on */
+	bool slow_line;                            /* … its connections take 20 bytes a ms */
 	bool unclean;                              /* the last life did not end by itself */
 	bool restored;                             /* its state came from a backup: it may lack versions it once sent */
 	struct simdisk disk;
@@ -81,6 +82,8 @@ void simnode_lose_state(struct simnode *n); /* only when it is not running: ledg
 void simnode_end_turn(struct simnode *n);       /* commit and send, after a person's act on the core */
 /* What happens to the disk by itself: a root goes, or comes back; what: 0 all is allowed, 1 EACCES, 2 EROFS. */
 void simnode_move_root(struct simnode *n, const char *category);
+enum simroot { ROOT_THERE, ROOT_AWAY, ROOT_EMPTY }; /* empty: the mount point, with nothing mounted on it */
+bool simnode_set_root(struct simnode *n, const char *category, enum simroot how); /* false: it is so already */
 void simnode_change_rights(struct simnode *n, uint64_t inode, uint64_t what);
 void simnode_calm_disk(struct simnode *n); /* all roots there, all allowed, room enough */
 /* For the file rooms: the engine put another file there; it is about to unlink these bytes; bytes to be stored at once. */

@@ -29,12 +29,14 @@ struct story {
 	size_t cap;
 };
 
-/* A category for each strategy, and for each way to merge. */
+/* A category for each strategy, and for each way to merge; and one that holds what is small or frequent. */
 static const struct category_setup categories[] = {
 	{ .name = "notes", .debounce_ms = 2000, .max_wait_ms = 10000, .strategy = STRATEGY_ASK, .merge = MERGE_BY_KIND },
 	{ .name = "merged", .debounce_ms = 2000, .max_wait_ms = 10000, .strategy = STRATEGY_MERGE, .merge = MERGE_BY_KIND },
 	{ .name = "lines", .debounce_ms = 2000, .max_wait_ms = 10000, .strategy = STRATEGY_MERGE, .merge = MERGE_LINES },
 	{ .name = "newest", .debounce_ms = 2000, .max_wait_ms = 10000, .strategy = STRATEGY_NEWEST },
+	{ .name = "held", .debounce_ms = 2000, .max_wait_ms = 30000, .strategy = STRATEGY_ASK, .min_change_bytes = 20,
+	  .max_changes_per_minute = 3 },
 };
 
 static bool fails(struct story *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -217,6 +219,96 @@ static bool undo(struct story *s, struct simnode *n, const char *item, bool poss
 	return fails(s, possible ? "it could not be taken back: %s" : "it could be taken back%s", e.why);
 }
 
+/* Much of what compresses badly: its body goes in parts. */
+static bool write_much(struct story *s, struct simnode *n, const char *item, const char *kib)
+{
+	struct simfile *f = file(s, n, item);
+	struct buf text = { 0 };
+	unsigned long count = strtoul(kib, NULL, 10);
+	if (!f || !count || count > 4096)
+		return f && fails(s, "a story writes 1 to 4096 KiB");
+	person_bulk(n, &text, count * 1024);
+	person_write(n, f, buf_view(&text), f->now.meta, false);
+	buf_finish(&text);
+	return true;
+}
+
+/* As a program that maps the file, or through a hard link from outside. */
+static bool write_unseen(struct story *s, struct simnode *n, const char *item, const char *word)
+{
+	n->kernel.mute = n->unseen = true;
+	bool done = write_file(s, n, item, word, true);
+	n->kernel.mute = false;
+	return done;
+}
+
+/* "CATEGORY/PATH" of a folder, taken apart. */
+static const char *folder(struct story *s, struct simnode *n, const char *item, const char **category)
+{
+	const struct simfile *f = file(s, n, item); /* a seat that stays empty */
+	*category = f ? f->category : NULL;
+	return f ? f->path : NULL;
+}
+
+static bool rename_folder(struct story *s, struct simnode *n, const char *from, const char *to)
+{
+	const char *category, *same, *a = folder(s, n, from, &category), *b = folder(s, n, to, &same);
+	if (!a || !b)
+		return false;
+	return (strcmp(category, same) == 0 && person_rename_folder(n, category, a, b)) || fails(s, "%s has no folder %s", n->name, from);
+}
+
+static bool remove_folder(struct story *s, struct simnode *n, const char *item)
+{
+	const char *category, *path = folder(s, n, item, &category);
+	if (path)
+		person_clear(n, category, path);
+	return path;
+}
+
+static bool move_root(struct story *s, struct simnode *n, const char *name, enum simroot how)
+{
+	for (size_t i = 0; i < sizeof categories / sizeof *categories; i++)
+		if (strcmp(name, categories[i].name) == 0)
+			return simnode_set_root(n, name, how) || fails(s, "the folder of %s is not like that", name);
+	return fails(s, "stories have no category '%s'", name);
+}
+
+/* Keys, state and files of a stopped device, copied to another that never ran: one device id twice. */
+static bool clone(struct story *s, struct simnode *n, const char *name)
+{
+	struct simnode *from = node(s, name);
+	if (!from || from == n || n->core || from->core)
+		return from && fails(s, "both must be stopped");
+	n->device = from->device;
+	memcpy(n->secret, from->secret, sizeof n->secret);
+	simledger_finish(&n->ledger);
+	simledger_copy(&n->ledger, &from->ledger);
+	n->ledger.anew = n->restored = from->restored = true;
+	for (size_t i = 0; i < from->disk.count; i++) {
+		const struct simfile *f = from->disk.files[i];
+		if (f->now.present)
+			person_write(n, person_file(n, f->category, f->path), span_blob(&f->now.content), f->now.meta, false);
+	}
+	return true;
+}
+
+/* A bit of what it knows of the item's head flips on its disk. */
+static bool damage_row(struct story *s, struct simnode *n, const char *item)
+{
+	struct simfile *f = file(s, n, item);
+	void *p;
+	for (size_t at = 0; f && !n->core && map_next(&n->ledger.items, &at, &p);) {
+		struct item_row *row = p;
+		if (row->side || strcmp(row->category, f->category) != 0 || strcmp(row->path, f->path) != 0)
+			continue;
+		row->head_version.b[0] ^= 1;
+		n->restored = true;
+		return true;
+	}
+	return f && fails(s, "%s must be stopped, and know of %s", n->name, item);
+}
+
 static bool pause(struct story *s, struct simnode *n, bool paused)
 {
 	struct err e = { 0 };
@@ -236,12 +328,64 @@ static bool put_back(struct story *s, struct simnode *n)
 	return true;
 }
 
+static bool act_of_folder(struct story *s, struct simnode *n, bool *known)
+{
+	char **w = s->words;
+	*known = true;
+	if (says(s, "* renames folder * *"))
+		return rename_folder(s, n, w[3], w[4]);
+	if (says(s, "* removes folder *"))
+		return remove_folder(s, n, w[3]);
+	if (says(s, "* loses root *"))
+		return move_root(s, n, w[3], ROOT_AWAY);
+	if (says(s, "* finds root * empty"))
+		return move_root(s, n, w[3], ROOT_EMPTY);
+	if (says(s, "* finds root * again"))
+		return move_root(s, n, w[3], ROOT_THERE);
+	return *known = false;
+}
+
+/* Of its disk, its line and its memory, rather than of its files. */
+static bool act_of_machine(struct story *s, struct simnode *n, bool *known)
+{
+	char **w = s->words;
+	*known = true;
+	if (says(s, "* is a clone of *"))
+		return clone(s, n, w[5]);
+	if (says(s, "* finds its record of * damaged"))
+		return damage_row(s, n, w[5]);
+	if (says(s, "* has no room"))
+		n->disk.room = 0;
+	else if (says(s, "* has room"))
+		n->disk.room = UINT64_MAX;
+	else if (says(s, "* loses events"))
+		n->kernel.queue_most = 0;
+	else if (says(s, "* hears events"))
+		n->kernel.queue_most = 16384;
+	else if (says(s, "* has a slow line"))
+		n->slow_line = s->cl->narrow = true;
+	else if (says(s, "* has a fast line"))
+		n->slow_line = false;
+	else
+		*known = false;
+	return true;
+}
+
 static bool act_of_node(struct story *s)
 {
 	struct simnode *n = node(s, s->words[0]);
 	if (!n)
 		return false;
 	char **w = s->words;
+	bool known, done = act_of_folder(s, n, &known);
+	if (!known)
+		done = act_of_machine(s, n, &known);
+	if (known)
+		return done;
+	if (says(s, "* writes * KiB of *"))
+		return write_much(s, n, w[5], w[2]);
+	if (says(s, "* writes unseen * \""))
+		return write_unseen(s, n, w[3], w[4]);
 	if (says(s, "* writes * \""))
 		return write_file(s, n, w[2], w[3], false);
 	if (says(s, "* appends * \""))
@@ -470,7 +614,7 @@ static bool act(struct story *s)
 	if (says(s, "settle"))
 		return settle(s);
 	if (says(s, "wait *")) {
-		cluster_run(s->cl, (uint64_t)atol(s->words[1]) * 1000000);
+		cluster_run(s->cl, (uint64_t)(atof(s->words[1]) * 1000) * 1000);
 		return true;
 	}
 	if (strcmp(first, "hub") == 0)

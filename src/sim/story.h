@@ -1,18 +1,31 @@
-/* story: a life from a script in plain words, one act a line, `#` begins a comment. Paths are CATEGORY/PATH of the one
- * category "notes". Texts are in quotes, single or double; a file holds the text and a newline ("" is an empty file).
+/* story: a life from a script in plain words, one act a line, `#` begins a comment. Paths are CATEGORY/PATH; categories are
+ * notes (asks), merged, lines and newest (by their strategy), held (small and frequent changes wait). Texts are in quotes,
+ * single or double, \n in them is a line's end; a file holds the text and a newline ("" is an empty file).
  *
  *   devices laptop desk phone        who there is; first line. They are off until they start
  *   start NAME…      stop NAME…      (a process, cleanly)
  *   cut NAME…        heal NAME…      (its network)
  *   NAME writes PATH "text"          NAME appends PATH "text"       NAME touches PATH
  *   NAME removes PATH                NAME renames PATH PATH         NAME makes PATH executable
+ *   NAME writes NUMBER KiB of PATH   (what compresses badly: its body goes in parts)
+ *   NAME writes unseen PATH "text"   (appends it, and no event tells: as by mmap, or a hard link from outside)
+ *   NAME renames folder PATH PATH    NAME removes folder PATH       (and all below it)
+ *   NAME loses root CATEGORY         NAME finds root CATEGORY empty (a disk that is pulled; a bare mount point)
+ *   NAME finds root CATEGORY again
+ *   NAME loses events                NAME hears events              (from now on its watcher's queue overflows)
+ *   NAME has no room                 NAME has room                  (on its disk)
+ *   NAME has a slow line             NAME has a fast line           (from its next connection on)
  *   NAME resolves PATH mine|theirs   NAME cannot resolve PATH mine|theirs
  *   NAME restores PATH "text"        (the version that held it)
  *   NAME pauses      NAME resumes    NAME accepts                   (that the hub went back, that much is deleted)
  *   NAME is killed   NAME loses power
  *   NAME is backed up                NAME is put back               (its state, not its files; it must be stopped)
+ *   NAME is a clone of NAME          (its keys, state and files: one device id twice; both stopped, one at a time)
+ *   NAME loses its state             NAME finds its record of PATH damaged    (it must be stopped)
+ *   NAME finds its versions rotten
  *   NAME dies placing the next file  (the file stands there; nothing of it was saved)
  *   NAME loses the next answer       (the hub takes its change; the confirmation is lost with the link)
+ *   NAME misses the next answer      (it is lost, and the link lives on)
  *   hub is killed    hub is backed up    hub is put back
  *   settle           wait SECONDS
  *   expect NAME|all PATH "text"      expect NAME|all PATH absent    expect NAME|all PATH executable

@@ -129,11 +129,7 @@ static size_t take_resume(struct sendq *q, const struct piece *p)
 	for (size_t i = 0; i < SENDQ_RESUMES; i++)
 		if (q->resumes[i].counter == p->counter) {
 			uint64_t offset = q->resumes[i].offset;
-			if (offset)
-				MARK("sendq.part_upload_resumed");
 			q->resumes[i] = (struct sendq_resume){ 0 };
-			if (PLANTED("sendq.resumes_too_far"))
-				offset += offset > 0;
 			return offset <= p->change.body.len ? (size_t)offset : 0;
 		}
 	return 0;
@@ -177,6 +173,10 @@ void sendq_resume(struct sendq *q, uint64_t counter, uint64_t offset)
 	if (p && e->listed) {
 		if (p->parted && offset <= p->change.body.len)
 			p->sent = (size_t)offset;
+		if (p->sent)
+			MARK("sendq.part_upload_resumed");
+		if (PLANTED("sendq.resumes_too_far"))
+			p->sent += p->sent > 0;
 		return;
 	}
 	struct sendq_resume *slot = NULL;

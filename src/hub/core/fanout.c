@@ -6,7 +6,6 @@
 
 #include "base/mark.h"
 #include "base/mem.h"
-#include "base/plant.h"
 #include "hub/core/parts.h"
 
 /* The writer's number on the wire, which means something to a connection only after it was introduced. Numbers are used
@@ -82,7 +81,7 @@ static void answer_sender(struct hub_core *h, struct conn *c, const struct verdi
 	case VERDICT_DUPLICATE: /* the first answer was lost; or it is still ahead of this connection in the log */
 		if (v->seq > c->sent)
 			MARK("hub.first_answer_still_ahead");
-		if (v->seq <= c->sent && !PLANTED("hub.answers_a_resend_with_silence"))
+		if (v->seq <= c->sent)
 			conn_record(h, c,
 			            &(struct record){ .type = RECORD_CONFIRM, .seq = v->seq, .counter = v->counter });
 		break;

@@ -111,12 +111,6 @@ void parts_take(struct hub_core *h, struct conn *c, const struct record *part)
 		empty(h, a, p);
 		p->total = part->total;
 	}
-	if (part->offset > p->bytes.len && PLANTED("hub.joins_parts_over_a_gap")) {
-		buf_span(&p->bytes, part->bytes);
-		a->part_bytes += part->bytes.len;
-		h->part_bytes += part->bytes.len;
-		return;
-	}
 	if (part->offset > p->bytes.len) {
 		if (!p->asked)
 			say_resume(h, c, p);
@@ -127,6 +121,8 @@ void parts_take(struct hub_core *h, struct conn *c, const struct record *part)
 	if (part->offset < p->bytes.len)
 		MARK("hub.part_sent_again");
 	size_t known = p->bytes.len - part->offset; /* sent again after a lost connection */
+	if (PLANTED("hub.joins_parts_that_overlap"))
+		known = 0;
 	if (known >= part->bytes.len)
 		return;
 	struct span fresh = span_of(part->bytes.data + known, part->bytes.len - known);
