@@ -10,6 +10,7 @@
 #include "sim/judge.h"
 #include "sim/person.h"
 #include "sim/simhub.h"
+#include "sim/simio.h"
 #include "sim/simnode.h"
 
 #define WORDS_MAX 20
@@ -236,9 +237,13 @@ static bool write_much(struct story *s, struct simnode *n, const char *item, con
 /* As a program that maps the file, or through a hard link from outside. */
 static bool write_unseen(struct story *s, struct simnode *n, const char *item, const char *word)
 {
-	n->kernel.mute = n->unseen = true;
+	const struct simfile *f = file(s, n, item);
+	if (!f)
+		return false;
+	n->kernel.mute = true;
 	bool done = write_file(s, n, item, word, true);
 	n->kernel.mute = false;
+	simio_unseen(n, f->category);
 	return done;
 }
 
