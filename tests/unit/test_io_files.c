@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -490,6 +491,34 @@ Test(io_files, an_edit_of_the_new_file_outlives_that_it_goes_again)
 		cr_expect_eq(found_count, 1, "poor %u", poors[i]);
 		cr_expect_str_eq(found[0], "on top of the new one");
 	}
+}
+
+/* It was edited before the exchange, and what came out is gone before it could go back. */
+static void taken_away(void *ctx, const char *point)
+{
+	char path[PATH_MAX];
+	(void)ctx;
+	if (strcmp(point, "checked") == 0)
+		put("a", "mine");
+	if (strcmp(point, "swap-back") != 0)
+		return;
+	DIR *d = opendir(dir);
+	for (struct dirent *e; d && (e = readdir(d));) {
+		snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
+		if (strncmp(e->d_name, ".syncline-", 10) == 0)
+			unlink(path);
+	}
+	closedir(d);
+}
+
+Test(io_files, what_cannot_go_back_is_not_called_untouched)
+{
+	store("old");
+	put("a", "old");
+	struct place p = plan("a", "new", "old");
+	files_seam(files, taken_away, NULL, 0);
+	cr_expect_eq(place(&p), PLACE_ERROR);
+	cr_expect_str_eq(get("a"), "new");
 }
 
 Test(io_files, three_versions_in_one_race)
