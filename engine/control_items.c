@@ -153,6 +153,9 @@ static void history_row(void *ctx, const struct history_row *row, const char *ca
 	} else if (h->named) {
 		json_object_set_new(o, "item", json_null());
 	}
+	static const char *const states[] = { "here", "thinned", "lost", "elsewhere" };
+	json_object_set_new(o, "content", id_zero(&row->version) ? json_null()
+	                                                         : json_string(states[versions_state(h->engine->versions, &row->version)]));
 	put_choices(h, row, o);
 	json_array_append_new(h->rows, o);
 }
@@ -179,6 +182,16 @@ void verb_history(const struct question *q)
 }
 
 /* ---- versions ---- */
+
+static void not_here(const struct question *q, const struct item_name *n, const struct id *version)
+{
+	char hex[ID_HEX];
+	bool thinned = versions_state(q->engine->versions, version) == VERSION_THINNED;
+	control_fail_with(q, CONTROL_FAILED, n->item, "another device may have it: run 'syncline history' there",
+	                  thinned ? "version %.10s was thinned away here, as its category's 'keep' says"
+	                          : "the content of version %.10s is not on this device",
+	                  id_hex(version, hex));
+}
 
 struct version_search {
 	const char *prefix;
@@ -250,8 +263,7 @@ void verb_show(const struct question *q)
 	if (!known_item(q, &n, &row) || !version_of_item(q, &n, row, json_get_text(q->request, "version"), &version))
 		return;
 	if (!versions_get(q->engine->versions, &version, &content, &meta)) {
-		control_fail_with(q, CONTROL_FAILED, n.item, "another device may have it: run 'syncline history' there",
-		                  "the content of version %.10s is not on this device", id_hex(&version, hex));
+		not_here(q, &n, &version);
 		return;
 	}
 	int64_t asked = json_get_int(q->request, "offset", 0);
@@ -281,6 +293,8 @@ void verb_restore(const struct question *q)
 		return;
 	if (core_restore(q->engine->core, n.category, n.path, &version, &e))
 		control_answer(q, json_object());
+	else if (versions_state(q->engine->versions, &version) == VERSION_THINNED)
+		not_here(q, &n, &version);
 	else
 		control_fail(q, CONTROL_FAILED, &e);
 }
@@ -330,13 +344,11 @@ static bool two_versions(const struct question *q, const struct item_name *n, co
 /* The content of a version, empty for none. False: it was answered. */
 static bool content_of(const struct question *q, const struct item_name *n, const struct id *version, struct blob *out)
 {
-	char hex[ID_HEX];
 	uint8_t meta;
 	*out = (struct blob){ 0 };
 	if (id_zero(version) || versions_get(q->engine->versions, version, out, &meta))
 		return true;
-	control_fail_with(q, CONTROL_FAILED, n->item, "another device may have it: run 'syncline history' there",
-	                  "the content of version %.10s is not on this device", id_hex(version, hex));
+	not_here(q, n, version);
 	return false;
 }
 

@@ -31,7 +31,7 @@ void control_fail_with(const struct question *q, int exit_code, const char *what
 
 /* Answers later: `look` is called at the end of turns until it has answered and says true. A client that goes away
  * takes its waits along. `due_ms`: monotonic, when look is called at the latest; UINT64_MAX for never. */
-enum wait_kind { WAIT_SYNCED, WAIT_FOUND, WAIT_INVITED };
+enum wait_kind { WAIT_SYNCED, WAIT_FOUND, WAIT_INVITED, WAIT_THINNED };
 struct control_wait {
 	enum wait_kind kind;
 	uint64_t due_ms, ticket;

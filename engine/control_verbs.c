@@ -16,7 +16,9 @@ static void done(const struct question *q)
 
 static void verb_status(const struct question *q)
 {
-	control_answer(q, report_status(q->engine, false));
+	json_t *status = report_status(q->engine, false);
+	json_object_set_new(status, "store", report_store(q->engine));
+	control_answer(q, status);
 }
 
 static void verb_queue(const struct question *q)
@@ -160,12 +162,12 @@ static void verb_doctor(const struct question *q)
 		                                       polling ? json_string(polling) : json_null(), "interval_ms",
 		                                       (json_int_t)c->interval_ms));
 	}
-	control_answer(q, json_pack("{s:I, s:I, s:o, s:b, s:o, s:I, s:I, s:o}", "watched_folders",
+	control_answer(q, json_pack("{s:I, s:I, s:o, s:b, s:o, s:I, s:o, s:I, s:o}", "watched_folders",
 	                            (json_int_t)watcher_count(g->watcher), "needed_folders",
 	                            (json_int_t)watcher_needed(g->watcher), "roots", roots, "state_writable",
 	                            (int)!g->stumbled, "state_error",
 	                            g->stumbled ? json_bytes(g->stumble, strlen(g->stumble)) : json_null(),
-	                            "versions_waiting", (json_int_t)versions_waiting(g->versions), "commits",
+	                            "versions_waiting", (json_int_t)versions_waiting(g->versions), "store", report_store(g), "commits",
 	                            (json_int_t)ledger_commits(g->ledger), "status", report_status(g, false)));
 }
 
@@ -191,6 +193,7 @@ static const struct verb_row {
 	{ "pause", verb_pause, true },
 	{ "resume", verb_resume, true },
 	{ "sync", verb_sync, true },
+	{ "thin", verb_thin, true },
 	{ "wait", verb_wait, false },
 	{ "invite", verb_invite, true },
 	{ "join", verb_join, true },

@@ -27,4 +27,5 @@ void verb_undo(const struct question *q);
 void verb_wait(const struct question *q);
 void verb_sync(const struct question *q);
 void verb_invite(const struct question *q);
+void verb_thin(const struct question *q);
 #endif

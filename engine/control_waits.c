@@ -192,6 +192,35 @@ static bool look_invited(const struct question *q, struct control_wait *w)
 	return true;
 }
 
+/* ---- thinning ---- */
+
+void verb_thin(const struct question *q)
+{
+	const struct control_wait w = { .kind = WAIT_THINNED, .due_ms = UINT64_MAX };
+	if (!engine_thin(q->engine, true)) {
+		control_fail_with(q, CONTROL_FAILED, "thin", "connect to the hub: 'syncline status' says what is in the way",
+		                  "how old versions are is told by the hub's clock, and that is not known now");
+		return;
+	}
+	if (control_wait(q, &w))
+		loop_again(q->engine->loop);
+}
+
+static bool look_thinned(const struct question *q)
+{
+	struct engine *g = q->engine;
+	struct versions_size size;
+	if (thinning_active(g->thinning) || versions_reclaiming(g->versions) || g->file_now)
+		return false;
+	struct thinning_done done = thinning_result(g->thinning);
+	versions_measure(g->versions, &size);
+	g->stored_ms = 0;
+	control_answer(q, json_pack("{s:I, s:I, s:I, s:I}", "items", (json_int_t)done.items, "versions",
+	                            (json_int_t)done.versions, "bytes", (json_int_t)done.bytes, "disk_bytes",
+	                            (json_int_t)size.disk_bytes));
+	return true;
+}
+
 bool control_wait_look(const struct question *q, struct control_wait *w)
 {
 	switch (w->kind) {
@@ -199,6 +228,8 @@ bool control_wait_look(const struct question *q, struct control_wait *w)
 		return look_synced(q, w);
 	case WAIT_FOUND:
 		return look_found(q, w);
+	case WAIT_THINNED:
+		return look_thinned(q);
 	default:
 		return look_invited(q, w);
 	}

@@ -28,6 +28,8 @@
 #define ROOTS_MS      2000 /* between looks whether folders are there */
 #define FILES_TIDY_MS 500
 #define COMMIT_MS     50
+#define THIN_MS       21600000 /* between passes over the history */
+#define THIN_AGAIN_MS 600000   /* after the start, and where the hub's clock is not known */
 #define TIDY_PATIENCE_MS 60000
 #define FULL_SCAN_MS  3600000 /* writes through mmap or foreign hard links cause no event */
 
@@ -190,14 +192,35 @@ static void tidy(struct engine *g)
 		return;
 	if (!core_calm(g->core) && g->now_ms - g->versions_tidy_ms < TIDY_PATIENCE_MS)
 		return; /* people wait for what is under way; nobody waits for the repository */
-	uint64_t again = versions_tidy(g->versions, g->now_ms, TIDY_US, false);
+	bool thin = thinning_active(g->thinning) && !versions_busy(g->versions);
+	uint64_t again = thin ? 0 : versions_tidy(g->versions, g->now_ms, TIDY_US, g->file_now);
+	if (thin)
+		thinning_step(g->thinning, TIDY_US);
+	if (thinning_active(g->thinning))
+		again = 0;
+	g->file_now = g->file_now && !again;
 	g->versions_tidy_ms = again == UINT64_MAX ? UINT64_MAX : g->now_ms + again;
 	if (!outside_commit(g))
 		state_stumble(g);
 }
 
+/* The clock that ages are told by: neither ours nor the hub's may be ahead alone. */
+bool engine_thin(struct engine *g, bool reclaim)
+{
+	int64_t now;
+	if (!core_hub_now(g->core, &now))
+		return false;
+	if (!thinning_active(g->thinning))
+		thinning_start(g->thinning, now < g->wall_ms ? now : g->wall_ms, reclaim);
+	g->file_now = g->file_now || reclaim;
+	g->versions_tidy_ms = g->now_ms;
+	return true;
+}
+
 static void due_jobs(struct engine *g)
 {
+	if (g->thin_ms <= g->now_ms)
+		g->thin_ms = g->now_ms + (engine_thin(g, false) ? THIN_MS : THIN_AGAIN_MS);
 	if (!g->watcher_watch && watcher_fd(g->watcher) >= 0) /* the kernel may have had none at the start */
 		g->watcher_watch = loop_watch_start(g->loop, watcher_fd(g->watcher), LOOP_READ, watcher_ready, g);
 	if (g->watcher_more)
@@ -239,6 +262,7 @@ static void arm(struct engine *g)
 			earlier(&due, g->stumble_ms);
 		earlier(&due, g->files_tidy_ms);
 		earlier(&due, g->full_scan_ms);
+		earlier(&due, g->thin_ms);
 		earlier(&due, areas_poll_deadline(g));
 		if (idle(g) && g->versions_tidy_ms != UINT64_MAX)
 			earlier(&due, core_calm(g->core) || g->versions_tidy_ms > g->now_ms ? g->versions_tidy_ms : g->now_ms + CALM_MS);
@@ -346,6 +370,7 @@ static bool start(struct engine *g, struct err *e)
 	if (!g->control)
 		return false;
 	areas_configure(g, NULL);
+	g->thin_ms = g->now_ms + THIN_AGAIN_MS;
 	g->full_scan_ms = g->now_ms + FULL_SCAN_MS;
 	loop_again(g->loop);
 	return true;

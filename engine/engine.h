@@ -23,6 +23,7 @@
 #include "engine/io/keyring.h"
 #include "engine/io/ledger_sqlite.h"
 #include "engine/io/scan.h"
+#include "engine/io/thinning.h"
 #include "engine/io/versions_git.h"
 #include "engine/io/websocket.h"
 #include "engine/journal.h"
@@ -85,6 +86,10 @@ struct engine {
 	struct id former; /* this device's id before it joined: its own history is signed so */
 	struct ledger *ledger;
 	struct versions *versions;
+	struct thinning *thinning;
+	bool file_now; /* a person waits for thinning: what is left is filed at once */
+	struct versions_size stored; /* as of stored_ms; 0: not measured yet */
+	uint64_t stored_ms;
 	struct files *files;
 	struct watcher *watcher;
 	struct loop_watch *watcher_watch;
@@ -115,7 +120,7 @@ struct engine {
 	char stumble[400];   /* why */
 	uint64_t stumble_ms; /* when to try again, or when it is sure to be over */
 
-	uint64_t files_tidy_ms, versions_tidy_ms, roots_ms, full_scan_ms;
+	uint64_t files_tidy_ms, versions_tidy_ms, thin_ms, roots_ms, full_scan_ms;
 
 	int netlink_fd, clock_fd, signal_fd;
 	struct loop_watch *netlink_watch, *clock_watch, *signal_watch;
@@ -132,6 +137,8 @@ void engine_clock(struct engine *g); /* what time it is; also for the core */
 void engine_notice(struct engine *g, enum notice_level level, const char *from, const char *item, const char *format,
                    ...) __attribute__((format(printf, 5, 6)));
 bool engine_settled(const struct engine *g);         /* nothing is gathered, drained, scanned or owed */
+bool engine_thin(struct engine *g, bool reclaim); /* starts a pass, if none runs; false: the hub's clock is not
+                                                      known. reclaim: gives all space back, and files what is left */
 void engine_drain(struct engine *g);                 /* takes in every event that the kernel has for us */
 bool engine_reload(struct engine *g, struct err *e); /* configuration; what was wrong leaves the old one */
 void engine_retry(struct engine *g);                 /* dial now, if there is anything to dial */
@@ -194,6 +201,7 @@ bool refusals_why(struct engine *g, const char *category, const char *path, cons
                   const char **next);
 
 /* report.c */
+json_t *report_store(struct engine *g); /* how much the versions are; as of half a minute ago at most */
 json_t *report_status(struct engine *g, bool steady); /* steady: without what changes while nothing happens */
 json_t *report_queue(struct engine *g, size_t cap, size_t *total, bool steady);
 json_t *report_conflicts(struct engine *g);

@@ -102,6 +102,7 @@ static bool do_version_has(void *ctx, const struct id *version)
 static bool do_save_item(void *ctx, const struct item_row *row)
 {
 	struct engine *g = ctx;
+	thinning_needs_item(g->thinning, row);
 	return written(g, ledger_save_item(g->ledger, row));
 }
 
@@ -169,6 +170,7 @@ bool outside_commit(struct engine *g)
 static bool do_save_settlement(void *ctx, const struct settlement_row *row)
 {
 	struct engine *g = ctx;
+	thinning_needs_settlement(g->thinning, row);
 	return written(g, ledger_save_settlement(g->ledger, row));
 }
 

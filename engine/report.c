@@ -324,6 +324,19 @@ static json_t *lines_json(char *const *lines, size_t count)
 	return list;
 }
 
+#define STORE_MS 30000 /* measuring reads a table */
+
+json_t *report_store(struct engine *g)
+{
+	if (!g->stored_ms || g->stored_ms + STORE_MS < g->now_ms) {
+		versions_measure(g->versions, &g->stored);
+		g->stored_ms = g->now_ms;
+	}
+	return json_pack("{s:I, s:I, s:I, s:I}", "disk_bytes", (json_int_t)g->stored.disk_bytes, "versions",
+	                 (json_int_t)g->stored.versions, "thinned", (json_int_t)g->stored.thinned, "thinned_bytes",
+	                 (json_int_t)g->stored.thinned_bytes);
+}
+
 static json_t *strategies_json(const struct config_category *c)
 {
 	json_t *list = json_array();
@@ -345,6 +358,10 @@ json_t *report_categories(struct engine *g)
 		                      text_of(c->path), "include", lines_json(c->include, c->include_count), "ignore",
 		                      lines_json(c->ignore, c->ignore_count), "profile", c->profile->name, "strategy",
 		                      config_strategy_name(c->strategy), "merge", config_merge_name(c->merge));
+		struct buf keep = { 0 };
+		retention_write(&c->keep, &keep);
+		json_object_set_new(o, "keep", json_string(buf_text(&keep)));
+		buf_finish(&keep);
 		json_object_set_new(o, "strategy_for", strategies_json(c));
 		json_object_set_new(o, "delta", json_string("binary"));
 		json_object_set_new(o, "compression", json_string("zstd"));

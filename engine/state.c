@@ -117,6 +117,13 @@ static struct id version_of(void *ctx, uint8_t meta, struct span content)
 	return core_version_of(g->core, meta, content);
 }
 
+static const struct retention *rule_of(void *ctx, const char *category)
+{
+	struct engine *g = ctx;
+	const struct config_category *c = config_find(&g->config, category);
+	return c ? &c->keep : NULL;
+}
+
 bool state_open(struct engine *g, struct err *e)
 {
 	g->ledger = ledger_open(g->home->state, e);
@@ -134,6 +141,7 @@ bool state_open(struct engine *g, struct err *e)
 		.version_of = version_of,
 	};
 	g->versions = versions_open(g->home->state, g->ledger, &hooks, e);
+	g->thinning = g->versions ? thinning_create(g->ledger, g->versions, rule_of, g) : NULL;
 	return g->versions != NULL;
 }
 
@@ -154,6 +162,8 @@ void state_keep_traffic(struct engine *g)
 
 void state_close(struct engine *g)
 {
+	thinning_destroy(g->thinning);
+	g->thinning = NULL;
 	versions_close(g->versions);
 	ledger_close(g->ledger);
 	g->versions = NULL;

@@ -65,6 +65,8 @@ const struct verb verbs[] = {
 	  "nothing is lost." },
 	{ "limit", cmd_limit, "up|down RATE", "bound the bandwidth", NULL },
 	{ "sync", cmd_sync, "", "look now; returns when all that was found is queued", NULL },
+	{ "thin", cmd_thin, "", "thin the history now, and give its space back",
+	  "What stays is what each category's 'keep' says; see syncline-config(5). It happens by itself, too." },
 	{ "wait", cmd_wait, "[--ready] [--synced] [--timeout S]", "wait for the engine, or until everything is in step",
 	  "Exit: 0, 4 timed out, 5 conflicts wait, 1 not joined." },
 	{ "retry", cmd_retry, "", "dial the hub now", NULL },

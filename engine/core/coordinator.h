@@ -130,7 +130,6 @@ void core_notice(struct core *c, enum notice_level level, const char *from, cons
 	__attribute__((format(printf, 5, 6)));
 uint64_t core_tick(struct core *c);                   /* next hybrid time, of the hub's clock where that is known */
 bool core_time_sure(uint64_t edited);                 /* its device knew the hub's clock */
-bool core_hub_now(const struct core *c, int64_t *wall_ms); /* false: the hub's clock is not known */
 void core_date(struct core *c, struct item *it);      /* local_edited made sure, if it can be by now */
 void core_hear_time(struct core *c, uint64_t edited); /* merges another device's */
 void core_plan(struct core *c, struct item *it);      /* puts it on the list of items to plan */

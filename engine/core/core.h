@@ -111,6 +111,7 @@ void core_new_root(struct core *c, const char *category);
 void core_clock(struct core *c, uint64_t now_ms, int64_t wall_ms);   /* call before any of these */
 bool core_restore(struct core *c, const char *category, const char *path, const struct id *version, struct err *e);
 bool core_pause(struct core *c, const char *category /* NULL = all */, bool paused, struct err *e);
+bool core_hub_now(const struct core *c, int64_t *wall_ms); /* false: the hub's clock is not known */
 void core_sync(struct core *c);                    /* scan all, end every debounce */
 void core_look(struct core *c);                    /* end every debounce, no scan (for `wait`: the watcher was drained) */
 bool core_accept_rollback(struct core *c, struct err *e); /* the hub was restored: join it as if new (a union) */

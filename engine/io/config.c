@@ -418,6 +418,12 @@ static bool category_key(struct loading *l, const struct gitconfig_entry *g)
 		       err_set(l->e, l->where, "use merge, newest or ask", "there is no strategy '%s'", g->value);
 	if (strcmp(g->key, "strategy-for") == 0)
 		return add_strategy(l, c, g->value);
+	if (strcmp(g->key, "keep") == 0) {
+		const char *why;
+		c->keep_set = retention_parse(g->value, &c->keep, &why);
+		return c->keep_set || err_set(l->e, l->where, "write keep = " RETENTION_DEFAULT ", or keep = forever",
+		                              "'%s' does not do for keep: %s", g->value, why);
+	}
 	if (strcmp(g->key, "profile") == 0) {
 		c->profile = config_profile_find(g->value);
 		return c->profile ||
@@ -430,8 +436,8 @@ static bool category_key(struct loading *l, const struct gitconfig_entry *g)
 		                                    "the path of a category must be absolute");
 	}
 	return err_set(l->e, l->where,
-	               "a category has path, profile, strategy, strategy-for, merge, include, ignore, allow, interval, debounce, "
-	               "min-change and max-per-minute",
+	               "a category has path, profile, strategy, strategy-for, merge, keep, include, ignore, allow, interval, "
+	               "debounce, min-change and max-per-minute",
 	               "unknown key '%s'", g->key);
 }
 
@@ -524,6 +530,8 @@ static bool category_check(struct loading *l, size_t at, char **roots, const cha
 		c->strategy = c->profile->strategy;
 	if (c->merge == (enum merge_rule) - 1)
 		c->merge = c->profile->merge;
+	if (!c->keep_set)
+		retention_parse(RETENTION_DEFAULT, &c->keep, &(const char *){ NULL });
 	if (c->interval_ms == UNSET)
 		c->interval_ms = c->profile->interval_ms;
 	if (c->debounce_ms == UNSET)

@@ -7,6 +7,7 @@
 #define ENGINE_IO_CONFIG_H
 #include "base/err.h"
 #include "base/relpath.h"
+#include "engine/core/category/retention.h"
 #include "engine/core/core.h"
 
 #define CONFIG_CATEGORIES_MAX 64
@@ -45,6 +46,8 @@ struct config_category {
 	struct config_strategy *by_path;
 	size_t by_path_count;
 	enum merge_rule merge;
+	struct retention keep;    /* of its versions */
+	bool keep_set;
 	char **include, **ignore; /* as written; the shipped ignores are not in here */
 	size_t include_count, ignore_count;
 	unsigned allow;           /* enum refuse_kind of what is synced although it is refused by default */

@@ -12,10 +12,17 @@
 #include "base/mem.h"
 #include "sys/walsync.h"
 
-#define LEDGER_FORMAT  2
+#define LEDGER_FORMAT  3
 #define LEDGER_BUSY_MS 5000
 #define LEDGER_ASIDE                                                                                                   \
 	"move the state folder aside: the device then joins its hub again and nothing of your files changes"
+
+/* What is left of the history (thinned = 0), by item and by version; the branches of a repository that is being made anew
+ * (versions_thin.c). */
+#define THINNING                                                                                                       \
+	"CREATE INDEX history_left ON history (item) WHERE thinned = 0;"                                               \
+	"CREATE INDEX history_version ON history (version) WHERE thinned = 0;"                                         \
+	"CREATE TABLE rebranches (name TEXT PRIMARY KEY, tip BLOB) WITHOUT ROWID;"
 
 /* Counters above 2^63 (epochs are random) are kept as the signed number of the same bits. */
 static const char schema[] =
@@ -33,15 +40,16 @@ static const char schema[] =
         "ROWID;"
         "CREATE TABLE history (id INTEGER PRIMARY KEY, item BLOB, version BLOB, device BLOB, at_ms INT, seq INT, size "
         "INT,"
-        " kind INT, how INT, meta INT);"
+        " kind INT, how INT, meta INT, thinned INT DEFAULT 0);"
         "CREATE INDEX history_item ON history (item);"
+        THINNING
         /* names of items that history still needs when the ledger has dropped them */
         "CREATE TABLE names (item BLOB PRIMARY KEY, category TEXT, path BLOB, side INT, device BLOB) WITHOUT ROWID;"
         "CREATE TABLE versions (version BLOB PRIMARY KEY, meta INT, size INT, place INT, oid BLOB, damaged INT DEFAULT "
         "0)"
         " WITHOUT ROWID;"
         "CREATE TABLE contents (id INTEGER PRIMARY KEY, version BLOB UNIQUE, content BLOB);"
-        "CREATE TABLE packs (name TEXT PRIMARY KEY, objects INT, verified INT) WITHOUT ROWID;"
+        "CREATE TABLE packs (name TEXT PRIMARY KEY, objects INT, verified INT, age INT DEFAULT 0) WITHOUT ROWID;"
         "CREATE TABLE branches (name TEXT PRIMARY KEY, tip BLOB) WITHOUT ROWID;"
         "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;"
         "CREATE TABLE settlements (id INTEGER PRIMARY KEY, item BLOB, base BLOB, mine BLOB, theirs BLOB, result BLOB,"
@@ -58,6 +66,8 @@ static const char *const steps[LEDGER_FORMAT] = {
 	      "ALTER TABLE items ADD COLUMN merged_on BLOB DEFAULT x'00000000000000000000000000000000';"
 	      "CREATE TABLE settlements (id INTEGER PRIMARY KEY, item BLOB, base BLOB, mine BLOB, theirs BLOB, result BLOB,"
 	      " at_ms INT, how INT, undone INT);",
+	[2] = "ALTER TABLE history ADD COLUMN thinned INT DEFAULT 0;"
+	      "ALTER TABLE packs ADD COLUMN age INT DEFAULT 0;" THINNING,
 };
 
 enum statement {
@@ -84,9 +94,9 @@ static const char *const texts[STATEMENTS] = {
 	[DROP_OUTBOX] = "DELETE FROM outbox WHERE counter = ?",
 	[SAVE_STATE] = "INSERT OR REPLACE INTO state VALUES (1,?,?,?,?,?,?,?,?,?,?)",
 	[SAVE_PEER] = "INSERT OR REPLACE INTO peers VALUES (?,?,?,?,?)",
-	[ADD_HISTORY] = "INSERT INTO history VALUES (NULL,?,?,?,?,?,?,?,?,?)",
+	[ADD_HISTORY] = "INSERT INTO history VALUES (NULL,?,?,?,?,?,?,?,?,?,0)",
 	[SAVE_SETTLEMENT] = "INSERT OR REPLACE INTO settlements VALUES (?,?,?,?,?,?,?,?,?)",
-	/* how 1, 2, 3: remote, merge, settle */
+	/* how 1, 2, 3, 6: remote, merge, settle, newest */
 	[CAME_BACK] = "SELECT max(CASE WHEN version = ?2 THEN id ELSE 0 END), max(CASE WHEN how IN (1,2,3,6) AND"
 	              " id <= (SELECT max(id) FROM history WHERE item = ?1 AND version = ?3) THEN id ELSE 0 END)"
 	              " FROM history WHERE item = ?1",

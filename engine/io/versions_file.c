@@ -57,6 +57,7 @@ struct branch {
 };
 
 struct filing {
+	struct versions *versions;
 	enum phase phase;
 	struct row *rows;
 	size_t count, at;
@@ -69,6 +70,7 @@ struct filing {
 	/* joining packs instead of filing */
 	char (*join)[41];
 	size_t join_count;
+	bool chosen; /* only what is in v->kept */
 	struct pack_item *items; /* of join[at] */
 	size_t item_count, item_at;
 	int fd;            /* its pack file */
@@ -213,38 +215,74 @@ static void gather_row(struct filing *f, sqlite3_stmt *q, size_t *bytes)
 		r->has_oid = true;
 	}
 	r->skip = !removed && !r->stored && !r->in_git;
+	if (r->stored && refiling_repo(f->versions)) { /* put again since: it is filed when its time comes */
+		r->stored = false;
+		r->skip = true;
+	}
 	*bytes += r->stored ? (size_t)sqlite3_column_int64(q, 13) : 0;
 }
 
 #define ROW_COLUMNS "v.place, v.oid, v.meta, v.size"
 
-static struct filing *gather(struct versions *v)
+static struct filing *filing_make(struct versions *v)
 {
-	struct filing *f = mem_alloc(sizeof *f);
-	char *mark = ledger_get(v->ledger, "filed");
+	v->filing = mem_alloc(sizeof *v->filing);
+	v->filing->versions = v;
+	v->filing->fd = -1;
+	return v->filing;
+}
+
+static void gather_history(struct versions *v, int64_t behind, int64_t until, bool thinned)
+{
+	struct filing *f = v->filing;
 	size_t bytes = 0;
-	f->fd = -1;
-	v->filing = f;
 	sqlite3_stmt *q = versions_prepare(
 	        v, "SELECT h.id, h.item, h.version, h.device, h.at_ms, n.category, n.path, n.side,"
 	           " n.device, p.name, " ROW_COLUMNS " FROM history h LEFT JOIN names n ON n.item = h.item"
 	           " LEFT JOIN peers p ON p.device = h.device LEFT JOIN versions v ON v.version = h.version AND "
 	           "v.damaged = 0"
-	           " WHERE h.id > ? ORDER BY h.id LIMIT ?");
+	           " WHERE h.id > ? AND h.id <= ? AND h.thinned <= ? ORDER BY h.id LIMIT ?");
 	if (q) {
-		sqlite3_bind_int64(q, 1, mark ? atoll(mark) : 0);
-		sqlite3_bind_int(q, 2, BATCH_ROWS);
+		sqlite3_bind_int64(q, 1, behind);
+		sqlite3_bind_int64(q, 2, until);
+		sqlite3_bind_int(q, 3, thinned);
+		sqlite3_bind_int(q, 4, BATCH_ROWS);
 	}
 	while (q && bytes < BATCH_BYTES && sqlite3_step(q) == SQLITE_ROW) {
 		f->upto = sqlite3_column_int64(q, 0);
 		gather_row(f, q, &bytes);
 	}
 	sqlite3_finalize(q);
+}
+
+static int64_t filed_mark(struct versions *v)
+{
+	char *mark = ledger_get(v->ledger, "filed");
+	int64_t at = mark ? atoll(mark) : 0;
 	free(mark);
+	return at;
+}
+
+/* For the repository that is being made anew: what was filed, without what was thinned away. */
+static bool gather_again(struct versions *v)
+{
+	filing_make(v);
+	gather_history(v, refiling_mark(v), filed_mark(v), false);
+	if (!v->filing->count)
+		filing_destroy(v);
+	return v->filing;
+}
+
+static struct filing *gather(struct versions *v)
+{
+	struct filing *f = filing_make(v);
+	size_t bytes = 0;
+	gather_history(v, filed_mark(v), INT64_MAX, true);
 	if (f->count)
 		return f;
 	/* All history is filed. What is still in the database belongs to nobody's history, or to none yet. */
-	q = versions_prepare(v,
+	sqlite3_stmt *q =
+	        versions_prepare(v,
 	                     "SELECT c.id, NULL, c.version, NULL, 0, NULL, NULL, NULL, NULL, NULL, " ROW_COLUMNS
 	                     " FROM contents c JOIN versions v ON v.version = c.version WHERE v.place = 0 LIMIT 256");
 	while (q && bytes < BATCH_BYTES && sqlite3_step(q) == SQLITE_ROW)
@@ -291,7 +329,8 @@ static struct branch *branch_find(struct versions *v, const char *name)
 	struct branch *b = &f->branches[f->branch_count++];
 	*b = (struct branch){ .exists = false };
 	snprintf(b->name, sizeof b->name, "%s", name);
-	sqlite3_stmt *q = versions_prepare(v, "SELECT tip FROM branches WHERE name = ?");
+	sqlite3_stmt *q = versions_prepare(v, refiling_repo(v) ? "SELECT tip FROM rebranches WHERE name = ?"
+	                                                       : "SELECT tip FROM branches WHERE name = ?");
 	if (q && sqlite3_bind_text(q, 1, name, -1, SQLITE_STATIC) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW &&
 	    sqlite3_column_bytes(q, 0) == GIT_OID_RAWSZ) {
 		git_oid_fromraw(&b->tip, sqlite3_column_blob(q, 0));
@@ -316,6 +355,11 @@ static bool in_tree(const git_tree *tree, const char *path)
 	return there;
 }
 
+static git_repository *repo_of(struct versions *v)
+{
+	return refiling_repo(v) ? refiling_repo(v) : v->repo;
+}
+
 /* The tree after these rows. */
 static bool make_tree(struct versions *v, git_tree *base, const struct row *rows, size_t count, git_oid *out,
                       size_t *changes)
@@ -335,9 +379,9 @@ static bool make_tree(struct versions *v, git_tree *base, const struct row *rows
 	bool ok = true;
 	*changes = n;
 	if (!base)
-		ok = git_treebuilder_new(&empty, v->repo, NULL) == 0 && git_treebuilder_write(&id, empty) == 0 &&
-		     git_tree_lookup(&none, v->repo, &id) == 0;
-	ok = ok && git_tree_create_updated(out, v->repo, base ? base : none, n, updates) == 0;
+		ok = git_treebuilder_new(&empty, repo_of(v), NULL) == 0 && git_treebuilder_write(&id, empty) == 0 &&
+		     git_tree_lookup(&none, repo_of(v), &id) == 0;
+	ok = ok && git_tree_create_updated(out, repo_of(v), base ? base : none, n, updates) == 0;
 	git_treebuilder_free(empty);
 	git_tree_free(none);
 	free(updates);
@@ -370,9 +414,9 @@ static bool make_commit(struct versions *v, struct branch *b, const struct row *
 	char hex[ID_HEX], mail[64];
 	size_t changes = 0;
 	bool ok = !b->exists ||
-	          (git_commit_lookup(&parent, v->repo, &b->tip) == 0 && git_commit_tree(&base, parent) == 0);
+	          (git_commit_lookup(&parent, repo_of(v), &b->tip) == 0 && git_commit_tree(&base, parent) == 0);
 	ok = ok && make_tree(v, base, rows, count, &tree_id, &changes) &&
-	     git_tree_lookup(&tree, v->repo, &tree_id) == 0;
+	     git_tree_lookup(&tree, repo_of(v), &tree_id) == 0;
 	bool same = ok && (changes == 0 || (base && git_oid_equal(&tree_id, git_tree_id(base))));
 	if (ok && !same) {
 		snprintf(mail, sizeof mail, "%s@syncline", id_hex(&rows->device, hex));
@@ -384,7 +428,7 @@ static bool make_commit(struct versions *v, struct branch *b, const struct row *
 		free(own);
 		message_of(rows, count, &message);
 		const git_commit *parents[1] = { parent };
-		ok = ok && git_commit_create(&commit_id, v->repo, NULL, author, committer, "UTF-8", buf_text(&message),
+		ok = ok && git_commit_create(&commit_id, repo_of(v), NULL, author, committer, "UTF-8", buf_text(&message),
 		                             tree, parent ? 1 : 0, parents) == 0;
 		if (ok) {
 			b->tip = commit_id;
@@ -512,6 +556,7 @@ static bool settle(struct versions *v)
 {
 	struct filing *f = v->filing;
 	char mark[32];
+	bool again = refiling_repo(v);
 	if (!ledger_begin(v->ledger))
 		return false;
 	for (size_t i = 0; i < f->count; i++)
@@ -519,14 +564,16 @@ static bool settle(struct versions *v)
 			return false;
 	for (size_t i = 0; i < f->branch_count; i++)
 		if (f->branches[i].moved &&
-		    !write_row(v, "INSERT OR REPLACE INTO branches VALUES (?, ?)", f->branches[i].name, -1,
+		    !write_row(v, again ? "INSERT OR REPLACE INTO rebranches VALUES (?, ?)"
+		                        : "INSERT OR REPLACE INTO branches VALUES (?, ?)", f->branches[i].name, -1,
 		               f->branches[i].tip.id, GIT_OID_RAWSZ, 0))
 			return false;
-	if (f->pack_name[0] && !write_row(v, "INSERT OR REPLACE INTO packs VALUES (?, ?, 0)", f->pack_name, -1, NULL, 0,
+	if (f->pack_name[0] && !write_row(v, again ? "INSERT OR REPLACE INTO packs VALUES (?, ?, 0, 1)"
+	                                           : "INSERT OR REPLACE INTO packs VALUES (?, ?, 0, 0)", f->pack_name, -1, NULL, 0,
 	                                  (int64_t)map_count(&v->fresh)))
 		return false;
 	snprintf(mark, sizeof mark, "%lld", (long long)f->upto);
-	if (f->upto && !ledger_set(v->ledger, "filed", mark))
+	if (f->upto && !ledger_set(v->ledger, again ? "refiled" : "filed", mark))
 		return false;
 	sqlite3_exec(v->db, "PRAGMA incremental_vacuum(256)", NULL, NULL, NULL);
 	f->phase = PHASE_REFS;
@@ -622,7 +669,7 @@ void filing_register_packs(struct versions *v)
 		bool known = pack_known(v, name);
 		struct pack_item *items = known ? NULL : pack_list(v->pack_dir, name, &count, NULL);
 		if (items && ledger_begin(v->ledger))
-			write_row(v, "INSERT OR REPLACE INTO packs VALUES (?, ?, 0)", name, -1, NULL, 0,
+			write_row(v, "INSERT OR REPLACE INTO packs VALUES (?, ?, 0, 0)", name, -1, NULL, 0,
 			          (int64_t)count);
 		else if (!known)
 			unlinkat(dirfd(dir), d->d_name, 0); /* an index without its pack */
@@ -635,9 +682,7 @@ void filing_register_packs(struct versions *v)
 /* Sixteen packs of one size class, if there are so many. */
 static bool join_start(struct versions *v)
 {
-	struct filing *f = mem_alloc(sizeof *f);
-	f->fd = -1;
-	f->phase = PHASE_NAME;
+	struct filing *f = filing_make(v);
 	for (int64_t low = 0, high = 256; !f->join_count && high <= JOIN_OBJECTS_MAX; low = high, high *= JOIN_PACKS) {
 		sqlite3_stmt *q =
 		        versions_prepare(v, "SELECT name FROM packs WHERE objects >= ? AND objects < ? LIMIT ?");
@@ -653,11 +698,20 @@ static bool join_start(struct versions *v)
 		if (f->join_count < JOIN_PACKS)
 			f->join_count = 0;
 	}
-	v->filing = f;
 	if (f->join_count)
 		return true;
 	filing_destroy(v);
 	return false;
+}
+
+bool filing_join_one(struct versions *v, const char *pack)
+{
+	struct filing *f = filing_make(v);
+	f->join = mem_grow(f->join, 1, sizeof *f->join);
+	snprintf(f->join[0], 41, "%s", pack);
+	f->join_count = 1;
+	f->chosen = true;
+	return true;
 }
 
 static bool join_open(struct versions *v, struct err *e)
@@ -691,6 +745,10 @@ static bool join_some(struct versions *v, struct err *e)
 	struct filing *f = v->filing;
 	if (!f->items || f->item_at == f->item_count) {
 		bool more = f->items ? ++f->at < f->join_count : true;
+		if (!more && !f->pack && !map_count(&f->joined)) {
+			f->phase = PHASE_SETTLE; /* nothing of it is kept */
+			return true;
+		}
 		if (!more && !f->pack) {
 			f->pack = pack_start(v->pack_dir, (uint32_t)map_count(&f->joined), e);
 			map_finish(&f->joined);
@@ -707,7 +765,8 @@ static bool join_some(struct versions *v, struct err *e)
 		return more && join_open(v, e);
 	}
 	struct pack_item *item = &f->items[f->item_at++];
-	if (map_find(&f->joined, item->oid.id, GIT_OID_RAWSZ))
+	if (map_find(&f->joined, item->oid.id, GIT_OID_RAWSZ) ||
+	    (f->chosen && !map_find(&v->kept, item->oid.id, GIT_OID_RAWSZ)))
 		return true;
 	map_put(&f->joined, item->oid.id, GIT_OID_RAWSZ, f);
 	return !f->pack || join_copy(f, item, e);
@@ -721,8 +780,8 @@ static bool join_settle(struct versions *v)
 	for (size_t i = 0; i < f->join_count; i++)
 		if (!write_row(v, "DELETE FROM packs WHERE name = ?", f->join[i], -1, NULL, 0, 0))
 			return false;
-	if (!write_row(v, "INSERT OR REPLACE INTO packs VALUES (?, ?, 0)", f->pack_name, -1, NULL, 0,
-	               (int64_t)f->packed))
+	if (f->pack_name[0] && !write_row(v, "INSERT OR REPLACE INTO packs VALUES (?, ?, 0, 0)", f->pack_name, -1, NULL,
+	                                  0, (int64_t)f->packed))
 		return false;
 	f->phase = PHASE_REFS;
 	return true;
@@ -868,6 +927,7 @@ static uint64_t rest(struct versions *v, uint64_t now)
 static void give_up(struct versions *v, uint64_t now_ms, const struct err *e)
 {
 	filing_destroy(v);
+	refiling_abandon(v);
 	versions_open_repo(v, NULL);
 	v->failed_ms = now_ms + FAILED_AGAIN_MS;
 	if (v->hooks.trouble)
@@ -879,7 +939,9 @@ uint64_t versions_tidy(struct versions *v, uint64_t now_ms, unsigned budget_us, 
 	uint64_t until = clock_us() + budget_us, wait_ms;
 	if (!v->verify)
 		verify_start(v);
-	v->idle = v->idle && !v->changed && !flush;
+	v->idle = v->idle && !v->changed && !flush && !v->reclaim;
+	if (v->dead_count && !ledger_dirty(v->ledger))
+		versions_unlink_dead(v);
 	if (v->idle)
 		return rest(v, now_ms);
 	do {
@@ -894,6 +956,16 @@ uint64_t versions_tidy(struct versions *v, uint64_t now_ms, unsigned budget_us, 
 			give_up(v, now_ms, &e);
 			return FAILED_AGAIN_MS;
 		} else if (!f && verify_some(v)) {
+			continue;
+		} else if (!f && v->stale) {
+			if (!sweep_some(v))
+				versions_open_repo(v, NULL);
+		} else if (!f && v->refiling) {
+			if (ledger_dirty(v->ledger))
+				return 0; /* waits for the commit */
+			if (!refiling_ended(v) && !gather_again(v))
+				refiling_end(v);
+		} else if (!f && !ledger_dirty(v->ledger) && refiling_start(v)) {
 			continue;
 		} else if (!f && !due(v, now_ms, flush, &wait_ms)) {
 			uint64_t idle_ms = rest(v, now_ms);

@@ -41,16 +41,19 @@ static void cache_front(struct versions *v, struct cached *c)
 	v->newest = c;
 }
 
+static void cache_drop(struct versions *v, struct cached *c)
+{
+	cache_unlink(v, c);
+	map_remove(&v->cache, c->version.b, ID_LEN);
+	v->cache_bytes -= c->content.len + sizeof *c;
+	blob_finish(&c->content);
+	free(c);
+}
+
 void versions_cache_trim(struct versions *v, size_t bytes)
 {
-	while (v->oldest && v->cache_bytes > bytes) {
-		struct cached *c = v->oldest;
-		cache_unlink(v, c);
-		map_remove(&v->cache, c->version.b, ID_LEN);
-		v->cache_bytes -= c->content.len + sizeof *c;
-		blob_finish(&c->content);
-		free(c);
-	}
+	while (v->oldest && v->cache_bytes > bytes)
+		cache_drop(v, v->oldest);
 }
 
 static void cache_put(struct versions *v, const struct id *version, uint8_t meta, struct span content)
@@ -121,6 +124,19 @@ static void fresh_free(git_odb_backend *b)
 	free(b);
 }
 
+git_odb_backend *versions_fresh_backend(struct versions *v)
+{
+	struct fresh_backend *b = mem_alloc(sizeof *b);
+	git_odb_init_backend(&b->parent, GIT_ODB_BACKEND_VERSION);
+	b->parent.read = fresh_read;
+	b->parent.read_header = fresh_header;
+	b->parent.exists = fresh_exists;
+	b->parent.write = fresh_write;
+	b->parent.free = fresh_free;
+	b->v = v;
+	return &b->parent;
+}
+
 /* Opening */
 
 sqlite3_stmt *versions_prepare(struct versions *v, const char *sql)
@@ -146,22 +162,32 @@ bool versions_open_repo(struct versions *v, struct err *e)
 			return gitlib_err(e, v->git_path,
 			                  "if it is damaged, move it aside: versions that only it held are then lost");
 	}
-	struct fresh_backend *b = mem_alloc(sizeof *b);
-	git_odb_init_backend(&b->parent, GIT_ODB_BACKEND_VERSION);
-	b->parent.read = fresh_read;
-	b->parent.read_header = fresh_header;
-	b->parent.exists = fresh_exists;
-	b->parent.write = fresh_write;
-	b->parent.free = fresh_free;
-	b->v = v;
-	if (git_repository_odb(&v->odb, v->repo) || git_odb_add_backend(v->odb, &b->parent, 1000))
+	if (git_repository_odb(&v->odb, v->repo) || git_odb_add_backend(v->odb, versions_fresh_backend(v), 1000))
 		return gitlib_err(e, v->git_path, "");
 	return true;
+}
+
+/* A kill while a reference was written leaves its lock, and git would never write that reference again. Nobody but this
+ * engine, of which there is one, writes here. */
+static void clear_locks(const struct versions *v, const char *folder)
+{
+	char *path = mem_printf("%s/%s", v->git_path, folder);
+	DIR *dir = opendir(path);
+	for (struct dirent *d; dir && (d = readdir(dir));) {
+		size_t len = strlen(d->d_name);
+		if (len > 5 && strcmp(d->d_name + len - 5, ".lock") == 0)
+			unlinkat(dirfd(dir), d->d_name, 0);
+	}
+	if (dir)
+		closedir(dir);
+	free(path);
 }
 
 /* What a kill left in the folders: files that no row names. */
 static void clear_up(struct versions *v)
 {
+	clear_locks(v, ".");
+	clear_locks(v, "refs/heads");
 	DIR *dir = opendir(v->large_dir);
 	for (struct dirent *d; dir && (d = readdir(dir));) {
 		struct id version;
@@ -230,6 +256,11 @@ struct versions *versions_open(const char *state_dir, struct ledger *l, const st
 	sync_folder(state_dir);
 	clear_up(v);
 	filing_register_packs(v);
+	if (!refiling_open(v)) {
+		ledger_err(l, e);
+		versions_close(v);
+		return NULL;
+	}
 	filing_mirror_refs(v);
 	versions_count(v);
 	v->changed = true;
@@ -242,6 +273,9 @@ void versions_close(struct versions *v)
 	if (!v)
 		return;
 	filing_destroy(v);
+	refiling_destroy(v);
+	map_finish(&v->kept);
+	free(v->dead);
 	filing_clean_stop(v);
 	versions_cache_trim(v, 0);
 	sqlite3_stmt *all[] = {
@@ -290,10 +324,24 @@ static bool row_find(struct versions *v, const struct id *version, struct found 
 	return ok;
 }
 
+static bool is_here(const struct found *row)
+{
+	return !row->damaged && row->place != IN_NOTHING;
+}
+
 bool versions_has(struct versions *v, const struct id *version)
 {
 	struct found row;
-	return row_find(v, version, &row) && !row.damaged;
+	return row_find(v, version, &row) && is_here(&row);
+}
+
+enum version_state versions_state(struct versions *v, const struct id *version)
+{
+	struct found row;
+	return !row_find(v, version, &row)  ? VERSION_ELSEWHERE
+	       : row.place == IN_NOTHING    ? VERSION_THINNED
+	       : row.damaged                ? VERSION_LOST
+	                                    : VERSION_HERE;
 }
 
 bool versions_has_durable(struct versions *v, const struct id *version)
@@ -439,10 +487,41 @@ bool versions_get(struct versions *v, const struct id *version, struct blob *con
 		*meta = c->meta;
 		return true;
 	}
-	if (!row_find(v, version, &row) || row.damaged || !read_stored(v, version, &row, content))
+	if (!row_find(v, version, &row) || !is_here(&row) || !read_stored(v, version, &row, content))
 		return false;
 	*meta = row.meta;
 	cache_put(v, version, row.meta, span_blob(content));
+	return true;
+}
+
+bool versions_drop(struct versions *v, const struct id *version, uint64_t *size)
+{
+	struct found row;
+	struct cached *c = map_find(&v->cache, version->b, ID_LEN);
+	*size = 0;
+	if (!row_find(v, version, &row) || row.place == IN_NOTHING || !ledger_begin(v->ledger))
+		return false;
+	if (row.place == IN_DATABASE) {
+		sqlite3_bind_blob(v->drop_content, 1, version->b, ID_LEN, SQLITE_STATIC);
+		if (!ledger_done(v->ledger, v->drop_content))
+			return false;
+	} else if (row.place == IN_LARGE) {
+		MEM_ROOM(v->dead, v->dead_count, v->dead_cap);
+		v->dead[v->dead_count++] = *version;
+	} else {
+		char *known = ledger_get(v->ledger, "garbage"), text[32];
+		snprintf(text, sizeof text, "%llu", (known ? strtoull(known, NULL, 10) : 0) + (unsigned long long)row.size);
+		free(known);
+		ledger_set(v->ledger, "garbage", text);
+	}
+	sqlite3_bind_int(v->move, 1, IN_NOTHING);
+	sqlite3_bind_null(v->move, 2);
+	sqlite3_bind_blob(v->move, 3, version->b, ID_LEN, SQLITE_STATIC);
+	if (!ledger_done(v->ledger, v->move))
+		return false;
+	if (c)
+		cache_drop(v, c);
+	*size = row.damaged ? 0 : row.size;
 	return true;
 }
 
@@ -451,7 +530,7 @@ static bool still_has(struct versions *v, const struct id *version)
 {
 	struct found row;
 	struct blob content = { 0 };
-	bool has = row_find(v, version, &row) && !row.damaged && read_stored(v, version, &row, &content);
+	bool has = row_find(v, version, &row) && is_here(&row) && read_stored(v, version, &row, &content);
 	blob_finish(&content);
 	return has;
 }
@@ -477,6 +556,32 @@ bool versions_put(struct versions *v, const struct id *version, uint8_t meta, st
 	}
 	cache_put(v, version, meta, content);
 	return true;
+}
+
+static uint64_t folder_bytes(const char *path)
+{
+	uint64_t sum = 0;
+	DIR *dir = opendir(path);
+	struct stat st;
+	for (struct dirent *d; dir && (d = readdir(dir));)
+		if (fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+			sum += (uint64_t)st.st_blocks * 512;
+	if (dir)
+		closedir(dir);
+	return sum;
+}
+
+void versions_measure(struct versions *v, struct versions_size *out)
+{
+	*out = (struct versions_size){ .disk_bytes = folder_bytes(v->pack_dir) + folder_bytes(v->large_dir) };
+	sqlite3_stmt *q = versions_prepare(v, "SELECT place = 3, count(*), coalesce(sum(size), 0) FROM versions GROUP BY 1");
+	while (q && sqlite3_step(q) == SQLITE_ROW) {
+		bool gone = sqlite3_column_int(q, 0);
+		*(gone ? &out->thinned : &out->versions) = (uint64_t)sqlite3_column_int64(q, 1);
+		if (gone)
+			out->thinned_bytes = (uint64_t)sqlite3_column_int64(q, 2);
+	}
+	sqlite3_finalize(q);
 }
 
 size_t versions_waiting(const struct versions *v)

@@ -40,4 +40,22 @@ bool versions_has_durable(struct versions *v, const struct id *version); /* has,
  * not wait for quiet. */
 uint64_t versions_tidy(struct versions *v, uint64_t now_ms, unsigned budget_us, bool flush);
 size_t versions_waiting(const struct versions *v); /* contents not filed yet */
+
+/* Thinning (engine/io/thinning.h decides). A version's content is let go, in the turn's transaction; what stood in git is
+ * given back to the disk when versions_reclaim says so, by making the repository anew, commit by commit, with what is
+ * left, and then its packs, one by one: every step is a transaction, and a kill at any point goes on from there. */
+bool versions_drop(struct versions *v, const struct id *version, uint64_t *size); /* false: it was not here */
+/* After a pass. Unless `always`, only when a quarter of what git holds, or 64 MiB, is thinned away. */
+void versions_reclaim(struct versions *v, bool always);
+bool versions_busy(const struct versions *v); /* filing or reclaiming: nothing may be dropped now */
+bool versions_reclaiming(const struct versions *v);
+
+enum version_state { VERSION_HERE, VERSION_THINNED, VERSION_LOST, VERSION_ELSEWHERE };
+enum version_state versions_state(struct versions *v, const struct id *version);
+
+struct versions_size {
+	uint64_t disk_bytes; /* of the repository and the large files */
+	uint64_t versions, thinned, thinned_bytes;
+};
+void versions_measure(struct versions *v, struct versions_size *out);
 #endif

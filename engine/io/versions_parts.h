@@ -10,7 +10,7 @@
 
 #define VERSIONS_LARGE (1024 * 1024) /* over this: a file of its own, never git */
 
-enum version_place { IN_DATABASE, IN_LARGE, IN_GIT };
+enum version_place { IN_DATABASE, IN_LARGE, IN_GIT, IN_NOTHING /* thinned away */ };
 
 struct filing;
 struct cached;
@@ -37,6 +37,14 @@ struct versions {
 	bool changed, used, idle; /* something was put, got, since the job looked last; nothing to do until then */
 	uint64_t quiet_since_ms, filed_ms, used_ms, failed_ms;
 	struct pack_check *verify; /* packs to look through after an unclean stop */
+	/* thinning */
+	struct id *dead; /* large files to unlink once the commit is on disk that says they are thinned away */
+	size_t dead_count, dead_cap;
+	struct refiling *refiling; /* the repository is being made anew: versions_thin.c */
+	bool reclaim, stale;       /* it is to be made anew; there are packs to be swept */
+	struct map kept;           /* while sweeping: oids of what stays */
+	struct id kept_at;
+	bool kept_whole;
 };
 
 struct fresh { /* content NULL: only known to be coming (blobs are streamed) */
@@ -46,6 +54,7 @@ struct fresh { /* content NULL: only known to be coming (blobs are streamed) */
 	uint8_t *content;
 };
 
+git_odb_backend *versions_fresh_backend(struct versions *v); /* new; the odb that takes it frees it */
 bool versions_open_repo(struct versions *v, struct err *e);
 sqlite3_stmt *versions_prepare(struct versions *v, const char *sql);
 bool versions_read_content(struct versions *v, const struct id *version, struct blob *content); /* IN_DATABASE only */
@@ -53,6 +62,19 @@ void versions_damaged(struct versions *v, const struct id *version, const char *
 void versions_cache_trim(struct versions *v, size_t bytes);
 
 void filing_destroy(struct versions *v);
+bool filing_join_one(struct versions *v, const char *pack); /* rewrites a pack with what is in v->kept alone */
+
+/* versions_thin.c */
+git_repository *refiling_repo(const struct versions *v); /* NULL: none is being made */
+bool refiling_open(struct versions *v);                  /* goes on with one that a stop interrupted, and with sweeping */
+bool refiling_start(struct versions *v);                 /* false: nothing to reclaim, or it failed */
+int64_t refiling_mark(struct versions *v);               /* the last row of history that is in the new branches */
+void refiling_end(struct versions *v);                   /* all is: the new branches take the old ones' place */
+bool refiling_ended(struct versions *v);                 /* … and that is on disk: what follows can begin */
+void refiling_abandon(struct versions *v);
+void refiling_destroy(struct versions *v);
+bool sweep_some(struct versions *v);                     /* false: nothing to sweep is left */
+void versions_unlink_dead(struct versions *v);
 bool filing_mirror_refs(struct versions *v); /* the repository's references after what the database says */
 void filing_clean_stop(struct versions *v);
 void versions_count(struct versions *v);

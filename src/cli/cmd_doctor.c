@@ -139,6 +139,17 @@ static void check_disk(struct doctor *d)
 		find(d, HEALTH_FAIL, "disk", "mount it for writing", "%s is read-only", at);
 }
 
+static void check_store(struct doctor *d, const json_t *store)
+{
+	int64_t thinned = json_get_int(store, "thinned", 0);
+	char gone[64] = "";
+	if (thinned)
+		snprintf(gone, sizeof gone, ", %lld thinned away", (long long)thinned);
+	if (store)
+		find(d, HEALTH_OK, "versions", NULL, "%s in %s%s", say_count(json_get_int(store, "versions", 0), "version", "versions"),
+		     say_bytes((double)json_get_int(store, "disk_bytes", 0)), gone);
+}
+
 static void check_terminal(struct doctor *d)
 {
 	const char *term = getenv("TERM");
@@ -313,6 +324,7 @@ static void check_engine(struct doctor *d)
 	else
 		find(d, HEALTH_OK, "engine", NULL, "runs; %s; %s watched", state ? state : "?",
 		     say_count(json_get_int(facts, "watched_folders", 0), "folder", "folders"));
+	check_store(d, json_object_get(facts, "store"));
 	json_array_foreach(json_object_get(facts, "roots"), i, root) {
 		const char *name = json_get_text(root, "name"), *why = json_get_text(root, "why");
 		if (why)

@@ -113,10 +113,23 @@ static void print_link(const json_t *status)
 		       say_span(json_get_int(link, "retry_in_ms", 0)));
 }
 
+static void print_store(const json_t *store)
+{
+	int64_t thinned = json_get_int(store, "thinned", 0);
+	if (!store)
+		return;
+	printf("  store   %s%s%s", say_bytes((double)json_get_int(store, "disk_bytes", 0)), say_dot(),
+	       say_count(json_get_int(store, "versions", 0), "version", "versions"));
+	if (thinned)
+		printf("%s%lld thinned away", say_dot(), (long long)thinned);
+	putchar('\n');
+}
+
 static void print_traffic(const json_t *status)
 {
 	const json_t *t = json_object_get(status, "traffic");
 	printf("  synced  %s\n", say_ago(json_get_text(status, "last_synced_at")));
+	print_store(json_object_get(status, "store"));
 	printf("  sent    %s%sreceived %s", say_bytes((double)json_get_int(t, "bytes_sent", 0)), say_dot(),
 	       say_bytes((double)json_get_int(t, "bytes_received", 0)));
 	if (json_get_int(t, "bytes_plain", 0))

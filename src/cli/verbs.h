@@ -57,6 +57,7 @@ int cmd_retry(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_sync(int argc, char **argv);
+int cmd_thin(int argc, char **argv);
 int cmd_undo(int argc, char **argv);
 int cmd_wait(int argc, char **argv);
 int cmd_why(int argc, char **argv);

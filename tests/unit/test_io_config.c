@@ -192,6 +192,7 @@ Test(io_config, refusals)
 	cr_expect(strstr(refusal("[category \"Bad Name\"]\n\tpath = /x\n"), ":2: a category's name"));
 	cr_expect(strstr(refusal("[category \"x\"]\n\tpath = relative\n"), "absolute"));
 	cr_expect(strstr(refusal("[category \"x\"]\n\tstrategy = luck\n"), "no strategy 'luck'"));
+	cr_expect(strstr(refusal("[category \"x\"]\n\tkeep = some\n"), "does not do for keep"));
 	cr_expect(strstr(refusal("[category \"x\"]\n\tstrategy-for = luck *\n"), "no strategy 'luck'"));
 	cr_expect(strstr(refusal("[category \"x\"]\n\tstrategy-for = ask\n"), "no pattern"));
 	cr_expect(strstr(refusal("[category \"x\"]\n\tstrategy-for = ask !a\n"), "no pattern"));

@@ -138,7 +138,9 @@ Test(io_ledger, a_ledger_of_the_first_format)
 		                            "ALTER TABLE items DROP COLUMN settles",    "ALTER TABLE items DROP COLUMN settled",
 		                            "ALTER TABLE items DROP COLUMN settled_as", "ALTER TABLE items DROP COLUMN merged",
 		                            "ALTER TABLE items DROP COLUMN merged_on",  "DROP TABLE settlements",
-		                            "PRAGMA user_version=1" };
+		                            "DROP INDEX history_left",                  "DROP INDEX history_version",
+		                            "ALTER TABLE history DROP COLUMN thinned",  "ALTER TABLE packs DROP COLUMN age",
+		                            "DROP TABLE rebranches",                    "PRAGMA user_version=1" };
 	char file[80];
 	sqlite3 *db;
 	struct item_row row = item(0);
@@ -566,6 +568,28 @@ Test(io_ledger, what_is_put_again_is_read_back)
 	close_all();
 	open_all();
 	cr_expect(intact(&a));
+}
+
+/* The lock that a kill left in the middle of writing a reference. */
+Test(io_ledger, a_reference_left_locked)
+{
+	char path[120];
+	struct id v = put(1, 10);
+	remember("notes", "a", &v, 1);
+	cr_assert(commit());
+	file_all();
+	close_all();
+	snprintf(path, sizeof path, "%s/versions.git/refs/heads/notes.lock", dir);
+	FILE *lock = fopen(path, "w");
+	cr_assert(lock);
+	fclose(lock);
+	open_all();
+	v = put(2, 10);
+	remember("notes", "a", &v, 2);
+	cr_assert(commit());
+	file_all();
+	cr_expect_eq(commits_of("notes", NULL, 0), 2);
+	cr_expect_str_eq(trouble, "");
 }
 
 /* kill -9 at any point: what was committed is there, and nothing is filed twice. */
