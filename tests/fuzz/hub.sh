@@ -20,7 +20,7 @@ for target in wire message hub merge; do
 	n=$((n + 1))
 	mkdir -p "$corpus/$target"
 	case $target in
-	hub) more="$source/src/hub/core/*.c $source/src/hub/store/memory.c $source/src/hub/store/submission.c" ;;
+	hub) more="$source/src/hub/core/*.c $source/src/hub/store/memory.c $source/src/hub/store/submission.c $source/src/hub/store/lazy.c" ;;
 	merge) more="$(ls "$source"/engine/core/conflict/*.c | grep -v plan) -lgit2" ;;
 	*) more= ;;
 	esac
