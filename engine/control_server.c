@@ -122,6 +122,19 @@ bool control_wait(const struct question *q, const struct control_wait *w)
 	return true;
 }
 
+void control_progress(const struct question *q, json_t *data)
+{
+	struct control_client *c = find_client(q->server, q->client);
+	if (c && c->out.len - c->out_at < UNREAD_MAX)
+		control_put_event(&c->out, q->id, "progress", data);
+	json_decref(data);
+}
+
+bool control_client_there(const struct control_server *s, uint64_t client)
+{
+	return find_client(s, client) != NULL;
+}
+
 void control_subscribe(const struct question *q, uint64_t interval_ms)
 {
 	struct control_client *c = find_client(q->server, q->client);
@@ -531,6 +544,7 @@ void control_server_destroy(struct control_server *s)
 		client_free(s->clients[i]);
 	}
 	free(s->clients);
+	control_resolving_destroy(s->engine);
 	loop_watch_stop(s->watch);
 	close(s->fd);
 	unixsock_remove(s->engine->home->control);

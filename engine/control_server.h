@@ -31,7 +31,7 @@ void control_fail_with(const struct question *q, int exit_code, const char *what
 
 /* Answers later: `look` is called at the end of turns until it has answered and says true. A client that goes away
  * takes its waits along. `due_ms`: monotonic, when look is called at the latest; UINT64_MAX for never. */
-enum wait_kind { WAIT_SYNCED, WAIT_FOUND, WAIT_INVITED, WAIT_THINNED };
+enum wait_kind { WAIT_SYNCED, WAIT_FOUND, WAIT_INVITED, WAIT_THINNED, WAIT_RESOLVED };
 struct control_wait {
 	enum wait_kind kind;
 	uint64_t due_ms, ticket;
@@ -40,11 +40,16 @@ struct control_wait {
 	int64_t expires_ms;
 };
 bool control_wait(const struct question *q, const struct control_wait *w); /* false: answered, too many waits */
+void control_progress(const struct question *q, json_t *data); /* an event before the answer; steals data */
+bool control_client_there(const struct control_server *s, uint64_t client);
 void control_subscribe(const struct question *q, uint64_t interval_ms);
 void control_follow(const struct question *q, uint64_t from); /* log lines from this number on */
 
 /* control_verbs.c */
 void control_verb(const struct question *q);
+/* control_settle.c */
+bool control_look_resolved(const struct question *q, const struct control_wait *w); /* true: answered */
+void control_resolving_destroy(struct engine *g);
 /* control_waits.c */
 bool control_wait_look(const struct question *q, struct control_wait *w); /* true: answered */
 #endif

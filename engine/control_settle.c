@@ -6,6 +6,7 @@
 #include "engine/control_verbs.h"
 #include "engine/core/settle.h"
 
+#define RESOLVE_SLICE 16            /* conflicts settled in one turn */
 #define HUNK_TEXT_MAX (160 * 1024) /* of all hunks of an answer: even escaped six-fold they fit a line of the socket */
 
 /* ---- looking ---- */
@@ -127,36 +128,100 @@ static bool take_choice(const struct question *q, struct decision *c, enum merge
 	       usage(q, "which side is to be kept?", "keep mine, theirs, both, original or auto");
 }
 
-/* Every conflict that is open now; those that cannot be settled stay, and the first reason is told. */
+/* Every conflict that is open when it is asked: a slice in each turn, so that the loop goes on meanwhile. It is answered
+ * once all is on disk. A client that goes away ends it: what is settled is settled, the rest stays open. */
+struct resolving {
+	uint64_t number, client;
+	enum keep keep;
+	bool tells; /* how far it is */
+	char **names; /* category, path, category, … */
+	size_t count, cap, at, settled, failed, turns;
+	struct err first;
+};
+
+void control_resolving_destroy(struct engine *g)
+{
+	struct resolving *r = g->resolving;
+	for (size_t i = 0; r && i < r->count; i++)
+		free(r->names[i]);
+	if (r)
+		free(r->names);
+	free(r);
+	g->resolving = NULL;
+}
+
+static void note_conflict(void *ctx, const char *category, const char *path)
+{
+	struct resolving *r = ctx;
+	const char *const both[] = { category, path };
+	for (int i = 0; i < 2; i++) {
+		MEM_ROOM(r->names, r->count, r->cap);
+		r->names[r->count++] = mem_text(both[i]);
+	}
+}
+
 static void resolve_all(const struct question *q, const struct decision *choice)
 {
-	struct conflict_view v;
-	struct err first = { 0 };
-	size_t count = 0, settled = 0, failed = 0;
-	while (core_view_conflict(q->engine->core, count, &v))
-		count++;
-	char **names = mem_alloc((count + 1) * 2 * sizeof *names);
-	for (size_t i = 0; i < count && core_view_conflict(q->engine->core, i, &v); i++) {
-		names[2 * i] = mem_text(v.category);
-		names[2 * i + 1] = mem_text(v.path);
+	static uint64_t number;
+	struct engine *g = q->engine;
+	if (choice->keep == KEEP_CHOICES || choice->keep == KEEP_CONTENT) {
+		usage(q, "one content does not do for all conflicts", "keep mine, theirs, both, original or auto");
+		return;
 	}
-	for (size_t i = 0; i < count; i++) {
-		struct err e = { 0 };
-		bool again =
-		        i && !strcmp(names[2 * i], names[2 * i - 2]) && !strcmp(names[2 * i + 1], names[2 * i - 1]);
-		if (core_resolve(q->engine->core, names[2 * i], names[2 * i + 1], choice, &e) || again)
-			settled++;
-		else if (!failed++)
-			first = e;
+	if (g->resolving && control_client_there(q->server, g->resolving->client)) {
+		control_fail_with(q, CONTROL_FAILED, "resolve", "wait until it is done", "all conflicts are being settled already");
+		return;
 	}
-	for (size_t i = 0; i < 2 * count; i++)
-		free(names[i]);
-	free(names);
-	if (failed)
-		control_fail_with(q, CONTROL_FAILED, first.what, first.fix, "%s%s", first.why,
-		                  settled ? " (the others are settled)" : "");
+	control_resolving_destroy(g);
+	struct resolving *r = g->resolving = mem_alloc(sizeof *r);
+	*r = (struct resolving){ .number = ++number, .client = q->client, .keep = choice->keep,
+		                 .tells = json_get_bool(q->request, "progress") };
+	core_each_conflict(g->core, note_conflict, r);
+	const struct control_wait w = { .kind = WAIT_RESOLVED, .due_ms = UINT64_MAX, .ticket = r->number };
+	if (!control_wait(q, &w))
+		control_resolving_destroy(g);
+	loop_again(g->loop);
+}
+
+/* Those that cannot be settled stay, and the first reason is told. */
+static void resolve_next(struct engine *g, struct resolving *r)
+{
+	struct decision choice = { .keep = r->keep };
+	struct err e = { 0 };
+	char **name = &r->names[r->at];
+	/* Several versions of one item stand one behind the other, and one choice settles them all. */
+	bool again = r->at && !strcmp(name[0], name[-2]) && !strcmp(name[1], name[-1]);
+	if (core_resolve(g->core, name[0], name[1], &choice, &e) || again)
+		r->settled++;
+	else if (!r->failed++)
+		r->first = e;
+	r->at += 2;
+}
+
+bool control_look_resolved(const struct question *q, const struct control_wait *w)
+{
+	struct engine *g = q->engine;
+	struct resolving *r = g->resolving;
+	if (g->stumbled || !r || r->number != w->ticket) {
+		control_fail_with(q, CONTROL_FAILED, "resolve", "'syncline conflicts' lists what waits",
+		                  "the state cannot be written: not all are settled");
+		return true;
+	}
+	for (int i = 0; i < RESOLVE_SLICE && r->at < r->count; i++)
+		resolve_next(g, r);
+	if (r->turns++, r->at < r->count || ledger_dirty(g->ledger)) {
+		if (r->tells && r->at < r->count)
+			control_progress(q, json_pack("{s:I, s:I}", "done", (json_int_t)(r->at / 2), "of", (json_int_t)(r->count / 2)));
+		loop_again(g->loop);
+		return false;
+	}
+	if (r->failed)
+		control_fail_with(q, CONTROL_FAILED, r->first.what, r->first.fix, "%s%s", r->first.why,
+		                  r->settled ? " (the others are settled)" : "");
 	else
-		control_answer(q, json_pack("{s:I}", "settled", (json_int_t)settled));
+		control_answer(q, json_pack("{s:I, s:I}", "settled", (json_int_t)r->settled, "turns", (json_int_t)r->turns));
+	control_resolving_destroy(g);
+	return true;
 }
 
 void verb_resolve(const struct question *q)

@@ -228,6 +228,8 @@ bool control_wait_look(const struct question *q, struct control_wait *w)
 		return look_synced(q, w);
 	case WAIT_FOUND:
 		return look_found(q, w);
+	case WAIT_RESOLVED:
+		return control_look_resolved(q, w);
 	case WAIT_THINNED:
 		return look_thinned(q);
 	default:

@@ -128,6 +128,7 @@ struct engine {
 
 	struct journal journal;
 	struct control_server *control;
+	struct resolving *resolving; /* control_settle.c: all conflicts are being settled; NULL: no */
 	struct enroll *enroll;
 };
 

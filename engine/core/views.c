@@ -250,6 +250,13 @@ bool core_view_conflict(const struct core *c, size_t index, struct conflict_view
 	return true;
 }
 
+void core_each_conflict(const struct core *c, void (*each)(void *ctx, const char *category, const char *path), void *ctx)
+{
+	for (size_t i = 0; i < c->ledger.count; i++)
+		if (c->ledger.all[i]->row.side && ledger_side_open(c->ledger.all[i]))
+			each(ctx, c->ledger.all[i]->main->row.category, c->ledger.all[i]->main->path);
+}
+
 void views_conflict(const struct core *c, const struct item *side, struct conflict_view *v)
 {
 	const struct item *main = side->main;

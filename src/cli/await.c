@@ -1,5 +1,7 @@
 #include "cli/await.h"
 
+#include <string.h>
+
 #include "cli/ask.h"
 #include "cli/say.h"
 #include "sys/clock.h"
@@ -17,11 +19,16 @@ static void show_progress(struct client *c, const char *doing)
 }
 
 /* The answer to request `id`, once it is there. Everything else is not for us. */
-static json_t *answer_of(struct client *c, int64_t id)
+static json_t *answer_of(struct client *c, int64_t id, const char *doing)
 {
 	for (json_t *m = client_next(c); m; m = client_next(c)) {
 		if (json_get_int(m, "id", 0) == id && json_is_boolean(json_object_get(m, "ok")))
 			return m;
+		const char *event = json_get_text(m, "event");
+		const json_t *far = json_object_get(m, "data");
+		if (event && !strcmp(event, "progress"))
+			say_progress("%s: %lld of %lld", doing, (long long)json_get_int(far, "done", 0),
+				     (long long)json_get_int(far, "of", 0));
 		json_decref(m);
 	}
 	return NULL;
@@ -48,10 +55,11 @@ json_t *await_answer(struct client *c, json_t *request, const char *doing, int t
 	if (!say_progress_wanted())
 		return ask_on(c, request, timeout_ms, code);
 	uint64_t until = timeout_ms < 0 ? UINT64_MAX : clock_ms() + (uint64_t)timeout_ms;
+	bool tells = json_get_bool(request, "progress");
 	int64_t id = client_send(c, request);
 	json_t *answer = NULL;
-	while (!(answer = answer_of(c, id)) && !client_gone(c) && clock_ms() < until)
-		if (!client_wait(c, AWAIT_TICK_MS))
+	while (!(answer = answer_of(c, id, doing)) && !client_gone(c) && clock_ms() < until)
+		if (!client_wait(c, AWAIT_TICK_MS) && !tells)
 			show_progress(c, doing);
 	say_progress_end();
 	if (answer)

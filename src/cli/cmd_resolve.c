@@ -6,6 +6,7 @@
 #include "base/blob.h"
 #include "base/buf.h"
 #include "cli/ask.h"
+#include "cli/await.h"
 #include "cli/opts.h"
 #include "cli/say.h"
 #include "cli/verbs.h"
@@ -41,6 +42,20 @@ static bool read_content(const char *path, struct buf *out)
 	return true;
 }
 
+/* Many may take a while. */
+static json_t *ask_all(json_t *request, int *code)
+{
+	struct client *c = ask_connect();
+	json_t *answer = NULL;
+	json_object_set_new(request, "progress", json_boolean(say_progress_wanted()));
+	if (c)
+		answer = await_answer(c, request, "settling", -1, code);
+	else
+		json_decref(request), *code = CONTROL_NO_ENGINE;
+	client_destroy(c);
+	return answer;
+}
+
 static int ask(json_t *request, const char *item, const char *what)
 {
 	int code = CONTROL_DONE;
@@ -48,7 +63,7 @@ static int ask(json_t *request, const char *item, const char *what)
 		json_object_set_new(request, "item", json_bytes(item, strlen(item)));
 	else
 		json_object_set_new(request, "all", json_true());
-	json_t *answer = ask_engine(request, ASK_MS, &code);
+	json_t *answer = item ? ask_engine(request, ASK_MS, &code) : ask_all(request, &code);
 	if (!answer)
 		return code;
 	if (globals.json)

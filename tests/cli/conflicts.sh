@@ -29,6 +29,7 @@ exits() {
 	[ $got = "$want" ] || { echo "exit $got, not $want: $*"; cat "$S/out" "$S/err"; return 1; }
 }
 apart() { for device in a b; do [ "$(on $device status --json | json --get connection.state)" != connected ] || return 1; done; }
+ask() { printf '%s' "$2" | timeout 20 "$LIB/ask" "$S/$1/home/control.sock"; }
 field() { on "$1" conflicts --json | json --get "[0].$2"; }
 
 settings='// what I like\n{\n\t"theme": "dark", // never light\n\t"editor": {"size": 12, "wrap": true,},\n\t/* paths */ "home": "/h",\n}\n'
@@ -119,6 +120,17 @@ all_at_once() { conflict x1 && conflict_more x2 && on c resolve --all --keep bot
 conflict_more() { printf 'first\nkeep\nlast\n' >"$S/a/asked/$1" && settle a b c && both_write "asked/$1" 'A first\nkeep\nA last\n' 'B first\nkeep\nB last\n'; }
 t "resolve --all --keep both" all_at_once
 
+# Forty conflicts: sixteen in a turn, and one more until it is on disk. Somebody else is answered meanwhile.
+in_turns() {
+	for n in $(seq 40); do echo base >"$S/a/asked/many$n"; done && settle a b c && on b pause --quiet &&
+		for n in $(seq 40); do echo A >"$S/a/asked/many$n"; echo B >"$S/b/asked/many$n"; done && settle a && on b sync --quiet &&
+		on b resume --quiet && settle a b c && on b resolve --all --keep mine --json >"$S/out" && [ "$(json --get settled <"$S/out")" = 40 ] &&
+		[ "$(json --get turns <"$S/out")" -ge 4 ] && settle a b c && no_conflicts && [ "$(cat "$S"/c/asked/many* | sort -u)" = B ]
+}
+t "resolve --all: a slice in each turn" in_turns
+all_refused() { exits 2 ask b '{"do":"resolve","all":true,"with":"eA=="}' && exits 0 on b resolve --all --keep mine; }
+t "resolve --all: one content for all is refused, and none is none" all_refused
+
 undo_by_hand() {
 	conflict undo && on b resolve asked/undo --keep mine --quiet && all_hold undo 'B first\nkeep\nB last\n' && device_stop b && device_start b &&
 		on b undo | grep -q '^asked/undo: the settlement was taken back' && settle a b c && [ "$(field a item)" = asked/undo ] &&
@@ -141,7 +153,6 @@ differs() {
 t "diff: lines, keys of JSON, no colours into a pipe" differs
 
 # ---- hunks, over the socket ----
-ask() { printf '%s' "$2" | timeout 20 "$LIB/ask" "$S/$1/home/control.sock"; }
 hunks() {
 	conflict hunks && ask b '{"do":"hunks","item":"asked/hunks"}' >"$S/hunks" && [ "$(json --get outcome <"$S/hunks")" = conflicts ] &&
 		[ "$(json --get '[0].mine.text' <"$S/hunks.list" 2>/dev/null || json --get 'hunks[0].mine.text' <"$S/hunks")" = 'B first' ] &&
