@@ -1,6 +1,7 @@
 #include "engine/io/inotify.h"
 
 #include <errno.h>
+#include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -649,8 +650,8 @@ void watcher_feed(struct watcher *w, const void *events, size_t len)
 
 bool watcher_read(struct watcher *w)
 {
-	char *bytes = w->fd < 0 ? NULL : mem_alloc(WATCHER_READ);
-	ssize_t got = bytes ? 1 : 0;
+	alignas(struct inotify_event) char bytes[WATCHER_READ];
+	ssize_t got = w->fd < 0 ? 0 : 1;
 	for (int i = 0; i < WATCHER_READS && got > 0; i++) {
 		got = read(w->fd, bytes, WATCHER_READ);
 		if (got > 0)
@@ -658,6 +659,5 @@ bool watcher_read(struct watcher *w)
 		else if (got < 0 && errno == EINTR)
 			got = 1;
 	}
-	free(bytes);
 	return got > 0;
 }

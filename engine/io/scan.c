@@ -170,8 +170,8 @@ static void entry(struct scan *s, struct job *j, const char *name)
 		files_leftover(s->files, j->category, s->folder, name);
 		return;
 	}
-	int len = snprintf(path, sizeof path, "%s%s%s", s->folder, *s->folder ? "/" : "", name);
-	if (len < 0 || (size_t)len >= sizeof path || relpath_bad(path, (size_t)len))
+	size_t len = relpath_join(path, sizeof path, s->folder, name);
+	if (!len || relpath_bad(path, len))
 		return; /* cannot be an item anywhere */
 	if (fstatat(dirfd(s->dir), name, &st, AT_SYMLINK_NOFOLLOW)) {
 		if (errno != ENOENT)

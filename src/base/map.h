@@ -18,6 +18,7 @@ struct map {
 	uint32_t *index;        /* open addressing: slot number + 1, 0 = free */
 	size_t used, live, cap, index_cap;
 	uint8_t secret[16];
+	bool secret_set;
 	bool borrows; /* keys stay the caller's, and stay as they are while they are in; set before the first put */
 };
 
@@ -28,7 +29,7 @@ void *map_remove(struct map *m, const void *key, size_t key_len);               
 size_t map_count(const struct map *m);
 /* Walk: for (size_t i = 0; map_next(&m, &i, &value);) — the current entry may be removed while walking, none added. */
 int map_next(const struct map *m, size_t *at, void **value);
-/* For maps that are first filled from here on: keys that collide cannot be guessed. Without it, all is as if zero. */
+/* For maps that are first filled from here on: keys that collide cannot be guessed. Without it a quick hash does. */
 void map_use_secret(const uint8_t secret[16]);
 /* For digests: FNV-1a with a final mix, the same everywhere and for ever: names on disk are made of it. */
 uint64_t map_hash(const void *bytes, size_t len);

@@ -60,6 +60,20 @@ bool relpath_split_item(const char *item, char category[CATEGORY_MAX + 1], const
 	return true;
 }
 
+size_t relpath_join(char *out, size_t room, const char *folder, const char *name)
+{
+	size_t above = strlen(folder), below = strlen(name), at = above + (above != 0);
+	if (at + below >= room) {
+		*out = 0;
+		return 0;
+	}
+	memcpy(out, folder, above);
+	if (above)
+		out[above] = '/';
+	memcpy(out + at, name, below + 1);
+	return at + below;
+}
+
 bool relpath_below(const char *path, const char *folder)
 {
 	size_t len = strlen(folder);

@@ -18,6 +18,8 @@ const char *relpath_bad(const char *path, size_t len);
 const char *relpath_bad_category(const char *name, size_t len);
 /* Splits "CATEGORY/RELATIVE/PATH". False when there is no slash or either half is bad. `path` points into item. */
 bool relpath_split_item(const char *item, char category[CATEGORY_MAX + 1], const char **path);
+/* folder/name, or the name alone below "". Its length; 0, and an empty text, where there is no room for it. */
+size_t relpath_join(char *out, size_t room, const char *folder, const char *name);
 /* Is `path` the folder itself or below it? "" is the root, which holds all. */
 bool relpath_below(const char *path, const char *folder);
 #endif

@@ -34,15 +34,10 @@ void chance_begin(struct chance *c, unsigned stream, uint32_t epoch, uint32_t in
 	c->at[stream & 127][stream >> 8] = (struct chance_state){ epoch, index };
 }
 
-/* Where the next choice of the stream is. */
 static uint64_t next_key(struct chance *c, unsigned stream)
 {
-	struct chance_state *s = &c->at[stream & 127][stream >> 8];
-	if ((stream & 127) > CHANCE_END && s->epoch != c->second)
-		*s = (struct chance_state){ c->second, 0 };
-	uint32_t index = s->index;
-	s->index += s->index < CHANCE_INDEX_MAX;
-	return choice_key(stream, s->epoch, index);
+	uint32_t index = chance_next(c, stream);
+	return choice_key(stream, c->at[stream & 127][stream >> 8].epoch, index);
 }
 
 /* One more choice than a second or an act has room for is none: it comes from the seed, as entropy does. */
@@ -83,11 +78,9 @@ uint64_t chance_between(struct chance *c, unsigned stream, uint64_t low, uint64_
 	return low + chance_below(c, stream, high - low + 1);
 }
 
-bool chance_hit(struct chance *c, unsigned stream, uint32_t per_million)
+bool chance_hits(struct chance *c, unsigned stream, uint32_t per_million)
 {
-	uint64_t key = next_key(c, stream); /* even when nothing can happen: what is off moves nothing else */
-	if (!per_million)
-		return false;
+	uint64_t key = next_key(c, stream);
 	if (c->play && chosen(c, key))
 		return played(c, key, 2);
 	bool hit = (number_at(c, key) >> 32) * 1000000 >> 32 < per_million;

@@ -67,8 +67,26 @@ void chance_begin(struct chance *c, unsigned stream, uint32_t epoch, uint32_t in
 
 uint64_t chance_below(struct chance *c, unsigned stream, uint64_t bound);                /* 0 when bound is 0 */
 uint64_t chance_between(struct chance *c, unsigned stream, uint64_t low, uint64_t high); /* both included */
-/* Rate 0 never hits. When a list is played, whatever is listed hits at any other rate. */
-bool chance_hit(struct chance *c, unsigned stream, uint32_t per_million);
+/* Where the next choice of the stream is: its index in its epoch. */
+static inline uint32_t chance_next(struct chance *c, unsigned stream)
+{
+	struct chance_state *s = &c->at[stream & 127][stream >> 8];
+	if ((stream & 127) > CHANCE_END && s->epoch != c->second)
+		*s = (struct chance_state){ c->second, 0 };
+	uint32_t index = s->index;
+	s->index += s->index < CHANCE_INDEX_MAX;
+	return index;
+}
+/* Rate 0 never hits. When a list is played, whatever is listed hits at any other rate. Asked at every call of every
+ * kernel, and nearly always in vain. */
+bool chance_hits(struct chance *c, unsigned stream, uint32_t per_million);
+static inline bool chance_hit(struct chance *c, unsigned stream, uint32_t per_million)
+{
+	if (per_million)
+		return chance_hits(c, stream, per_million);
+	chance_next(c, stream); /* what is off moves nothing else */
+	return false;
+}
 bool chance_rarely(struct chance *c, unsigned stream, uint32_t of); /* once in so many */
 /* A choice for the whole life that has a name. The name must last. */
 uint64_t chance_setting(struct chance *c, const char *name, uint64_t bound);

@@ -541,9 +541,9 @@ static bool is_hidden(struct simnode *n, const struct simfile *f)
 bool judge_files(struct simnode *n)
 {
 	for (size_t i = 0; i < n->disk.count; i++) {
-		const struct simfile *f = n->disk.files[i];
+		struct simfile *f = n->disk.files[i];
 		const struct item_row *row = core_find_item(n->core, f->category, f->path);
-		struct id is = simnode_version(n, &f->now), known = row ? row->local : (struct id){ 0 };
+		struct id is = simnode_version(n, f), known = row ? row->local : (struct id){ 0 };
 		if (!id_equal(&is, &known) && !is_hidden(n, f)) {
 			cluster_break(n->cl, "Q7", "%s says it is quiet, and does not know what %s/%s holds", n->name,
 			              f->category, f->path);

@@ -70,10 +70,10 @@ static bool all_agree(struct cluster *cl, const struct simfile *f, const struct 
 	for (unsigned i = 0; i < cl->node_count; i++) {
 		struct simnode *n = cl->nodes[i];
 		const struct item_row *row = n->core ? core_find_item(n->core, f->category, f->path) : NULL;
-		const struct simfile *theirs = simdisk_find(&n->disk, f->category, f->path);
+		struct simfile *theirs = simdisk_find(&n->disk, f->category, f->path);
 		if (!row || !theirs || !theirs->now.present || theirs->writers || n->restored)
 			return false;
-		struct id holds = simnode_version(n, &theirs->now);
+		struct id holds = simnode_version(n, theirs);
 		const struct simentry *head = simstore_head(cl->hub.store, &row->item);
 		if (!id_equal(&holds, version) || !id_equal(&row->local, version) || !id_equal(&row->agreed, version) ||
 		    !id_equal(&row->head_version, version) || !head || !id_equal(&head->e.change.version, version) ||
@@ -88,7 +88,7 @@ void knowledge_removes(struct simnode *n, struct simfile *f)
 	struct cluster *cl = n->cl;
 	if (judge_went_back(cl) || !f->now.present || !n->core)
 		return;
-	struct id version = simnode_version(n, &f->now);
+	struct id version = simnode_version(n, f);
 	if (all_agree(cl, f, &version))
 		witness_bury(&cl->witness, f->number);
 }

@@ -62,18 +62,12 @@ void person_before(struct simnode *n)
 	}
 }
 
-/* ---- what an act did, for the witness: every path is compared with what it was before ---- */
+/* ---- what an act did, for the witness: every path that it changes is compared with what it was before ---- */
 
 static void begin(struct simnode *n)
 {
-	if (n->act_depth++)
-		return;
-	for (size_t i = 0; i < n->disk.count; i++) {
-		struct simfile *f = n->disk.files[i];
-		f->before_ino = f->node ? f->node->number : 0;
-		f->before_meta = f->now.meta;
-		f->before = f->node ? blob_copy(f->now.content.data, f->now.content.len) : (struct blob){ 0 };
-	}
+	if (!n->act_depth++)
+		simdisk_note_changes(&n->disk);
 }
 
 static void touched(struct simnode *n, struct simfile *f)
@@ -88,8 +82,8 @@ static void end(struct simnode *n)
 	struct witness *w = &n->cl->witness;
 	if (--n->act_depth)
 		return;
-	for (size_t i = 0; i < n->disk.count; i++) {
-		struct simfile *f = n->disk.files[i];
+	for (size_t i = 0; i < n->disk.change_count; i++) {
+		struct simfile *f = n->disk.changes[i];
 		bool same_bytes = span_equal(span_blob(&f->before), span_blob(&f->now.content));
 		bool same = (f->before_ino != 0) == f->now.present && f->before_meta == f->now.meta && same_bytes;
 		if (!same) {
@@ -102,8 +96,8 @@ static void end(struct simnode *n)
 			touched(n, f);
 		else if (f->node && !f->node->ours)
 			f->owed = f->placed = false; /* the same bytes were written once more */
-		blob_finish(&f->before);
 	}
+	simdisk_changes_told(&n->disk);
 	n->cl->tally.edits++;
 }
 

@@ -49,8 +49,8 @@ static void check_tree(struct cluster *cl, struct simnode *n, const struct heads
 			continue;
 		const struct simentry *mine = heads->sides[path * heads->devices + n->index];
 		const struct id *want = mine ? &mine->e.change.version : &head->e.change.version;
-		const struct simfile *f = map_find(&n->disk.index, name, strlen(name));
-		struct id is = f ? simnode_version(n, &f->now) : (struct id){ 0 };
+		struct simfile *f = map_find(&n->disk.index, name, strlen(name));
+		struct id is = f ? simnode_version(n, f) : (struct id){ 0 };
 		char a[ID_HEX], b[ID_HEX];
 		if (!id_equal(&is, want))
 			cluster_break(cl, "Q1", "%s holds %.8s of %s, and %s is %.8s (entry %llu)", n->name,

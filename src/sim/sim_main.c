@@ -1,5 +1,6 @@
 /* syncline sim: random lives from seeds, and the evidence. */
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 
 #define SHRINK_SECONDS      20  /* of the processor, when a life broke and nobody asked for more */
 #define SHRINK_LONG_SECONDS 300 /* with --shrink */
+#define ROOM_KEPT           (256 << 20) /* bytes of memory that the allocator does not give back */
 
 struct wish {
 	uint64_t seed, seeds, devices, minutes, nearby;
@@ -204,6 +206,9 @@ int sim_main(int argc, char **argv)
 	if (w.replay)
 		return replay_file(w.replay, (unsigned)w.nearby, w.shrink ? SHRINK_LONG_SECONDS : 0, w.trace);
 	struct evidence e = { .seed = w.seed, .devices = w.devices, .twice = w.twice };
+	mallopt(M_TRIM_THRESHOLD, ROOM_KEPT); /* the next life needs what this one frees */
+	mallopt(M_MMAP_THRESHOLD, ROOM_KEPT);
+	mallopt(M_TOP_PAD, ROOM_KEPT / 16);
 	clock_t begun = clock(); /* of the processor */
 	if (!w.json)
 		printf("seed %llu\n", (unsigned long long)w.seed);

@@ -114,6 +114,7 @@ void simdisk_finish(struct simdisk *d)
 	free(d->inodes);
 	free(d->ops);
 	free(d->files);
+	free(d->changes);
 	map_finish(&d->index);
 	*d = (struct simdisk){ 0 };
 }
@@ -136,8 +137,8 @@ mode_t simdisk_mode(uint8_t meta)
 static struct simfile *find(const struct simdisk *d, const char *category, const char *path)
 {
 	char key[CATEGORY_MAX + RELPATH_MAX + 2];
-	int len = snprintf(key, sizeof key, "%s/%s", category, path);
-	return len < 0 || (size_t)len >= sizeof key ? NULL : map_find(&d->index, key, (size_t)len);
+	size_t len = relpath_join(key, sizeof key, category, path);
+	return len ? map_find(&d->index, key, len) : NULL;
 }
 
 struct simfile *simdisk_find(const struct simdisk *d, const char *category, const char *path)
@@ -145,8 +146,22 @@ struct simfile *simdisk_find(const struct simdisk *d, const char *category, cons
 	return find(d, category, path);
 }
 
+static void note(struct simfile *f)
+{
+	struct simdisk *d = f->disk;
+	if (!d->noting || f->noted)
+		return;
+	f->noted = true;
+	f->before_ino = f->now.inode;
+	f->before_meta = f->now.meta;
+	f->before = f->now.present ? blob_copy(f->now.content.data, f->now.content.len) : (struct blob){ 0 };
+	MEM_ROOM(d->changes, d->change_count, d->change_cap);
+	d->changes[d->change_count++] = f;
+}
+
 static void show(struct simfile *f)
 {
+	note(f);
 	const struct siminode *i = f->node;
 	f->writers = i ? i->writers : 0;
 	f->now = (struct simimage){ 0 };
@@ -174,7 +189,7 @@ static void look_again(struct simdisk *d, struct simfile *f)
 {
 	char path[CATEGORY_MAX + RELPATH_MAX + 2];
 	struct siminode *i = NULL;
-	snprintf(path, sizeof path, "%s/%s", f->category, f->path);
+	relpath_join(path, sizeof path, f->category, f->path);
 	seat(f, walk(d, d->top, path, true, &i) == 0 ? i : NULL);
 }
 
@@ -184,16 +199,31 @@ struct simfile *simdisk_entry(struct simdisk *d, const char *category, const cha
 	if (f)
 		return f;
 	f = mem_alloc(sizeof *f);
+	f->disk = d;
 	f->category = mem_text(category);
 	f->path = mem_text(path);
 	f->number = number;
 	MEM_ROOM(d->files, d->count, d->cap);
 	d->files[d->count++] = f;
-	char *key = mem_printf("%s/%s", category, path);
-	map_put(&d->index, key, strlen(key), f);
-	free(key);
+	char key[CATEGORY_MAX + RELPATH_MAX + 2];
+	map_put(&d->index, key, relpath_join(key, sizeof key, category, path), f);
 	look_again(d, f);
 	return f;
+}
+
+void simdisk_note_changes(struct simdisk *d)
+{
+	d->noting = true;
+}
+
+void simdisk_changes_told(struct simdisk *d)
+{
+	for (size_t i = 0; i < d->change_count; i++) {
+		d->changes[i]->noted = false;
+		blob_finish(&d->changes[i]->before);
+	}
+	d->change_count = 0;
+	d->noting = false;
 }
 
 void simdisk_stat(const struct simfile *f, struct file_stat *out)
@@ -215,8 +245,13 @@ static size_t full_path(const struct simdisk *d, const struct simname *s, char *
 		if (!at)
 			return 0;
 	}
-	int more = snprintf(out + at, cap - at, "%s%s", at ? "/" : "", s->name);
-	return more < 0 || (size_t)more >= cap - at ? 0 : at + (size_t)more;
+	size_t len = strlen(s->name);
+	if (len + 2 > cap - at)
+		return 0;
+	if (at)
+		out[at++] = '/';
+	memcpy(out + at, s->name, len + 1);
+	return at + len;
 }
 
 struct simfile *simdisk_seat(const struct simdisk *d, const struct simname *s)
@@ -419,6 +454,8 @@ void simdisk_put(struct simdisk *d, struct siminode *i, struct blob content, int
 		d->room += i->content.len;
 		d->room -= content.len < d->room ? content.len : d->room;
 	}
+	if (i->seat && i->seat->node == i)
+		note(i->seat);
 	blob_finish(&i->content);
 	i->content = content;
 	i->mtime_ns = i->ctime_ns = time_ns;

@@ -26,19 +26,23 @@ struct simimage { /* of a path; the content is the inode's, borrowed */
 	uint8_t meta;
 	int64_t mtime_ns, ctime_ns;
 	uint64_t inode;
+	struct id version; /* simnode_version's: asked for again and again, so kept */
+	bool named;        /* … it is kept */
 };
 
 struct simfile {
+	struct simdisk *disk;
 	char *category, *path;
 	unsigned number; /* of the name, see witness.h */
 	struct simimage now;
 	struct siminode *node;
-	struct blob before;  /* during a power cut: what it held */
+	struct blob before;  /* during a power cut, and while changes are noted: what it held */
 	uint8_t before_meta;
 	uint64_t before_ino; /* 0: it was absent */
 	struct blob away;    /* while its category's folder is away: what it held when that left */
 	uint8_t away_meta;
 	bool is_away, away_present;
+	bool noted;          /* it is in the disk's list of changes */
 	uint64_t edited_us;  /* last touched by a person */
 	unsigned writers;    /* programs that have it open for writing */
 	struct id due;       /* what a commit said that the engine has put there, */
@@ -117,6 +121,9 @@ struct simdisk {
 	bool folding;  /* names that differ only in case are one */
 	uint64_t room; /* bytes that are free; UINT64_MAX: any number */
 	const uint64_t *now_us;
+	struct simfile **changes; /* paths that were changed since changes are noted, each once, with what it held */
+	size_t change_count, change_cap;
+	bool noting;
 };
 
 void simdisk_start(struct simdisk *d, const uint64_t *now_us); /* the clock is read through it */
@@ -126,6 +133,8 @@ void simdisk_finish(struct simdisk *d);
 struct simfile *simdisk_find(const struct simdisk *d, const char *category, const char *path);
 struct simfile *simdisk_entry(struct simdisk *d, const char *category, const char *path,
                               unsigned number);    /* made where new */
+void simdisk_note_changes(struct simdisk *d);  /* from here on, into `changes` */
+void simdisk_changes_told(struct simdisk *d);  /* no more; the list is forgotten */
 void simdisk_stat(const struct simfile *f, struct file_stat *out);
 struct simfile *simdisk_seat(const struct simdisk *d, const struct simname *s); /* NULL: the name is no item's */
 /* Is there a file where this name needs a folder, or a folder where it needs a file? */

@@ -216,7 +216,7 @@ static void version_durable(void *ctx, const struct simversion *v)
 static void settled(struct simnode *n, struct simfile *f)
 {
 	f->owed = f->node ? f->node->ours : f->placed;
-	f->due = simnode_version(n, &f->now);
+	f->due = simnode_version(n, f);
 	JUDGED(n->cl, I2);
 	knowledge_committed(f);
 	f->fresh = f->placed = f->orphan = false;
@@ -368,11 +368,7 @@ struct simnode *simnode_create(struct cluster *cl, unsigned index, const char *n
 
 static void event_finish(struct nodeevent *e)
 {
-	free(e->category);
-	free(e->path);
-	free(e->to_category);
-	free(e->to_path);
-	free(e->bytes);
+	free(e->room);
 }
 
 static void forget_memory(struct simnode *n)
@@ -490,7 +486,7 @@ void simnode_boot(struct simnode *n)
 /* Nobody saved it, and it holds something else than before. */
 static void changed_by_itself(struct simnode *n, struct simfile *f, bool was_there, struct span before)
 {
-	struct id is = simnode_version(n, &f->now);
+	struct id is = simnode_version(n, f);
 	if (f->owed && !id_equal(&is, &f->due))
 		cluster_break(n->cl, "I2", "%s has committed that %s/%s is replaced, and a power cut takes it back", n->name,
 		              f->category, f->path);
@@ -629,6 +625,22 @@ void simnode_lose_state(struct simnode *n)
 
 /* ---- turns ---- */
 
+static void keep_texts(struct nodeevent *s)
+{
+	const char **texts[] = { &s->e.category, &s->e.path, &s->e.to_category, &s->e.to_path };
+	struct span *bytes = &s->e.bytes;
+	size_t lens[4] = { 0 }, room = bytes->len;
+	for (int i = 0; i < 4; i++)
+		room += lens[i] = *texts[i] ? strlen(*texts[i]) + 1 : 0;
+	char *at = s->room = room ? mem_alloc(room) : NULL;
+	for (int i = 0; i < 4; i++) {
+		if (lens[i])
+			*texts[i] = memcpy(at, *texts[i], lens[i]);
+		at += lens[i];
+	}
+	*bytes = bytes->len ? span_of(memcpy(at, bytes->data, bytes->len), bytes->len) : span_of(NULL, 0);
+}
+
 void simnode_push(struct simnode *n, const struct event *e, uint64_t conn)
 {
 	if (!n->core)
@@ -636,16 +648,7 @@ void simnode_push(struct simnode *n, const struct event *e, uint64_t conn)
 	MEM_ROOM(n->inbox, n->inbox_count, n->inbox_cap);
 	struct nodeevent *s = &n->inbox[n->inbox_count++];
 	*s = (struct nodeevent){ .e = *e, .conn = conn };
-	s->category = mem_text(e->category);
-	s->path = mem_text(e->path);
-	s->bytes = mem_copy(e->bytes.data, e->bytes.len);
-	s->to_category = mem_text(e->to_category);
-	s->to_path = mem_text(e->to_path);
-	s->e.to_category = s->to_category;
-	s->e.to_path = s->to_path;
-	s->e.category = s->category;
-	s->e.path = s->path;
-	s->e.bytes = span_of(s->bytes, e->bytes.len);
+	keep_texts(s);
 	simnode_wake(n, n->cl->now_us + 10 + chance_below(&n->cl->chance, chance_of(CHANCE_PROCESS, n->index), 300));
 }
 
@@ -821,10 +824,15 @@ void simnode_calm_disk(struct simnode *n)
 			simnode_change_rights(n, i, 0);
 }
 
-struct id simnode_version(const struct simnode *n, const struct simimage *i)
+struct id simnode_version(const struct simnode *n, struct simfile *f)
 {
+	struct simimage *i = &f->now;
 	if (!i->present)
 		return (struct id){ 0 };
-	struct span parts[] = { span_of(&i->meta, 1), span_blob(&i->content) };
-	return hash_id(n->cl->version_key, "version", parts, 2);
+	if (!i->named) {
+		struct span parts[] = { span_of(&i->meta, 1), span_blob(&i->content) };
+		i->version = hash_id(n->cl->version_key, "version", parts, 2);
+		i->named = true;
+	}
+	return i->version;
 }

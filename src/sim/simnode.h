@@ -10,8 +10,7 @@
 struct nodeevent { /* in the inbox */
 	struct event e;
 	uint64_t conn; /* link events: of this connection only */
-	char *category, *path, *to_category, *to_path;
-	uint8_t *bytes; /* texts are constants */
+	void *room;    /* where its names and bytes are; its text is a constant */
 };
 
 struct simsent { /* waits for the turn's commit */
@@ -90,5 +89,5 @@ void simnode_calm_disk(struct simnode *n); /* all roots there, all allowed, room
 void simnode_fresh(struct simnode *n, struct simfile *f);
 void simnode_destroys(struct simnode *n, const struct siminode *i);
 bool simnode_keep(struct simnode *n, const struct id *item, const struct id *version, uint8_t meta, struct span content);
-struct id simnode_version(const struct simnode *n, const struct simimage *i); /* zero when absent */
+struct id simnode_version(const struct simnode *n, struct simfile *f); /* what it holds; zero when absent */
 #endif

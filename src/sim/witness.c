@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/relpath.h"
 
 struct given_up { /* a key without padding */
 	uint32_t who, path, token;
@@ -85,15 +86,14 @@ uint32_t *witness_tokens(struct span text, size_t *count)
 
 unsigned witness_path(struct witness *w, const char *category, const char *path)
 {
-	char *name = mem_printf("%s/%s", category, path);
-	void *known = map_find(&w->paths, name, strlen(name));
-	if (known) {
-		free(name);
+	char name[CATEGORY_MAX + RELPATH_MAX + 2];
+	size_t len = relpath_join(name, sizeof name, category, path);
+	void *known = map_find(&w->paths, name, len);
+	if (known)
 		return (unsigned)(uintptr_t)known - 1;
-	}
 	MEM_ROOM(w->names, w->name_count, w->name_cap);
-	w->names[w->name_count++] = name;
-	map_put(&w->paths, name, strlen(name), (void *)(uintptr_t)w->name_count);
+	w->names[w->name_count++] = mem_text(name);
+	map_put(&w->paths, name, len, (void *)(uintptr_t)w->name_count);
 	return (unsigned)w->name_count - 1;
 }
 
