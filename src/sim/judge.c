@@ -595,13 +595,21 @@ bool judge_quiet(struct cluster *cl, char *why, size_t cap)
 			snprintf(why, cap, "%s is not running", n->name);
 			return false;
 		}
-		core_view_counts(n->core, &v);
 		core_view_link(n->core, &l);
 		if (l.state != LINK_CONNECTED || !l.caught_up) {
 			snprintf(why, cap, "%s is not connected (state %d, attempt %u: %s)", n->name, (int)l.state,
 			         l.attempt, l.error ? l.error : "");
 			return false;
 		}
+		if (n->inbox_count || simio_busy(n) || n->outgoing_count) {
+			snprintf(why, cap, "%s has events waiting", n->name);
+			return false;
+		}
+		if (n->counted_at != cl->tally.steps + 1) { /* last, for it asks every item; and the same until a step is taken */
+			core_view_counts(n->core, &n->counted);
+			n->counted_at = cl->tally.steps + 1;
+		}
+		v = n->counted;
 		if (!v.quiet || v.cursor != head || v.head != head || v.paused) {
 			snprintf(why, cap,
 			         "%s: quiet %d, cursor %llu of %zu (heard %llu), outgoing %zu, incoming %zu, scanning "
@@ -609,10 +617,6 @@ bool judge_quiet(struct cluster *cl, char *why, size_t cap)
 			         n->name, v.quiet, (unsigned long long)v.cursor, head, (unsigned long long)v.head,
 			         v.outgoing, v.incoming, v.scanning, v.debouncing, v.held, v.paused,
 			         map_count(&n->ledger.outbox));
-			return false;
-		}
-		if (n->inbox_count || simio_busy(n) || n->outgoing_count) {
-			snprintf(why, cap, "%s has events waiting", n->name);
 			return false;
 		}
 	}

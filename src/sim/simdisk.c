@@ -282,10 +282,11 @@ bool simdisk_obstructed(const struct simdisk *d, const char *category, const cha
 
 static size_t key_of(const struct simdisk *d, const char *name, char key[RELPATH_COMPONENT + 1])
 {
-	size_t len = strlen(name);
-	for (size_t i = 0; i < len && i < RELPATH_COMPONENT; i++)
-		key[i] = d->folding ? (char)tolower((unsigned char)name[i]) : name[i];
-	return len < RELPATH_COMPONENT ? len : RELPATH_COMPONENT;
+	size_t len = strnlen(name, RELPATH_COMPONENT);
+	memcpy(key, name, len);
+	for (size_t i = 0; d->folding && i < len; i++)
+		key[i] = (char)tolower((unsigned char)key[i]);
+	return len;
 }
 
 /* Names that nobody remembers any more, in neither image nor journal. */
