@@ -195,7 +195,8 @@ static void plan_one(struct core *c, struct work *w)
 		it->row.want = (struct id){ { 0 } };
 		ledger_touch(&c->ledger, it);
 	}
-	if (it->missing && id_equal(&it->row.local, &it->row.head_version)) { /* the file came to hold it by itself */
+	bool needless = id_equal(&it->row.local, &it->row.head_version) || plan == PLAN_SEND;
+	if (it->missing && needless) { /* the file came to hold it by itself, or goes on from it */
 		c->missing--;
 		it->missing = false;
 		it->trouble = NULL;

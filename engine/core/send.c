@@ -272,7 +272,7 @@ static void send_main(struct core *c, struct item *it)
 	struct wish w = { .it = it, .version = it->row.local, .priority = (enum priority)it->urgency };
 	if (it->row.head_seq < it->await_seq)
 		MARK("send.waits_for_entry_it_is_stale_against");
-	if (it->in_flight || it->row.head_seq < it->await_seq || it->missing)
+	if (it->in_flight || it->row.head_seq < it->await_seq)
 		return; /* planned again when that is answered */
 	core_date(c, it);
 	w.kind = id_zero(&it->row.local) ? KIND_DELETE : id_zero(&it->row.head_version) ? KIND_CREATE : KIND_UPDATE;

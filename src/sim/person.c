@@ -190,8 +190,7 @@ static void clear(struct simnode *n, struct simname *s)
 	kernel_remove(n, s);
 }
 
-/* Whatever moved along with a folder gets its seat, so that somebody looks at it. */
-static void seats_below(struct simnode *n, const char *category, const char *path, const struct siminode *folder)
+void person_seats(struct simnode *n, const char *category, const char *path, const struct siminode *folder)
 {
 	for (size_t k = 0; k < folder->count; k++) {
 		const struct simname *s = folder->names[k];
@@ -200,7 +199,7 @@ static void seats_below(struct simnode *n, const char *category, const char *pat
 			continue;
 		snprintf(below, sizeof below, "%s%s%s", path, *path ? "/" : "", s->name);
 		if (s->now->kind == SIM_FOLDER)
-			seats_below(n, category, below, s->now);
+			person_seats(n, category, below, s->now);
 		else
 			person_file(n, category, below);
 	}
@@ -251,7 +250,7 @@ bool person_rename_folder(struct simnode *n, const char *category, const char *f
 	if (!s || s->now->kind != SIM_FOLDER)
 		return false;
 	cluster_tell(n->cl, "%s renames the folder %s/%s to %s", n->name, category, from, to);
-	seats_below(n, category, to, s->now);
+	person_seats(n, category, to, s->now);
 	begin(n);
 	done = move(n, category, from, to);
 	end(n);

@@ -34,6 +34,8 @@ void person_rename(struct simnode *n, struct simfile *from, struct simfile *to);
 bool person_resolve(struct simnode *n, const char *category, const char *path, enum keep keep, struct err *e);
 bool person_undo(struct simnode *n, const char *category, const char *path, struct err *e); /* the item's last one */
 struct simfile *person_file(struct simnode *n, const char *category, const char *path); /* entry, made where new */
+/* Whatever is below a folder gets its entry, so that somebody looks at it. */
+void person_seats(struct simnode *n, const char *category, const char *path, const struct siminode *folder);
 bool person_rename_folder(struct simnode *n, const char *category, const char *from, const char *to);
 void person_clear(struct simnode *n, const char *category, const char *path); /* a folder and all below it */
 /* Bytes that compress badly, to make bodies go in parts. */

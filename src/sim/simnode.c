@@ -542,6 +542,20 @@ static void power_lost(void *ctx, struct simfile *f)
 		changed_by_itself(n, f, f->before_ino != 0, span_blob(&f->before));
 }
 
+/* A name that was gone before its folder was renamed may be back, under a path that never was. */
+static void find_seats(struct simnode *n)
+{
+	size_t known = n->disk.count;
+	for (size_t i = 0; i < n->cl->category_count; i++) {
+		const char *category = n->cl->categories[i].name;
+		const struct simname *root = simdisk_name(&n->disk, n->disk.top, category, false);
+		if (root && root->now)
+			person_seats(n, category, "", root->now);
+	}
+	for (size_t i = known; i < n->disk.count; i++)
+		changed_by_itself(n, n->disk.files[i], false, span_of(NULL, 0));
+}
+
 static void go_down(struct simnode *n)
 {
 	for (size_t i = 0; i < n->fresh_count; i++) {
@@ -571,6 +585,7 @@ static void die(struct simnode *n, enum simdeath how)
 	if (how == DEATH_POWER) {
 		cl->tally.power_cuts++;
 		simdisk_power_cut(&n->disk, &cl->chance, chance_of(CHANCE_FAULTS + FAULT_power, n->index), power_lost, n);
+		find_seats(n);
 		n->mono_us += 1000000 * chance_below(&cl->chance, chance_of(CHANCE_PROCESS, n->index), 1000);
 		away += chance_below(&cl->chance, chance_of(CHANCE_PROCESS, n->index), 20000000);
 	} else if (how == DEATH_KILL) {
@@ -784,6 +799,8 @@ void simnode_move_root(struct simnode *n, const char *category)
 	for (size_t i = 0; returns && i < n->disk.count; i++)
 		if (n->disk.files[i]->is_away && strcmp(n->disk.files[i]->category, category) == 0)
 			comes_back(n, n->disk.files[i]);
+	if (returns)
+		find_seats(n);
 }
 
 bool simnode_set_root(struct simnode *n, const char *category, enum simroot how)
