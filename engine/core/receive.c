@@ -232,8 +232,9 @@ static void side_news(struct core *c, struct item *side, bool was_open, const st
 		core_notice(c, NOTICE_INFO, "sync", main, "the conflict is settled");
 		bool ours = id_equal(&main->row.settles, &side->row.item);
 		bool settled = ours && id_equal(&main->row.settled_as, &main->row.local);
+		bool by_us = id_equal(&side->row.head_device, &c->setup.device); /* what the file holds since is a newer choice */
 		if (((own && id_equal(was, &main->row.local)) || settled) && !id_equal(&main->row.local, &main->row.head_version) &&
-		    !main->in_flight) {
+		    !main->in_flight && !by_us) {
 			MARK("receive.mine_lost_the_choice");
 			main->row.agreed = main->row.local; /* somebody chose otherwise, or before us: ours is history now */
 			main->row.hold = HOLD_NONE;
