@@ -76,7 +76,7 @@ const struct verb verbs[] = {
 	  "a playground: a hub and devices in a temporary folder",
 	  "Opens the console on the first device. --script tells the story without a terminal and exits 0 when\n"
 	  "all devices hold the same bytes." },
-	{ "sim", sim_main, "[--seed N] [--seeds COUNT] [--devices N] [--minutes M] [--shrink] [--twice] [--trace] [--trail] [--until TEXT]\n"
+	{ "sim", sim_main, "[--seed N] [--seeds COUNT] [--devices N] [--minutes M] [--shrink] [--twice] [--trace] [--trail] [--thin] [--until TEXT]\n"
 	  "--replay FILE [--nearby N] [--shrink] [--trace]\n"
 	  "[--seed N] [--devices N] --relive FILE…",
 	  "many lives of devices and a hub in virtual time, with bad luck",

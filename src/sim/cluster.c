@@ -14,6 +14,7 @@
 #include "sim/simlies.h"
 #include "sim/simnet.h"
 #include "sim/simnode.h"
+#include "sim/simthin.h"
 
 #define DIGEST_STEPS 1000
 #define HEAL         100000 /* per million and second: a device that was cut off comes back, in no order */
@@ -176,7 +177,7 @@ static bool has_copy(const struct simnode *n, const struct simversion *v)
 	for (unsigned i = 0; i < n->cl->node_count; i++) {
 		const struct simnode *other = n->cl->nodes[i];
 		const struct simversion *copy = other == n ? NULL : simledger_version(&other->ledger, &v->version);
-		if (copy && copy->durable && !copy->rotten)
+		if (copy && copy->durable && !copy->rotten && !copy->gone)
 			return true;
 	}
 	return false;
@@ -186,7 +187,7 @@ static void rot(struct simnode *n, uint64_t number)
 {
 	struct simversion *v = simledger_any_version(&n->ledger, number);
 	char version[ID_HEX];
-	if (!v || v->rotten || !has_copy(n, v))
+	if (!v || v->rotten || v->gone || !has_copy(n, v))
 		return;
 	v->rotten = true;
 	n->cl->tally.rotten++;
@@ -223,6 +224,8 @@ static void node_faults(struct cluster *cl, struct simnode *n)
 	}
 	if (map_count(&n->ledger.versions) && cluster_strikes(cl, FAULT_version_rot, n))
 		rot(n, cluster_drawn(cl, FAULT_version_rot, n, map_count(&n->ledger.versions)));
+	if (cl->thins && n->core && !n->asleep)
+		simthin_run(n);
 	if (n->core && cluster_strikes(cl, FAULT_node_lost, n)) {
 		simnode_stop(n);
 		simnode_lose_state(n);

@@ -40,7 +40,7 @@ struct rates {
 struct tally { /* what a life was made of */
 	uint64_t steps, edits, races, kills, power_cuts, restarts, hub_kills, hub_restores, node_restores, cuts,
 	        half_opens, reconnects, partitions, frames, lost_frames, lost_answers, stale_frames, garbled, rotten, lost_states, lies, conflicts,
-	        settlements, ledger_failures, hints_lost, clock_jumps, rollbacks, log, turns, versions, places;
+	        settlements, ledger_failures, hints_lost, clock_jumps, rollbacks, log, turns, versions, places, thinned;
 	uint64_t virtual_us;
 	uint64_t faults[FAULT_COUNT], checked[INVARIANT_COUNT];
 };
@@ -94,6 +94,7 @@ struct cluster {
 	bool real;       /* stores are SQLite's, on simulated disks (simreal.h) */
 	bool acting;     /* people edit by themselves (random lives) */
 	bool backwards;  /* scans list files the other way round */
+	bool thins;      /* histories are thinned each second */
 	bool narrow;     /* connections take few bytes at a time */
 	bool large;      /* people have large files, and lines are slow */
 	bool idle_writers; /* programs open a file for writing, and write later */

@@ -227,6 +227,7 @@ void life_run(const struct life_setup *s, struct life_result *out)
 	if (s->stores == LIFE_STORES_DRAWN ? real : s->stores == LIFE_STORES_REAL)
 		cluster_use_real_stores(cl);
 	draw_rates(cl);
+	cl->thins = chance_decided(&cl->chance, "thins", s->thin);
 	if (s->whole_calls)
 		cl->rates.store_full = cl->rates.store_sync = cl->rates.store_death = 0;
 	for (unsigned i = 0; i < FAULT_COUNT; i++)

@@ -10,6 +10,7 @@ struct life_setup {
 	unsigned devices, seconds;
 	bool trace;
 	enum life_stores { LIFE_STORES_DRAWN, LIFE_STORES_MODEL, LIFE_STORES_REAL } stores;
+	bool thin;        /* every device thins its history each second */
 	bool whole_calls; /* faults strike at calls of the world only, not within a real store's own */
 	uint64_t without;       /* 1 << a fault that does not happen in this life; everything else falls as it would */
 	struct choices *record; /* NULL; or the choices of this life are added to it */

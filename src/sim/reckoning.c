@@ -153,6 +153,12 @@ static void check_tokens(struct cluster *cl)
 	map_finish(&rotten);
 }
 
+static bool kept(const struct simnode *n, const struct id *version)
+{
+	const struct simversion *v = simledger_version(&n->ledger, version);
+	return id_zero(version) || (v && !v->gone);
+}
+
 /* Everything that is kept reads back as what it is called. */
 static void verify_ledger(struct cluster *cl, struct simnode *n)
 {
@@ -175,9 +181,9 @@ static void verify_ledger(struct cluster *cl, struct simnode *n)
 		snprintf(name, sizeof name, "%s/%s", row->category, row->path);
 		if (!judge_synced(cl, name))
 			continue;
-		if (!id_zero(&row->local) && !simledger_version(&n->ledger, &row->local))
+		if (!kept(n, &row->local))
 			cluster_break(cl, "Q9", "%s does not keep what %s holds", n->name, name);
-		if (!id_zero(&row->head_version) && !simledger_version(&n->ledger, &row->head_version))
+		if (!kept(n, &row->head_version))
 			cluster_break(cl, "Q9", "%s does not keep the head of %s", n->name, name);
 	}
 	for (size_t i = 0; i < n->ledger.history_count && !judge_went_back(cl); i++) {

@@ -21,7 +21,7 @@
 
 struct wish {
 	uint64_t seed, seeds, devices, minutes, nearby;
-	bool trace, shrink, twice, json, trail;
+	bool trace, shrink, twice, json, trail, thin;
 	const char *replay, *until, *plant;
 	char *const *relive;
 	size_t relive_count;
@@ -54,6 +54,7 @@ static bool *flag(struct wish *w, const char *arg)
 	       : strcmp(arg, "--shrink") == 0 ? &w->shrink
 	       : strcmp(arg, "--twice") == 0  ? &w->twice
 	       : strcmp(arg, "--trail") == 0  ? &w->trail
+	       : strcmp(arg, "--thin") == 0   ? &w->thin
 					      : NULL;
 }
 
@@ -172,8 +173,8 @@ static void tell_broken(const struct wish *w, const struct life_setup *s, const 
 	printf("           %s\n", say_text(b->text));
 	printf("           seed %llu, step %llu, %.3f s of its life\n", (unsigned long long)s->seed,
 	       (unsigned long long)b->step, (double)b->at_us / 1e6);
-	printf("whole      syncline sim --seed %llu --devices %u --minutes %llu --trace\n", (unsigned long long)s->seed,
-	       s->devices, (unsigned long long)w->minutes);
+	printf("whole      syncline sim --seed %llu --devices %u --minutes %llu%s --trace\n", (unsigned long long)s->seed,
+	       s->devices, (unsigned long long)w->minutes, s->thin ? " --thin" : "");
 	fflush(stdout);
 	replay_shrunk(s, r, w->shrink ? SHRINK_LONG_SECONDS : SHRINK_SECONDS);
 }
@@ -224,6 +225,7 @@ int sim_main(int argc, char **argv)
 					    .devices = (unsigned)w.devices,
 					    .seconds = (unsigned)w.minutes * 60,
 					    .trace = w.trace,
+					    .thin = w.thin,
 					    .until = w.until };
 		struct life_result r;
 		say_progress("life %llu of %llu, seed %llu", (unsigned long long)e.lives + 1,

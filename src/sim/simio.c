@@ -261,7 +261,7 @@ static bool hook_known(void *ctx, const struct id *version)
 {
 	struct simnode *n = ctx;
 	const struct simversion *v = simledger_version(&n->ledger, version);
-	return v && v->durable;
+	return v && v->durable && !v->gone;
 }
 
 static void hook_found(void *ctx, const struct files_found *f)

@@ -165,6 +165,8 @@ void simledger_add_history(struct simledger *l, const struct history_row *row)
 void simledger_put_version(struct simledger *l, const struct id *version, uint8_t meta, struct span content)
 {
 	struct simversion *known = map_find(&l->versions, version, sizeof *version);
+	if (known)
+		known->gone = false;
 	if (known && !known->rotten)
 		return;
 	if (known) {
@@ -187,7 +189,7 @@ const struct simversion *simledger_version(const struct simledger *l, const stru
 bool simledger_has_version(const struct simledger *l, const struct id *version)
 {
 	const struct simversion *v = simledger_version(l, version);
-	return v && !v->damaged;
+	return v && !v->damaged && !v->gone;
 }
 
 const struct simversion *simledger_read_version(struct simledger *l, const struct id *version)
@@ -195,7 +197,7 @@ const struct simversion *simledger_read_version(struct simledger *l, const struc
 	struct simversion *v = map_find(&l->versions, version, sizeof *version);
 	if (v && v->rotten)
 		v->damaged = true;
-	return v && !v->rotten ? v : NULL;
+	return v && !v->rotten && !v->gone ? v : NULL;
 }
 
 struct simversion *simledger_any_version(const struct simledger *l, uint64_t number)

@@ -16,6 +16,7 @@ struct simversion {
 	bool durable;
 	bool rotten;  /* the disk holds something else by now, or nothing */
 	bool damaged; /* … and that was found out: it counts as not there until it is put again */
+	bool gone;    /* thinned away: not there until it is put again; judges still see what it was */
 };
 
 struct simledger_write;

@@ -71,7 +71,7 @@ void simnode_destroys(struct simnode *n, const struct siminode *i)
 		cluster_break(n->cl, "I1", "%s takes the last name of a file that somebody has open to write", n->name);
 	struct id version = core_version_of(n->core, simdisk_meta(i), span_blob(&i->content));
 	const struct simversion *v = simledger_version(&n->ledger, &version);
-	if (!v || !v->durable)
+	if (!v || !v->durable || v->gone)
 		judge_destroys(n, &version);
 }
 

@@ -12,6 +12,7 @@
 #include "sim/simhub.h"
 #include "sim/simio.h"
 #include "sim/simnode.h"
+#include "sim/simthin.h"
 
 #define WORDS_MAX 20
 #define SETTLE_US 300000000ull
@@ -359,6 +360,10 @@ static bool act_of_machine(struct story *s, struct simnode *n, bool *known)
 		return clone(s, n, w[5]);
 	if (says(s, "* finds its record of * damaged"))
 		return damage_row(s, n, w[5]);
+	if (says(s, "* is * hours ahead") || says(s, "* is * hours behind")) {
+		n->wall_ms = strtol(w[2], NULL, 10) * (strcmp(w[4], "ahead") == 0 ? 3600000L : -3600000L);
+		return n->wall_ms || fails(s, "by how many hours?");
+	}
 	if (says(s, "* has no room"))
 		n->disk.room = 0;
 	else if (says(s, "* has room"))
@@ -419,6 +424,8 @@ static bool act_of_node(struct story *s)
 		return undo(s, n, w[2], true);
 	if (says(s, "* cannot undo *"))
 		return undo(s, n, w[3], false);
+	if (says(s, "* thins its history"))
+		return n->core ? simthin_run(n), true : fails(s, "%s is off", n->name);
 	if (says(s, "* restores * \""))
 		return restore(s, n, w[2], w[3]);
 	if (says(s, "* pauses"))
@@ -532,18 +539,19 @@ static bool expect_conflict(struct story *s, const char *item)
 	return true;
 }
 
-static bool expect_history(struct story *s, struct simnode *n, const char *item, const char *word)
+/* It, or that it is gone. */
+static bool expect_history(struct story *s, struct simnode *n, const char *item, const char *word, bool wanted)
 {
 	struct simfile *f = file(s, n, item);
 	const struct item_row *row = f && n->core ? core_find_item(n->core, f->category, f->path) : NULL;
 	struct id version = n->core ? version_of_text(n, word) : (struct id){ 0 };
-	for (size_t i = 0; row && i < n->ledger.history_count; i++) {
+	bool found = false;
+	for (size_t i = 0; row && i < n->ledger.history_count && !found; i++) {
 		const struct history_row *h = &n->ledger.history[i];
-		if (id_equal(&h->item, &row->item) && id_equal(&h->version, &version) &&
-		    simledger_version(&n->ledger, &version))
-			return true;
+		found = id_equal(&h->item, &row->item) && id_equal(&h->version, &version) &&
+			simledger_has_version(&n->ledger, &version);
 	}
-	return fails(s, "%s cannot get \"%s\" of %s back", n->name, word, item);
+	return found == wanted || fails(s, "%s %s get \"%s\" of %s back", n->name, wanted ? "cannot" : "can", word, item);
 }
 
 static bool expect_refuses(struct story *s, struct simnode *n)
@@ -578,8 +586,10 @@ static bool expect(struct story *s)
 		return n && expect_file(s, n, w[2], executable, text ? w[3] : NULL);
 	}
 	struct simnode *n = s->word_count > 1 ? node(s, w[1]) : NULL;
+	if (n && says(s, "expect * no history * \""))
+		return expect_history(s, n, w[4], w[5], false);
 	if (n && says(s, "expect * history * \""))
-		return expect_history(s, n, w[3], w[4]);
+		return expect_history(s, n, w[3], w[4], true);
 	if (n && says(s, "expect * refuses the hub"))
 		return expect_refuses(s, n);
 	return fails(s, "expect what?");

@@ -17,6 +17,8 @@
  *   NAME has a slow line             NAME has a fast line           (from its next connection on)
  *   NAME resolves PATH mine|theirs   NAME cannot resolve PATH mine|theirs
  *   NAME restores PATH "text"        (the version that held it)
+ *   NAME thins its history           (all of 5 seconds, and the newest, and what is needed: simthin.h)
+ *   NAME is NUMBER hours ahead       NAME is NUMBER hours behind    (its clock, from now on)
  *   NAME pauses      NAME resumes    NAME accepts                   (that the hub went back, that much is deleted)
  *   NAME is killed   NAME loses power
  *   NAME is backed up                NAME is put back               (its state, not its files; it must be stopped)
@@ -32,7 +34,7 @@
  *   expect conflict PATH             expect no conflicts            (on every running device)
  *   expect equal                     (every invariant at rest)
  *   expect log NUMBER                (entries in the hub's log)
- *   expect NAME history PATH "text"  (it can be had again)
+ *   expect NAME history PATH "text"  (it can be had again)     expect NAME no history PATH "text"
  *   expect NAME refuses the hub      (the hub went back; nothing is applied or sent)
  */
 #ifndef SIM_STORY_H

@@ -262,6 +262,20 @@ Test(sim, real_stores_and_their_models_live_the_same_life)
 	}
 }
 
+/* Everything that can be thinned is, each second: nobody misses it. */
+Test(sim, lives_whose_histories_are_thinned)
+{
+	uint64_t thinned = 0;
+	for (uint64_t seed = 4200; seed < 4206; seed++) {
+		struct life_setup s = { .seed = seed, .devices = 3, .seconds = 60, .thin = true };
+		struct life_result r;
+		life_run(&s, &r);
+		cr_assert_not(r.breach.found, "seed %llu: %s %s", (unsigned long long)seed, r.breach.invariant, r.breach.text);
+		thinned += r.tally.thinned;
+	}
+	cr_assert_gt(thinned, 50, "%llu", (unsigned long long)thinned);
+}
+
 Test(sim, a_life_is_the_same_each_time)
 {
 	for (uint64_t seed = 4000; seed < 4010; seed++) {
