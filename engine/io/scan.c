@@ -201,8 +201,13 @@ static bool open_next(struct scan *s, struct job *j)
 {
 	struct stat st;
 	char *folder = j->folders[--j->count];
-	int fd = files_open_folder(s->files, j->category, folder);
-	if (fd >= 0 && fstat(fd, &st) == 0) {
+	int fd = files_open_folder(s->files, j->category, folder), error = errno;
+	if (fd >= 0 && fstat(fd, &st)) {
+		error = errno;
+		close(fd);
+		fd = -1;
+	}
+	if (fd >= 0) {
 		j->dev = st.st_dev;
 		if (s->hooks.enter)
 			s->hooks.enter(s->hooks.ctx, j->category, folder, fd);
@@ -213,8 +218,8 @@ static bool open_next(struct scan *s, struct job *j)
 		unreadable(s, j, folder, errno);
 		close(fd);
 		s->folder = NULL;
-	} else if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP) {
-		unreadable(s, j, folder, errno);
+	} else if (error != ENOENT && error != ENOTDIR && error != ELOOP) {
+		unreadable(s, j, folder, error);
 	} else if (!*folder) {
 		j->incomplete = true;
 	}

@@ -414,6 +414,8 @@ void judge_turn(struct simnode *n)
 	    c->plans.count > c->ledger.count || sends > 4 * c->ledger.count)
 		cluster_break(cl, "I8", "%s: a queue has outgrown its bound (%zu in flight, %zu to plan, %zu to send)",
 		              n->name, c->flight_count, c->plans.count, sends);
+	if (!simio_busy(n) && n->kernel.fd_open > n->io.area_count + 1) /* the roots and the watcher's */
+		cluster_break(cl, "I8", "%s has %zu descriptors open while nothing is under way", n->name, n->kernel.fd_open);
 	const struct simconn *conn = simnet_conn(cl, n->conn);
 	if (conn && (conn->up_backlog > 2 * LIMIT_BACKLOG || conn->down_backlog > 2 * HUB_SLOW))
 		cluster_break(cl, "I8", "%s: more than a window's worth waits on its connection", n->name);
