@@ -4,12 +4,14 @@
 
 #include "base/mem.h"
 #include "base/relpath.h"
+#include "base/shell.h"
 #include "engine/control_verbs.h"
 #include "engine/core/conflict/diff.h"
 #include "sys/clock.h"
 
 #define HISTORY_ROWS      1000
 #define HISTORY_ITEM_ROWS 10000
+#define OLD_NAMES         100 /* looked for in an answer */
 
 static int hex_digit(char c)
 {
@@ -30,6 +32,25 @@ static void unescape(char *text)
 		}
 	}
 	*to = 0;
+}
+
+char *control_advice(const char *text, const char *category, const char *path)
+{
+	char *name = mem_printf("%s/%s", category, path);
+	struct buf out = { 0 };
+	while (*text) {
+		bool item = !strncmp(text, "ITEM", 4), of = !strncmp(text, "CATEGORY", 8);
+		if (item)
+			shell_word(&out, name);
+		else if (of)
+			shell_word(&out, category);
+		else
+			buf_put(&out, text, 1);
+		text += item ? 4 : of ? 8 : 1;
+	}
+	free(name);
+	buf_put(&out, "", 1);
+	return (char *)out.data;
 }
 
 bool control_item(const struct question *q, struct item_name *n)
@@ -69,6 +90,7 @@ struct history {
 	bool named; /* each row says which item it is of */
 	struct settlement_row *settlements; /* newest first */
 	size_t count, cap;
+	size_t renames; /* whose old names were looked for */
 };
 
 static void add_settlement(void *ctx, const struct settlement_row *row)
@@ -157,6 +179,12 @@ static void history_row(void *ctx, const struct history_row *row, const char *ca
 	json_object_set_new(o, "content", id_zero(&row->version) ? json_null()
 	                                                         : json_string(states[versions_state(h->engine->versions, &row->version)]));
 	put_choices(h, row, o);
+	if ((row->kind == KIND_MOVE || row->kind == KIND_RENAME) && h->renames++ < OLD_NAMES) {
+		char *old = ledger_old_name(h->engine->ledger, &row->item, &row->version);
+		if (old)
+			json_object_set_new(o, "was", json_bytes(old, strlen(old)));
+		free(old);
+	}
 	json_array_append_new(h->rows, o);
 }
 
@@ -243,12 +271,13 @@ static bool version_of_item(const struct question *q, const struct item_name *n,
 	*out = s.found[0];
 	if (s.count == 1)
 		return true;
-	control_fail_with(q, CONTROL_FAILED, n->item,
-	                  s.count ? "give more digits" : "'syncline history ITEM' lists them",
+	char *advice = control_advice("syncline history ITEM lists them", n->category, n->path);
+	control_fail_with(q, CONTROL_FAILED, n->item, s.count ? "give more digits" : advice,
 	                  s.count  ? "several versions begin with %.40s"
 	                  : prefix ? "it has no version %.40s"
 	                           : "it has no version yet%s",
 	                  prefix ? prefix : "");
+	free(advice);
 	return false;
 }
 
@@ -284,6 +313,15 @@ void verb_restore(const struct question *q)
 	const struct item_row *row;
 	struct id version;
 	struct err e = { 0 };
+	size_t count;
+	const char *category = json_get_text(q->request, "category");
+	if (category) {
+		if (core_bring_back(q->engine->core, category, &count, &e))
+			control_answer(q, json_pack("{s:I}", "brought_back", (json_int_t)count));
+		else
+			control_fail(q, CONTROL_FAILED, &e);
+		return;
+	}
 	if (!json_get_text(q->request, "version")) {
 		control_fail_with(q, CONTROL_USAGE, "restore", "'syncline history ITEM' lists them",
 		                  "no version was named");
@@ -419,13 +457,26 @@ static void story_line(void *ctx, const struct history_row *row, const char *cat
 	                  : row->kind == KIND_CREATE     ? "made it"
 	                  : moved                        ? "moved it here"
 	                                                 : "changed it";
+	char *old = moved && row->how < 2 ? ledger_old_name(s->engine->ledger, &row->item, &row->version) : NULL;
 	char *text = id_zero(&row->version) ? mem_printf("%s %s", device, did)
+	             : old                  ? mem_printf("%s %s from %s: %llu bytes", device, did, old, (unsigned long long)row->size)
 	                                    : mem_printf("%s %s: %llu bytes", device, did, (unsigned long long)row->size);
+	free(old);
 	(void)category, (void)path;
 	json_t *line = json_pack("{s:s, s:o}", "at", clock_iso(row->at_ms, at), "text", json_bytes(text, strlen(text)));
 	put_version(line, "version", &row->version);
 	json_array_append_new(s->lines, line);
 	free(text);
+}
+
+/* The newest of it that this device knows of. */
+static bool has_it(const struct why_view *v, const struct peer_view *p, uint64_t cursor)
+{
+	if (p->self && (v->here_only || v->coming))
+		return !v->coming;
+	if (v->here_only || !v->seq)
+		return false;
+	return (p->self ? cursor : p->row->cursor) >= v->seq || id_equal(&p->row->device, &v->author);
 }
 
 void verb_why(const struct question *q)
@@ -445,7 +496,7 @@ void verb_why(const struct question *q)
 		snprintf(v.next, sizeof v.next, "%s", next);
 	}
 	if (!strcmp(v.state, "unknown")) {
-		control_fail_with(q, CONTROL_FAILED, n.item, v.next[0] ? v.next : "'syncline history' lists the items",
+		control_fail_with(q, CONTROL_FAILED, n.item, "'syncline history' lists the items",
 		                  "%s", v.reason[0] ? v.reason : "no such item");
 		return;
 	}
@@ -463,8 +514,8 @@ void verb_why(const struct question *q)
 			json_array_append_new(
 			        devices,
 			        json_pack("{s:o, s:b}", "name", json_bytes(p.row->name, strlen(p.row->name)), "has_it",
-			                  (int)(v.seq && ((p.self ? counts.cursor : p.row->cursor) >= v.seq ||
-			                                  id_equal(&p.row->device, &v.author)))));
+			                  (int)has_it(&v, &p, counts.cursor)));
+	char *advice = control_advice(v.next, n.category, n.path);
 	const char *polling = watcher_polling(q->engine->watcher, n.category);
 	const struct config_category *c = config_find(&q->engine->config, n.category);
 	control_answer(q,
@@ -473,5 +524,6 @@ void verb_why(const struct question *q)
 	                         (json_int_t)(c ? c->interval_ms : 0), "item", json_bytes(n.item, strlen(n.item)), "state",
 	                         v.state, "since", v.since_ms ? json_string(clock_iso(v.since_ms, at)) : json_null(),
 	                         "reason", json_bytes(v.reason, strlen(v.reason)), "next",
-	                         json_bytes(v.next, strlen(v.next)), "devices", devices));
+	                         json_bytes(advice, strlen(advice)), "devices", devices));
+	free(advice);
 }

@@ -56,13 +56,34 @@ static void verb_log(const struct question *q)
 		control_follow(q, j->count);
 }
 
+/* What going on will mean: the pause that ends, the deletions that a person agrees to. */
+static json_t *before(const struct question *q, const char *name)
+{
+	struct category_view v, found = { 0 };
+	struct counts_view n;
+	json_t *paused = json_array();
+	core_view_counts(q->engine->core, &n);
+	for (size_t i = 0; core_view_category(q->engine->core, i, &v); i++) {
+		if (name && !strcmp(v.name, name))
+			found = v;
+		if (v.paused)
+			json_array_append_new(paused, json_string(v.name));
+	}
+	return json_pack("{s:b, s:b, s:I, s:o}", "was_paused", (int)(name ? found.paused : n.paused), "all_paused",
+	                 (int)n.paused, "deleted", (json_int_t)(found.paused ? 0 : found.lost), "paused", paused);
+}
+
 static void pause(const struct question *q, bool paused)
 {
+	const char *name = json_get_text(q->request, "category");
 	struct err e = { 0 };
-	if (core_pause(q->engine->core, json_get_text(q->request, "category"), paused, &e))
-		done(q);
-	else
-		control_fail(q, CONTROL_FAILED, &e);
+	json_t *was = before(q, name);
+	if (core_pause(q->engine->core, name, paused, &e)) {
+		control_answer(q, was);
+		return;
+	}
+	json_decref(was);
+	control_fail(q, CONTROL_FAILED, &e);
 }
 
 static void verb_pause(const struct question *q)

@@ -17,6 +17,8 @@ void verb_restore(const struct question *q);
 void verb_diff(const struct question *q);
 void verb_why(const struct question *q);
 bool control_item(const struct question *q, struct item_name *n); /* the request's item. False: it was answered */
+/* An advice with its ITEM and CATEGORY filled in, quoted for a shell where that is needed. New memory. */
+char *control_advice(const char *text, const char *category, const char *path);
 
 /* control_settle.c */
 void verb_hunks(const struct question *q);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "engine/control_verbs.h"
 #include "engine/enroll.h"
 #include "sys/clock.h"
@@ -62,6 +63,36 @@ static void count_for(struct engine *g, struct control_wait *w, struct counts_vi
 	w->look_ms = g->now_ms + (clock_us() - before) * WAIT_SHARE / 1000;
 }
 
+#define HELD_LOOKS 4096
+
+/* What waits for a person, or for a disk, and so was waited for in vain. False: nothing does. */
+static bool tell_held(const struct question *q, const char *what)
+{
+	struct engine *g = q->engine;
+	struct category_view v;
+	for (size_t i = 0; core_view_category(g->core, i, &v); i++) {
+		if (!v.lost)
+			continue;
+		char *advice = control_advice("'syncline restore CATEGORY' brings them back, 'syncline resume CATEGORY' deletes them on all devices",
+		                              v.name, "");
+		control_fail_with(q, CONTROL_TIMED_OUT, what, advice, "%zu files of %s are gone here at once and wait for your word",
+		                  v.lost, v.name);
+		free(advice);
+		return true;
+	}
+	size_t count = core_view_queue(g->core, NULL, 0), held = 0;
+	struct queue_view *rows = mem_alloc((HELD_LOOKS + 1) * sizeof *rows), *first = NULL;
+	core_view_queue(g->core, rows, HELD_LOOKS);
+	for (size_t i = 0; i < count && i < HELD_LOOKS; i++)
+		if (!strcmp(rows[i].state, "held") && !held++)
+			first = &rows[i];
+	if (first)
+		control_fail_with(q, CONTROL_TIMED_OUT, what, "'syncline queue' lists what waits", "%zu of %zu changes held: %s/%.160s: %s",
+		                  held, count, first->category, first->path, first->reason ? first->reason : "it waits");
+	free(rows);
+	return first != NULL;
+}
+
 static bool timed_out(const struct question *q, const struct control_wait *w, const char *what)
 {
 	struct engine *g = q->engine;
@@ -74,7 +105,7 @@ static bool timed_out(const struct question *q, const struct control_wait *w, co
 	if (v.state != LINK_CONNECTED)
 		control_fail_with(q, CONTROL_TIMED_OUT, what, "'syncline status' says more",
 		                  "the hub is not connected%s%s", v.error ? ": " : "", v.error ? v.error : "");
-	else
+	else if (!tell_held(q, what))
 		control_fail_with(q, CONTROL_TIMED_OUT, what, "'syncline queue' lists them",
 		                  "%zu changes out and %zu in are still on their way", n.outgoing + n.debouncing,
 		                  n.incoming);

@@ -265,21 +265,56 @@ json_t *report_queue(struct engine *g, size_t cap, size_t *total, bool steady)
 	return list;
 }
 
-static json_t *version_json(struct engine *g, const struct version_view *v)
+/* `device` NULL: nobody is known to have made it. */
+static json_t *version_json(struct engine *g, const struct version_view *v, const struct id *device)
 {
 	char hex[ID_HEX];
 	return json_pack("{s:o, s:o, s:o, s:I, s:b}", "version",
 	                 id_zero(&v->version) ? json_null() : id_text(&v->version), "device",
-	                 text_of(report_device_name(g, &v->device, hex)), "at", time_of(v->at_ms), "size",
+	                 device ? text_of(report_device_name(g, device, hex)) : json_null(), "at", time_of(v->at_ms), "size",
 	                 (json_int_t)v->size, "deleted", (int)id_zero(&v->version));
+}
+
+/* Whoever made the other version: what this device gave back to the hub, by an undo, is not its own for that. */
+static json_t *theirs_json(struct engine *g, const struct id *item, const struct version_view *v)
+{
+	struct version_view theirs = *v;
+	struct id self = message_device_id(g->keyring.sign_public);
+	struct history_row row;
+	if (id_equal(&v->device, &self) && ledger_first(g->ledger, item, &v->version, &row)) {
+		theirs.device = row.device;
+		theirs.at_ms = row.at_ms;
+		theirs.size = row.size;
+	}
+	return version_json(g, &theirs, &theirs.device);
+}
+
+/* Of the common original the core keeps no more than its id. */
+static json_t *base_json(struct engine *g, const struct id *item, const struct version_view *v)
+{
+	struct version_view base = *v;
+	struct history_row row;
+	struct blob content;
+	if (ledger_first(g->ledger, item, &v->version, &row)) {
+		base.at_ms = row.at_ms;
+		base.size = row.size;
+		return version_json(g, &base, &row.device);
+	}
+	if (!versions_get(g->versions, &v->version, &content, &base.meta))
+		return json_null();
+	base.size = content.len;
+	blob_finish(&content);
+	return version_json(g, &base, NULL);
 }
 
 json_t *report_conflict(struct engine *g, const struct conflict_view *v)
 {
+	const struct item_row *row = core_find_item(g->core, v->category, v->path);
+	struct id item = row ? row->item : v->id;
 	return json_pack("{s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:b, s:o}", "id", id_text(&v->id), "item",
 	                 item_text(v->category, v->path), "strategy", config_strategy_name(v->strategy), "kind", v->kind,
-	                 "detected_at", time_of(v->detected_ms), "mine", version_json(g, &v->mine), "theirs",
-	                 version_json(g, &v->theirs), "base", v->has_base ? version_json(g, &v->base) : json_null(),
+	                 "detected_at", time_of(v->detected_ms), "mine", version_json(g, &v->mine, &v->mine.device), "theirs",
+	                 theirs_json(g, &item, &v->theirs), "base", v->has_base ? base_json(g, &item, &v->base) : json_null(),
 	                 "hunks", (int)v->hunks, "merged_clean", (int)v->merged_clean, "unmerged",
 	                 v->unmerged ? json_string(v->unmerged) : json_null());
 }

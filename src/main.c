@@ -48,8 +48,13 @@ const struct verb verbs[] = {
 	{ "history", cmd_history, "[ITEM]", "the versions of an item, or of all", ITEM_IS },
 	{ "show", cmd_show, "ITEM[@VERSION]", "print a version of an item",
 	  ITEM_IS " VERSION is a prefix of its hex id." },
-	{ "diff", cmd_diff, "ITEM [V1 V2]", "compare versions of an item", ITEM_IS },
-	{ "restore", cmd_restore, "ITEM VERSION", "bring an older version back", ITEM_IS },
+	{ "diff", cmd_diff, "ITEM [V1 V2]", "compare versions of an item",
+	  ITEM_IS " V1 and V2 are prefixes of versions' hex ids: 'syncline history ITEM' lists them.\n"
+	  "Without them: the two sides of its conflict, mine to theirs; where it has none, what last changed.\n"
+	  "Lines for texts (+ came, - went), keys for JSON, sizes for what is neither." },
+	{ "restore", cmd_restore, "ITEM VERSION\nCATEGORY", "bring an older version back",
+	  ITEM_IS " VERSION is a prefix of its hex id: 'syncline history ITEM' lists them.\n"
+	  "With a category that is held because many files are gone: no, bring them all back." },
 	{ "resolve", cmd_resolve,
 	  "ITEM --keep mine|theirs|both|original|auto\nITEM --with FILE\n--all --keep mine|theirs|both|original|auto",
 	  "settle a conflict, on every device",

@@ -20,7 +20,7 @@ bool core_pause(struct core *c, const char *name, bool paused, struct err *e)
 	struct category *category = name ? category_find(&c->categories, name) : NULL;
 	if (name && (!category || !category->active))
 		return err_set(e, name, "'syncline categories' lists them", "no such category");
-	if (category && !paused && category->held) {
+	if (category && !paused && !category->paused && category->held) { /* going on after a pause says nothing of what is gone */
 		MARK("acts.held_deletes_allowed");
 		category_hold(category, false);
 		category->allowed = true;
@@ -37,6 +37,66 @@ bool core_pause(struct core *c, const char *name, bool paused, struct err *e)
 		plan_all(c, category);
 	core_finish(c);
 	return true;
+}
+
+/* An edit that the hub does not have is not to be had from there: its file is written at once. */
+static bool put_back(struct core *c, struct item *it)
+{
+	struct blob content = { 0 };
+	struct file_stat after = { 0 };
+	uint8_t meta;
+	if (!c->world.version_get(c->world.ctx, &it->row.local, &content, &meta))
+		return false;
+	const struct place p = {
+		.file = { it->row.category, it->path }, .item = it->row.item, .version = it->row.local, .expect_absent = true,
+		.content = span_blob(&content), .meta = meta, .mtime_ms = it->row.local_stat.mtime_ns / 1000000,
+	};
+	enum place_result result = c->world.place(c->world.ctx, &p, &after);
+	blob_finish(&content);
+	if (result == PLACE_CHANGED)
+		capture_soon(c, it); /* it is there again */
+	if (result != PLACE_DONE)
+		return result == PLACE_CHANGED;
+	it->row.local_stat = after;
+	it->read_ms = c->wall_ms;
+	it->placed = true;
+	ledger_touch(&c->ledger, it);
+	return true;
+}
+
+bool core_bring_back(struct core *c, const char *name, size_t *count, struct err *e)
+{
+	static const struct id none;
+	struct category *category = category_find(&c->categories, name);
+	size_t failed = 0;
+	*count = 0;
+	if (!category || !category->active)
+		return err_set(e, name, "'syncline categories' lists them", "no such category");
+	if (!category->held)
+		return err_set(e, name, "'syncline history ITEM' lists the versions of one file, for 'syncline restore ITEM VERSION'",
+			       "no files of it are gone and held");
+	for (size_t i = 0; i < c->ledger.count; i++) {
+		struct item *it = c->ledger.all[i];
+		if (it->category != category || !it->lost)
+			continue;
+		if (!id_equal(&it->row.local, &it->row.head_version) && !put_back(c, it)) {
+			failed++;
+			continue;
+		}
+		if (id_equal(&it->row.local, &it->row.head_version)) { /* as on a device that never had it: the head comes */
+			core_set_local(c, it, &none, 0);
+			it->row.agreed = none;
+			ledger_touch(&c->ledger, it);
+		}
+		it->lost = false;
+		(*count)++;
+		core_plan(c, it);
+	}
+	MARK("acts.held_deletes_refused");
+	if (!failed)
+		category_hold(category, false);
+	core_finish(c);
+	return !failed || err_set(e, name, "mend its folder and say it again", "%zu of its files cannot be written now", failed);
 }
 
 void core_sync(struct core *c)
@@ -71,10 +131,6 @@ bool core_accept_rollback(struct core *c, struct err *e)
 	c->state_dirty = true;
 	for (size_t i = 0; i < c->ledger.count; i++) {
 		struct item *it = c->ledger.all[i];
-		if (it->row.side && ledger_side_open(it)) {
-			c->conflicts--;
-			it->category->conflicts--;
-		}
 		it->row.head_seq = 0;
 		it->row.head_version = none;
 		if (!PLANTED("acts.rollback_deletes_what_the_hub_forgot"))

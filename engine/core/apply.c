@@ -201,6 +201,8 @@ static void plan_one(struct core *c, struct work *w)
 		it->missing = false;
 		it->trouble = NULL;
 	}
+	if (it->row.hold != HOLD_NONE)
+		settle_measure(c, it);
 	switch (plan) {
 	case PLAN_NOTHING:
 		it->queued_ms = 0;

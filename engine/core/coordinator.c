@@ -250,7 +250,7 @@ void core_destroy(struct core *c)
 	moves_finish(c);
 	free(c->held);
 	free(c->survey->moving);
-	free(c->survey->sides);
+	free(c->survey->asked);
 	free(c->survey);
 	free(c->plans.ring);
 	for (int i = 0; i < 4; i++)
@@ -290,10 +290,7 @@ void core_load_item(struct core *c, const struct item_row *row)
 		dictionary_found(c, it);
 	if (!row->side && !id_equal(&row->head_version, &row->agreed))
 		ledger_passed(it, &row->head_version);
-	if (row->side && ledger_side_open(it)) {
-		c->conflicts++;
-		category->conflicts++;
-	} else if (!row->side && !id_zero(&row->local)) {
+	if (!row->side && !id_zero(&row->local)) {
 		category->items++;
 		category->bytes += row->local_stat.size;
 		if (row->local_at_ms > category->last_change_ms)

@@ -60,8 +60,8 @@ struct intake { /* a large entry arriving in parts */
 struct survey {
 	bool good;
 	struct item **moving;         /* in the ledger's order: not at rest, or stuck; and choices that are not sent yet */
-	struct item **sides;          /* open conflicts, likewise */
-	size_t moving_count, moving_cap, side_count, side_cap;
+	struct item **asked;          /* likewise: what a person is asked about, see settle_open */
+	size_t moving_count, moving_cap, asked_count, asked_cap;
 };
 
 struct core {
@@ -89,7 +89,6 @@ struct core {
 	uint64_t held_ms;              /* monotonic: when to look at them next; UINT64_MAX = none */
 	bool hurry;                    /* in this step nothing is held for its window: somebody waits */
 	size_t scans;                  /* under way */
-	size_t conflicts;              /* open side items */
 	size_t missing;                /* items whose head's content is not here */
 	size_t applying;               /* items that wait for another try to apply */
 	uint64_t retry_ms;             /* monotonic: the earliest of all retries; UINT64_MAX = none */
@@ -216,7 +215,12 @@ bool settle_try(struct core *c, struct item *it);     /* PLAN_SIDE_PUT: the stra
 bool settle_asks(const struct core *c, const struct item *it); /* … it was tried, or need not be: ask */
 enum strategy settle_strategy(const struct core *c, const struct item *it); /* its path's, or its category's */
 void settle_measure(struct core *c, struct item *main); /* hunks of its open conflicts, where they are not known */
-bool settle_base(const struct item *side, struct id *base); /* what the two versions of a conflict came from, if known */
+/* Is a person asked about it? A side item: open, and nothing was chosen here that waits to be sent. A main item: by an
+ * undo or the rollback guard, and the second version is not at the hub yet. */
+bool settle_open(const struct item *it);
+bool settle_opening(const struct item *main);
+/* What the two versions of a conflict came from, if known; `side` NULL: it is still opening. */
+bool settle_base(const struct item *main, const struct item *side, struct id *base);
 enum place_result settle_put(struct core *c, struct item *it, const struct id *version, const struct blob *content, uint8_t meta,
 			     enum history_how how);       /* into the file, if it is as captured; on PLACE_DONE it is local */
 /* For the history: a choice made this version the file's. */
@@ -225,5 +229,5 @@ void settle_chosen(struct core *c, const struct item *it, const struct id *versi
 void settle_captured(struct core *c, struct item *it, const struct id *version, uint8_t meta, struct span content);
 
 /* views.c */
-void views_conflict(const struct core *c, const struct item *side, struct conflict_view *v);
+void views_conflict(const struct core *c, const struct item *main, const struct item *side, struct conflict_view *v);
 #endif

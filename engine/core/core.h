@@ -112,6 +112,8 @@ void core_clock(struct core *c, uint64_t now_ms, int64_t wall_ms);   /* call bef
 bool core_restore(struct core *c, const char *category, const char *path, const struct id *version, struct err *e);
 bool core_pause(struct core *c, const char *category /* NULL = all */, bool paused, struct err *e);
 bool core_hub_now(const struct core *c, int64_t *wall_ms); /* false: the hub's clock is not known */
+/* What a category holds as gone comes back to its folder, instead of being deleted everywhere. */
+bool core_bring_back(struct core *c, const char *category, size_t *count, struct err *e);
 void core_sync(struct core *c);                    /* scan all, end every debounce */
 void core_look(struct core *c);                    /* end every debounce, no scan (for `wait`: the watcher was drained) */
 bool core_accept_rollback(struct core *c, struct err *e); /* the hub was restored: join it as if new (a union) */
@@ -160,6 +162,8 @@ struct category_view {
 	size_t items, pending, conflicts;
 	uint64_t bytes;
 	const char *state;           /* synced, syncing, paused, error */
+	bool paused;                 /* it by itself, not with everything */
+	size_t lost;                 /* files gone at once, which are deleted nowhere else until a person says so */
 	const char *error;           /* NULL, or why */
 	int64_t last_change_ms;
 };
@@ -210,13 +214,15 @@ bool core_view_peer(const struct core *c, size_t index, struct peer_view *v);
 const struct item_row *core_find_item(const struct core *c, const char *category, const char *path);
 const struct item_row *core_row(const struct core *c, const struct id *item); /* NULL: not known */
 /* What an item waits for: state is one of in-sync, debouncing, queued, sending, sent, conflict, paused, offline, held,
- * unknown. reason and next are sentences; next may be "". */
+ * unknown. reason and next are sentences; next may be "". ITEM and CATEGORY in them stand for the item's, to be filled in. */
 struct why_view {
 	const char *state;
 	char reason[256], next[256];
 	int64_t since_ms;            /* wall; 0 unknown */
 	uint64_t seq;                /* head: a peer whose cursor reached it has it, */
 	struct id author;            /* and so has the device that made it */
+	bool here_only;              /* what this device's file holds is not at the hub yet: nobody else has it */
+	bool coming;                 /* … and the other way round: the head is not in the file yet */
 };
 void core_view_why(const struct core *c, const char *category, const char *path, struct why_view *v);
 

@@ -101,7 +101,7 @@ static void hold(struct core *c, struct category *category, const char *under, u
 	if (asked)
 		return;
 	snprintf(text, sizeof text,
-		 "%zu of %zu files are gone at once: nothing is deleted elsewhere (bring them back, or run 'syncline resume' with its name to delete them on all devices)",
+		 "%zu of %zu files are gone at once: nothing is deleted elsewhere ('syncline restore' with its name brings them back, 'syncline resume' with its name deletes them on all devices)",
 		 count, category->items);
 	c->world.notice(c->world.ctx, NOTICE_ALERT, "change", category->name, text);
 	if (*under)

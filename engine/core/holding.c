@@ -148,7 +148,8 @@ const char *holding_reason(const struct item *it)
 {
 	switch (holding_why(it)) {
 	case PACE_WINDOW:
-		return "it changed again just after it was sent: what comes within the window goes as one";
+		return id_zero(&it->row.local) ? "it was deleted just after it was sent: what comes within the window goes as one"
+					       : "it changed again just after it was sent: what comes within the window goes as one";
 	case PACE_SMALL:
 		return "a small change in a burst waits to be joined with the next";
 	case PACE_RATE:

@@ -5,6 +5,7 @@
  * What a file was moved from is at the hub already: it is the base of the delta, so that a move costs no content. And
  * where the old name stays away, its deletion travels with the new name as one rename. It must stay away for a moment: an
  * editor that sets its backup aside puts a file back in its place. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,7 +105,7 @@ static void moved_file(struct core *c, const struct event *e)
 
 static void moved_folder(struct core *c, struct category *from, const struct event *e)
 {
-	size_t len = strlen(e->path), count = 0;
+	size_t len = strlen(e->path), count = 0, moved = 0;
 	void *value;
 	struct origin **below = mem_alloc((map_count(&c->origins) + 1) * sizeof *below);
 	category_left(from, e->path);
@@ -119,8 +120,10 @@ static void moved_folder(struct core *c, struct category *from, const struct eve
 			continue;
 		char *to = mem_printf("%s%s", e->to_path, it->path + len);
 		it->told = true;
-		if (!relpath_bad(to, strlen(to)))
+		if (!relpath_bad(to, strlen(to))) {
 			origin_put(c, e->to_category, to, &it->row.item);
+			moved++;
+		}
 		free(to);
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -131,6 +134,11 @@ static void moved_folder(struct core *c, struct category *from, const struct eve
 		origin_free(origin_take(c, below[i]->category, below[i]->path));
 	}
 	free(below);
+	if (moved) {
+		char text[64];
+		snprintf(text, sizeof text, "a folder was moved here, %zu file%s", moved, moved == 1 ? "" : "s");
+		core_notice_name(c, NOTICE_INFO, "change", e->to_category, e->to_path, text);
+	}
 }
 
 void moves_note(struct core *c, const struct event *e)

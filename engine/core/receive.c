@@ -221,14 +221,10 @@ static void side_news(struct core *c, struct item *side, bool was_open, const st
 	if (open && was_open)
 		MARK("receive.side_moved_on");
 	if (open && !was_open) {
-		c->conflicts++;
-		main->category->conflicts++;
 		side->row.detected_ms = (uint64_t)c->wall_ms;
 		core_notice(c, NOTICE_ALERT, "sync", main,
 			    own ? "changed here and on another device: conflict" : "changed on two other devices: conflict");
 	} else if (!open && was_open) {
-		c->conflicts--;
-		main->category->conflicts--;
 		core_notice(c, NOTICE_INFO, "sync", main, "the conflict is settled");
 		bool ours = id_equal(&main->row.settles, &side->row.item);
 		bool settled = ours && id_equal(&main->row.settled_as, &main->row.local);

@@ -21,11 +21,12 @@ struct texts {
 	uint8_t base_meta, mine_meta, theirs_meta;
 };
 
+/* `side` NULL: this device's, which is not open yet (settle_opening). */
 static struct sides sides_of(const struct item *main, const struct item *side)
 {
 	struct sides s = { .mine = main->row.local };
-	bool own = side == main->own_side;
-	s.theirs = own ? main->row.head_version : side->row.head_version;
+	bool own = !side || side == main->own_side;
+	s.theirs = !own ? side->row.head_version : id_zero(&main->row.want) ? main->row.head_version : main->row.want;
 	s.base = own ? main->row.agreed : side->row.agreed;
 	/* A base that one side still is proves nothing: that side would seem to have changed nothing at all. */
 	if ((own && main->row.hold == HOLD_ROLLBACK) || id_equal(&s.base, &s.mine) || id_equal(&s.base, &s.theirs) ||
@@ -319,15 +320,48 @@ void settle_captured(struct core *c, struct item *it, const struct id *version, 
 
 /* ---- looking ---- */
 
-static struct item *conflict_of(const struct item *main)
+/* Chosen here, and not yet confirmed by the hub: by the plan it goes by itself. */
+static bool settled_here(const struct item *side)
 {
-	struct item *oldest = NULL;
-	if (ledger_side_open(main->own_side))
+	const struct item *main = side->main;
+	struct plan_facts facts = ledger_facts(main);
+	enum plan plan = plan_item(&facts);
+	if (main->own_side == side)
+		return plan == PLAN_SEND || plan == PLAN_AGREE || plan == PLAN_SIDE_DROP;
+	bool chosen = id_equal(&main->row.settles, &side->row.item) && id_equal(&main->row.settled, &side->row.head_version) &&
+		      id_equal(&main->row.settled_as, &main->row.local);
+	return id_zero(&side->row.local) || (chosen && plan == PLAN_SEND);
+}
+
+bool settle_opening(const struct item *main)
+{
+	struct plan_facts facts = ledger_facts(main);
+	enum plan plan = plan_item(&facts);
+	return main->row.hold != HOLD_NONE && !facts.side_open && !id_zero(&main->row.local) &&
+	       (plan == PLAN_RETURN || plan == PLAN_SIDE_PUT);
+}
+
+bool settle_open(const struct item *it)
+{
+	return it->row.side ? ledger_side_open(it) && !settled_here(it) : it->row.hold != HOLD_NONE && settle_opening(it);
+}
+
+/* The one that is settled next; the main item itself where that is still to be opened. Last of all one that was settled
+ * here and not sent yet: a person may think again. NULL: none. */
+static struct item *conflict_of(struct item *main)
+{
+	struct item *oldest = NULL, *settled = NULL;
+	if (main->own_side && settle_open(main->own_side))
 		return main->own_side;
+	if (settle_open(main))
+		return main;
 	for (struct item *side = main->sides; side; side = side->next_side)
-		if (ledger_side_open(side) && (!oldest || side->row.detected_ms < oldest->row.detected_ms))
+		if (settle_open(side) && (!oldest || side->row.detected_ms < oldest->row.detected_ms))
 			oldest = side;
-	return oldest;
+	for (struct item *side = main->sides; side && !oldest; side = side->next_side)
+		if (ledger_side_open(side) && (!settled || side == main->own_side))
+			settled = side;
+	return oldest ? oldest : settled;
 }
 
 static void measure(struct core *c, struct item *side)
@@ -355,14 +389,16 @@ static void measure(struct core *c, struct item *side)
 
 void settle_measure(struct core *c, struct item *main)
 {
+	if (settle_open(main))
+		measure(c, ledger_add_side(&c->ledger, main, &c->setup.device, true));
 	for (struct item *side = main->sides; side; side = side->next_side)
 		if (ledger_side_open(side))
 			measure(c, side);
 }
 
-bool settle_base(const struct item *side, struct id *base)
+bool settle_base(const struct item *main, const struct item *side, struct id *base)
 {
-	*base = sides_of(side->main, side).base;
+	*base = sides_of(main, side).base;
 	return !id_zero(base);
 }
 
@@ -512,7 +548,8 @@ bool core_resolve(struct core *c, const char *category, const char *path, const 
 		return false;
 	if (!side)
 		return fails(e, it, "'syncline conflicts' lists what waits", "it has no conflict");
-	bool own = side == it->own_side;
+	side = side == it ? NULL : side;
+	bool own = !side || side == it->own_side;
 	struct sides s = sides_of(it, side);
 	if ((!id_zero(&choice->mine) && !id_equal(&choice->mine, &s.mine)) ||
 	    (!id_zero(&choice->theirs) && !id_equal(&choice->theirs, &s.theirs)))
@@ -529,7 +566,7 @@ bool core_resolve(struct core *c, const char *category, const char *path, const 
 	it->urgency = PRIORITY_CRITICAL;
 	if (own)
 		it->row.agreed = it->row.head_version;
-	if (own || !mine) {
+	if (side && (own || !mine)) {
 		it->row.settles = side->row.item;
 		it->row.settled = side->row.head_version;
 		it->row.settled_as = result;
@@ -584,8 +621,9 @@ bool core_compare(const struct core *c, const char *category, const char *path, 
 		return false;
 	if (!side)
 		return fails(e, it, "'syncline conflicts' lists what waits", "it has no conflict");
+	side = side == it ? NULL : side;
 	struct sides s = sides_of(it, side);
-	views_conflict(c, side, &out->view);
+	views_conflict(c, it, side, &out->view);
 	if (!load(c, &s, &t))
 		return fails(e, it, "wait until it is here", "a version's content is not on this device");
 	out->view.has_base = !id_zero(&s.base);

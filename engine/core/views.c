@@ -26,7 +26,7 @@ void core_view_link(const struct core *c, struct link_view *v)
 	v->caught_up = c->caught_up;
 }
 
-#define LOST_HERE "it is gone here with many others: deleted nowhere else until a person says so"
+#define LOST_HERE "it is gone here with many others at once: it is deleted nowhere else until you say so"
 
 static const char *held_why(const struct core *c, const struct item *it)
 {
@@ -83,13 +83,13 @@ static const struct survey *survey(const struct core *c)
 	if (s->good)
 		return s;
 	s->good = true;
-	s->moving_count = s->side_count = 0;
+	s->moving_count = s->asked_count = 0;
 	for (size_t i = 0; i < c->ledger.count; i++) {
 		struct item *it = c->ledger.all[i];
 		bool incoming;
-		if (it->row.side && ledger_side_open(it)) {
-			MEM_ROOM(s->sides, s->side_count, s->side_cap);
-			s->sides[s->side_count++] = it;
+		if (settle_open(it)) {
+			MEM_ROOM(s->asked, s->asked_count, s->asked_cap);
+			s->asked[s->asked_count++] = it;
 		}
 		if (item_state(c, it, &incoming) || is_stuck(it) || unsent_choice(it)) {
 			MEM_ROOM(s->moving, s->moving_count, s->moving_cap);
@@ -103,7 +103,7 @@ void core_view_counts(const struct core *c, struct counts_view *v)
 {
 	const struct survey *s = survey(c);
 	*v = (struct counts_view){
-		.conflicts = c->conflicts, .scanning = c->scans, .debouncing = c->debounce.count,
+		.conflicts = s->asked_count, .scanning = c->scans, .debouncing = c->debounce.count,
 		.cursor = c->state.cursor, .head = c->head, .bytes_plain = c->state.bytes_plain,
 		.last_synced_ms = c->state.last_synced_ms, .paused = c->state.paused,
 	};
@@ -142,15 +142,19 @@ bool core_view_category(const struct core *c, size_t index, struct category_view
 	if (!found)
 		return false;
 	*v = (struct category_view){
-		.name = found->name, .items = found->items, .bytes = found->bytes, .conflicts = found->conflicts,
-		.error = found->trouble, .last_change_ms = found->last_change_ms,
+		.name = found->name, .items = found->items, .bytes = found->bytes,
+		.error = found->trouble, .paused = found->paused, .last_change_ms = found->last_change_ms,
 	};
 	const struct survey *s = survey(c);
 	for (size_t i = 0; i < s->moving_count; i++) {
 		bool incoming;
-		if (s->moving[i]->category == found && item_state(c, s->moving[i], &incoming))
-			v->pending++;
+		if (s->moving[i]->category != found)
+			continue;
+		v->pending += item_state(c, s->moving[i], &incoming) != NULL;
+		v->lost += found->held && s->moving[i]->lost;
 	}
+	for (size_t i = 0; i < s->asked_count; i++)
+		v->conflicts += s->asked[i]->category == found;
 	for (size_t i = 0; i < c->debounce.count; i++)
 		v->pending += c->debounce.heap[i]->category == found;
 	v->state = found->trouble || !found->root_ok		       ? "error"
@@ -219,6 +223,8 @@ size_t core_view_queue(const struct core *c, struct queue_view *out, size_t cap)
 			continue;
 		if (it && it->placed && !w->absent_since_ms && !w->tries)
 			continue; /* as far as is known it is our own writing that was seen; the look will tell */
+		if (it && queue_row(c, it, &(struct queue_view){ 0 }))
+			continue; /* it is listed already */
 		if (count < cap)
 			out[count] = (struct queue_view){
 				.category = w->category->name, .path = w->path, .state = w->tries ? "held" : "debouncing",
@@ -244,38 +250,42 @@ static struct version_view version_of(const struct core *c, const struct item *i
 bool core_view_conflict(const struct core *c, size_t index, struct conflict_view *v)
 {
 	const struct survey *s = survey(c);
-	if (index >= s->side_count)
+	if (index >= s->asked_count)
 		return false;
-	views_conflict(c, s->sides[index], v);
+	const struct item *it = s->asked[index];
+	views_conflict(c, it->row.side ? it->main : it, it->row.side ? it : NULL, v);
 	return true;
 }
 
 void core_each_conflict(const struct core *c, void (*each)(void *ctx, const char *category, const char *path), void *ctx)
 {
 	for (size_t i = 0; i < c->ledger.count; i++)
-		if (c->ledger.all[i]->row.side && ledger_side_open(c->ledger.all[i]))
-			each(ctx, c->ledger.all[i]->main->row.category, c->ledger.all[i]->main->path);
+		if (settle_open(c->ledger.all[i]))
+			each(ctx, c->ledger.all[i]->row.category, c->ledger.all[i]->path);
 }
 
-void views_conflict(const struct core *c, const struct item *side, struct conflict_view *v)
+void views_conflict(const struct core *c, const struct item *main, const struct item *side, struct conflict_view *v)
 {
-	const struct item *main = side->main;
-	bool own = main->own_side == side;
+	bool own = !side || main->own_side == side;
 	*v = (struct conflict_view){
-		.id = side->row.item, .category = main->row.category, .path = main->path, .strategy = settle_strategy(c, main),
-		.detected_ms = (int64_t)side->row.detected_ms,
+		.id = side ? side->row.item : ledger_side_id(&c->ledger, &main->row.item, &c->setup.device),
+		.category = main->row.category, .path = main->path, .strategy = settle_strategy(c, main),
+		.detected_ms = side ? (int64_t)side->row.detected_ms : main->row.local_at_ms,
 		.mine = version_of(c, main, true), /* what the file holds, which may be newer than what the hub has of it */
 		.theirs = own ? version_of(c, main, false) : version_of(c, side, false),
 	};
+	if (own && !id_zero(&main->row.want))
+		v->theirs.version = main->row.want;
 	if (!own && id_equal(&main->row.local, &main->row.head_version))
 		v->mine = version_of(c, main, false);
 	v->mine.device = c->setup.device; /* whoever wrote it: it is what this device holds */
-	v->has_base = settle_base(side, &v->base.version);
+	v->has_base = settle_base(main, side, &v->base.version);
 	v->kind = (v->mine.meta ^ v->theirs.meta) & META_LINK		 ? "type"
 		  : own && main->row.hold == HOLD_ROLLBACK		 ? "rollback"
 		  : id_zero(own ? &main->row.agreed : &side->row.agreed) ? "add/add"
 									 : "edit/edit";
-	if (side->measure) {
+	side = side ? side : main->own_side;
+	if (side && side->measure) {
 		v->hunks = side->measure->hunks;
 		v->merged_clean = side->measure->clean;
 		v->unmerged = side->measure->why;
@@ -322,6 +332,7 @@ void core_view_why(const struct core *c, const char *category, const char *path,
 	bool incoming, conflict = false, clean = false;
 	const char *unmerged = NULL;
 	core_view_link(c, &link);
+	v->here_only = true;
 	if (w && !w->absent_since_ms && !w->tries) {
 		tell(v, "debouncing", "it changed a moment ago and may change again", "it is looked at when it rests");
 		return;
@@ -337,14 +348,25 @@ void core_view_why(const struct core *c, const char *category, const char *path,
 	v->seq = it->row.head_seq;
 	v->author = it->row.head_device;
 	v->since_ms = it->row.local_at_ms;
+	bool settled = false;
 	for (const struct item *side = it->sides; side; side = side->next_side) {
-		conflict = conflict || ledger_side_open(side);
-		clean = clean || (ledger_side_open(side) && side->measure && side->measure->clean);
-		if (!ledger_side_open(side))
+		bool opening = side == it->own_side && settle_open(it);
+		if (!ledger_side_open(side) && !opening)
 			continue;
-		v->since_ms = (int64_t)side->row.detected_ms;
+		if (!opening && !settle_open(side)) {
+			settled = true;
+			continue;
+		}
+		conflict = true;
+		clean = clean || (side->measure && side->measure->clean);
+		v->since_ms = opening ? it->row.local_at_ms : (int64_t)side->row.detected_ms;
 		unmerged = side->measure ? side->measure->why : NULL;
 	}
+	conflict = conflict || settle_open(it);
+	struct plan_facts facts = ledger_facts(it);
+	enum plan plan = plan_item(&facts);
+	v->here_only = it->refused || plan == PLAN_SEND || plan == PLAN_SIDE_PUT || plan == PLAN_RETURN;
+	v->coming = plan == PLAN_APPLY || it->lost;
 	const char *state = item_state(c, it, &incoming);
 	const char *held = held_why(c, it);
 	char unmerged_words[200];
@@ -355,16 +377,21 @@ void core_view_why(const struct core *c, const char *category, const char *path,
 			     ? "an older version was written here over another device's change: both are kept"
 		     : unmerged ? unmerged_words
 				: "it was changed on two devices: both versions are kept",
-		     clean ? "run 'syncline resolve ITEM --keep auto': the two can be merged; or keep mine or theirs"
-			   : "run 'syncline resolve ITEM --keep mine' or '--keep theirs'");
+		     clean ? "syncline resolve ITEM --keep auto (merges the two; mine or theirs keeps one)"
+			   : "syncline resolve ITEM --keep mine (or theirs; syncline diff ITEM shows both)");
 	else if (it->refused)
 		tell(v, "held", it->refused, "make it smaller, or leave it out with an ignore line");
 	else if (is_stuck(it))
-		tell(v, "held", LOST_HERE, "bring it back, or run 'syncline resume' with its category");
+		tell(v, "held", LOST_HERE, "'syncline restore CATEGORY' brings all of them back; 'syncline resume CATEGORY' deletes them on all devices");
+	else if (settled && !c->up)
+		tell(v, "offline", "its conflict is settled, and that is kept on this device: the hub is not connected",
+		     "it goes out when the link is back");
+	else if (!state && settled)
+		tell(v, "queued", "its conflict is settled, and that is about to be sent", "");
 	else if (!state)
 		tell(v, "in-sync", "this device and the hub hold the same", "");
 	else if (held)
-		tell(v, strcmp(held, "paused") == 0 ? "paused" : "held", held, strcmp(held, "paused") == 0 ? "run 'syncline resume'" : "it is tried again by itself");
+		tell(v, strcmp(held, "paused") == 0 ? "paused" : "held", held, strcmp(held, "paused") == 0 ? it->category->paused ? "run 'syncline resume CATEGORY'" : "run 'syncline resume'" : "it is tried again by itself");
 	else if (holding_state(it)) {
 		tell(v, holding_state(it), holding_reason(it), "");
 		holding_next(c, it, v->next, sizeof v->next);

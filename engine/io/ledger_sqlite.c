@@ -84,6 +84,8 @@ enum statement {
 	SET_FACT,
 	UNSET_FACT,
 	GET_FACT,
+	FIRST_ROW,
+	OLD_NAME,
 	STATEMENTS
 };
 static const char *const texts[STATEMENTS] = {
@@ -103,6 +105,14 @@ static const char *const texts[STATEMENTS] = {
 	[SET_FACT] = "INSERT OR REPLACE INTO facts VALUES (?,?)",
 	[UNSET_FACT] = "DELETE FROM facts WHERE name = ?",
 	[GET_FACT] = "SELECT value FROM facts WHERE name = ?",
+	[FIRST_ROW] = "SELECT item, version, device, at_ms, seq, size, kind, how, meta FROM history"
+	              " WHERE item = ? AND version = ? ORDER BY id LIMIT 1",
+	/* The deletion stands close behind: both were captured, or received, as one. */
+	[OLD_NAME] = "SELECT n.category, n.path FROM history d JOIN names n ON n.item = d.item"
+	             " WHERE d.id BETWEEN (SELECT min(id) FROM history WHERE item = ?1 AND version = ?2)"
+	             " AND (SELECT min(id) FROM history WHERE item = ?1 AND version = ?2) + 4096"
+	             " AND d.kind = 2 AND d.item <> ?1"
+	             " AND EXISTS (SELECT 1 FROM history s WHERE s.item = d.item AND s.version = ?2) ORDER BY d.id LIMIT 1",
 };
 
 struct ledger {
@@ -778,9 +788,8 @@ bool ledger_settlements(struct ledger *l, const struct id *item, size_t limit,
 	return limit == 0 || load(l, sql, item, limit, settlement_row, &call, ctx, e);
 }
 
-static void history_row(struct taker *t, void *each, void *ctx)
+static struct history_row take_history(struct taker *t)
 {
-	char category[128], path[4097];
 	struct history_row r = { .item = take_id(t) };
 	r.version = take_id(t);
 	r.device = take_id(t);
@@ -790,6 +799,13 @@ static void history_row(struct taker *t, void *each, void *ctx)
 	r.kind = (uint8_t)take_int(t);
 	r.how = (uint8_t)take_int(t);
 	r.meta = (uint8_t)take_int(t);
+	return r;
+}
+
+static void history_row(struct taker *t, void *each, void *ctx)
+{
+	char category[128], path[4097];
+	struct history_row r = take_history(t);
 	take_name(t, category, sizeof category);
 	take_name(t, path, sizeof path);
 	if (!t->bad)
@@ -807,4 +823,38 @@ bool ledger_history(struct ledger *l, const struct id *item, size_t limit,
 	             : "SELECT h.item, version, h.device, at_ms, seq, size, kind, how, meta, category, path"
 	               " FROM history h LEFT JOIN names n ON n.item = h.item ORDER BY id DESC LIMIT ?";
 	return limit == 0 || load(l, sql, item, limit, history_row, &call, ctx, e);
+}
+
+bool ledger_first(struct ledger *l, const struct id *item, const struct id *version, struct history_row *out)
+{
+	struct binder b = { l->q[FIRST_ROW], 0 };
+	put_id(&b, item);
+	put_id(&b, version);
+	bool found = sqlite3_step(b.q) == SQLITE_ROW;
+	if (found) {
+		struct taker t = { .q = b.q };
+		*out = take_history(&t);
+		found = !t.bad;
+	}
+	sqlite3_reset(b.q);
+	sqlite3_clear_bindings(b.q);
+	return found;
+}
+
+char *ledger_old_name(struct ledger *l, const struct id *item, const struct id *version)
+{
+	struct binder b = { l->q[OLD_NAME], 0 };
+	char *name = NULL;
+	put_id(&b, item);
+	put_id(&b, version);
+	if (sqlite3_step(b.q) == SQLITE_ROW) {
+		struct taker t = { .q = b.q };
+		char category[128], path[4097];
+		take_name(&t, category, sizeof category);
+		take_name(&t, path, sizeof path);
+		name = t.bad ? NULL : mem_printf("%s/%s", category, path);
+	}
+	sqlite3_reset(b.q);
+	sqlite3_clear_bindings(b.q);
+	return name;
 }

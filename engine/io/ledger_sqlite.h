@@ -44,6 +44,12 @@ bool ledger_history(struct ledger *l, const struct id *item, size_t limit,
                     void (*each)(void *ctx, const struct history_row *row, const char *category, const char *path),
                     void *ctx, struct err *e);
 
+/* The row that tells how a version first came to an item: who made it, when, how large. False: it is not in the history. */
+bool ledger_first(struct ledger *l, const struct id *item, const struct id *version, struct history_row *out);
+/* "category/path" of the item that was deleted for this one to hold its version: the old name of a rename. New memory; NULL
+ * where the history does not tell. */
+char *ledger_old_name(struct ledger *l, const struct id *item, const struct id *version);
+
 /* Settlements, newest first, of one item or (NULL) of all. */
 bool ledger_settlements(struct ledger *l, const struct id *item, size_t limit,
                         void (*each)(void *ctx, const struct settlement_row *row), void *ctx, struct err *e);

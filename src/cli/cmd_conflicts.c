@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/shell.h"
 #include "cli/ask.h"
 #include "cli/opts.h"
 #include "cli/say.h"
@@ -14,6 +15,15 @@ static void add_side(struct table *t, const json_t *row, const char *side)
 	        mem_printf("%s, %s", say_text(json_get_text(version, "device")), say_ago(json_get_text(version, "at")));
 	table_cell(t, TINT_NONE, text);
 	free(text);
+}
+
+static void advise(const char *item)
+{
+	struct buf word = { 0 };
+	shell_word(&word, item ? item : "ITEM");
+	printf("\nsyncline diff %s\nsyncline resolve %s --keep mine    (or theirs, both, original, auto)\n", buf_text(&word),
+	       buf_text(&word));
+	buf_finish(&word);
 }
 
 int cmd_conflicts(int argc, char **argv)
@@ -51,7 +61,7 @@ int cmd_conflicts(int argc, char **argv)
 		}
 		table_print(t, "");
 		if (!globals.quiet)
-			puts("\nsettle one with 'syncline resolve ITEM --keep mine', theirs, both, original or auto");
+			advise(json_get_text(json_array_get(rows, 0), "item"));
 	}
 	json_decref(rows);
 	return code;

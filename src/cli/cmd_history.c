@@ -6,19 +6,28 @@
 #include "cli/verbs.h"
 #include "sys/home.h"
 
+/* What came from elsewhere came from the device that stands before it. */
+static const char *how_of(const json_t *row)
+{
+	const char *how = json_get_text(row, json_object_get(row, "strategy") ? "strategy" : "how");
+	return how && !strcmp(how, "remote") ? "received" : how;
+}
+
 /* Which two versions a choice was about, and which one a version lost to. */
 static void add_note(struct table *t, const json_t *row)
 {
 	const char *mine = json_get_text(row, "mine"), *theirs = json_get_text(row, "theirs");
 	const char *over = json_get_text(row, "over"), *device = json_get_text(row, "over_device");
-	const char *lost = json_get_text(row, "lost_to");
-	char note[160] = "";
+	const char *lost = json_get_text(row, "lost_to"), *was = json_get_text(row, "was");
+	char note[400] = "";
 	if (over && device)
 		snprintf(note, sizeof note, "newer than %.8s of %s", over, say_text(device));
 	else if (over)
 		snprintf(note, sizeof note, "newer than %.8s", over);
 	else if (mine && theirs)
 		snprintf(note, sizeof note, "of %.8s and %.8s", mine, theirs);
+	else if (was)
+		snprintf(note, sizeof note, "was %s", say_text(was));
 	else if (lost)
 		snprintf(note, sizeof note, "lost to %.8s", lost);
 	const char *content = json_get_text(row, "content");
@@ -41,7 +50,7 @@ static void print_history(const json_t *rows, bool all)
 	table_column(t, "kind", 0);
 	table_column(t, "how", 0);
 	table_column(t, "size", COLUMN_RIGHT);
-	table_column(t, "", 0);
+	table_column(t, "", COLUMN_GROW);
 	json_array_foreach(rows, i, row) {
 		table_cell(t, TINT_STRONG, say_short(json_get_text(row, "version")));
 		if (all)
@@ -49,7 +58,7 @@ static void print_history(const json_t *rows, bool all)
 		table_cell(t, TINT_DIM, say_ago(json_get_text(row, "at")));
 		table_cell(t, TINT_NONE, json_get_text(row, "device"));
 		table_cell(t, TINT_NONE, json_get_text(row, "kind"));
-		table_cell(t, TINT_NONE, json_get_text(row, json_object_get(row, "strategy") ? "strategy" : "how"));
+		table_cell(t, TINT_NONE, how_of(row));
 		table_cell(t, TINT_DIM, say_bytes((double)json_get_int(row, "size", 0)));
 		add_note(t, row);
 	}

@@ -34,14 +34,31 @@ static void print_content(const struct blob *content)
 	}
 }
 
-static int show(struct client *c, const char *item, const char *version)
+/* What stands behind the last @ is no version, but before it stands an item. */
+static bool is_misspelt(struct client *c, char *item, char *at)
+{
+	int code;
+	*at = 0;
+	json_t *request = control_request("why");
+	json_object_set_new(request, "item", json_bytes(item, strlen(item)));
+	json_t *why = client_ask(c, request, ASK_MS, NULL, &code);
+	json_decref(why);
+	return why != NULL;
+}
+
+static int show(struct client *c, char *item, const char *version, char *at)
 {
 	struct err e = { 0 };
 	struct blob content;
 	json_t *meta = NULL;
 	int code = CONTROL_DONE;
-	if (!client_content(c, item, version, &content, &meta, &e, &code))
+	if (!client_content(c, item, version, &content, &meta, &e, &code)) {
+		if (at && is_misspelt(c, item, at))
+			return say_fail(CONTROL_FAILED, item, "'syncline history' with its name lists them",
+			                at[1] ? "'%s' is no version: those are hex digits" : "no version stands behind the @%s",
+			                at + 1);
 		return say_error(code, &e);
+	}
 	if (globals.json) {
 		json_object_set_new(meta, "content", json_b64(content.data, content.len));
 		say_json(meta);
@@ -65,7 +82,7 @@ int cmd_show(int argc, char **argv)
 	if (version)
 		*at = 0;
 	if (c)
-		code = show(c, item, version ? at + 1 : NULL);
+		code = show(c, item, version ? at + 1 : NULL, at && !version ? at : NULL);
 	client_destroy(c);
 	free(item);
 	return code;

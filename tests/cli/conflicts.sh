@@ -107,10 +107,20 @@ t "resolve --with FILE, on a device that is neither side" with
 hub_back_without_b() { hub_start && on a retry --quiet && on c retry --quiet; }
 offline() {
 	conflict offline && hub_stop && wait_for 20 apart && on b resolve asked/offline --keep theirs --quiet &&
+		[ "$(on b conflicts --json)" = "[]" ] && on b why asked/offline | grep -q 'its conflict is settled, and that is kept' &&
 		[ "$(cat "$S/b/asked/offline")" = "$(cat "$S/a/asked/offline")" ] && device_kill b && hub_back_without_b && device_start b &&
 		all_hold offline 'A first\nkeep\nA last\n'
 }
-t "a settlement without a hub, and a kill: it goes when both are back" offline
+t "a settlement without a hub, and a kill: no longer asked about, and it goes when both are back" offline
+undo_away() {
+	conflict away && on b resolve asked/away --keep mine --quiet && all_hold away 'B first\nkeep\nB last\n' && hub_stop && device_stop b &&
+		device_start b && on b undo --quiet && [ "$(field b item)" = asked/away ] && [ "$(field b hunks)" = 2 ] &&
+		[ "$(field b mine.device) $(field b theirs.device) $(field b base.device)" = "b a a" ] && [ "$(field b base.size)" = 16 ] &&
+		on b diff asked/away | grep -q '^+A first$' && on b why asked/away | grep -q 'syncline resolve asked/away --keep mine' &&
+		on b resolve asked/away --keep theirs --quiet && [ "$(on b conflicts --json)" = "[]" ] && hub_back &&
+		all_hold away 'A first\nkeep\nA last\n'
+}
+t "taken back and settled anew before the hub heard of it, and each side is its own device's" undo_away
 at_once() {
 	conflict once && hub_stop && wait_for 20 apart && on a resolve asked/once --keep mine --quiet && on b resolve asked/once --keep both --quiet &&
 		hub_back && settle a b c && no_conflicts && cmp "$S/a/asked/once" "$S/b/asked/once" && cmp "$S/b/asked/once" "$S/c/asked/once"
@@ -156,7 +166,7 @@ t "diff: lines, keys of JSON, no colours into a pipe" differs
 hunks() {
 	conflict hunks && ask b '{"do":"hunks","item":"asked/hunks"}' >"$S/hunks" && [ "$(json --get outcome <"$S/hunks")" = conflicts ] &&
 		[ "$(json --get '[0].mine.text' <"$S/hunks.list" 2>/dev/null || json --get 'hunks[0].mine.text' <"$S/hunks")" = 'B first' ] &&
-		[ "$(json --get 'hunks[1].theirs.line' <"$S/hunks")" = 3 ] && [ "$(field b hunks)" = 2 ]
+		[ "$(json --get 'hunks[1].theirs.line' <"$S/hunks")" = 3 ] && [ "$(field b hunks)" = 2 ] && json base.device=a base.at:t base.size=16 <"$S/hunks"
 }
 t "the hunks of a conflict, with lines and texts" hunks
 shown() { json --get "$1.version" <"$S/hunks"; }

@@ -193,6 +193,16 @@ brought_back() {
 		[ -f "$B/many/60" ] && [ -f "$A/many/60" ]
 }
 t "brought back instead: nothing was deleted" brought_back
+lost_again() { device_stop a && mv "$A/many" "$S/outside/many" && device_start a && wait_for 20 is_held a; }
+refused() {
+	lost_again && { on a wait --synced --timeout 1 2>"$S/err"; [ $? = 4 ]; } && grep -q "files of notes are gone.*syncline restore notes" "$S/err" &&
+		on a why notes/many/60 | grep -q "'syncline restore notes' brings all of them back; 'syncline resume notes' deletes" &&
+		on a status | grep -q 'syncline restore notes' &&
+	on a pause notes --quiet && on a resume notes | grep -q '^going on with notes$' && is_held a &&
+		on a restore notes | grep -q '^notes: 55 files are brought back$' && there && holds "$A/many/60" 60 && holds "$B/many/1" 1 &&
+		on a resume notes | grep -q 'neither paused nor held' && { on a restore notes; [ $? = 1 ]; } && rm -r "$S/outside/many"
+}
+t "a person says no: all of them come back, and a pause that ends is no yes" refused
 emptied_root() {
 	device_stop a && mkdir "$S/stash" && mv "$A"/* "$S/stash/" && device_start a && wait_for 20 is_held a && [ -f "$B/many/60" ] &&
 		mv "$S/stash"/* "$A/" && there

@@ -29,7 +29,8 @@ t "two devices; a window of a minute" window
 queue_tells() { on a queue --json | grep -q "$1"; }
 follows() {
 	echo one >"$A/lone" && wait_for 5 b_has lone one && echo two >"$A/lone" && wait_for 5 queue_tells 'within the window' && queue_says lone debouncing &&
-		b_has lone one && on a why notes/lone | grep -q "syncline sync"
+		b_has lone one && on a why notes/lone | grep -q "syncline sync" && on a why notes/lone | grep -q 'has it *a' &&
+		on a why notes/lone | grep -q 'not yet *b' && on b why notes/lone | grep -q 'has it *b'
 }
 t "a lone edit arrives at once; the next one waits for its window and says so" follows
 exact() { echo three >"$A/lone" && on a wait --synced --timeout 20 && on b wait --synced --timeout 20 && b_has lone three && [ "$(changes lone)" = 2 ]; }

@@ -83,6 +83,21 @@ restored() { on a history --json notes/one.md | json '[0].how=restore'; }
 t "and the history says so" restored
 t "show: no such item: 1" exits 1 on a show notes/none.md
 t "show: no such version: 1" exits 1 on a show notes/one.md@ffffffff
+misspelt() { exits 1 on a show notes/one.md@zz && grep -q "^syncline: notes/one.md: 'zz' is no version" "$S/err"; }
+t "show: what cannot be a version is called that" misspelt
+renamed() {
+	echo "a name that changes" >"$S/a/notes/old name" && settle a b && mv "$S/a/notes/old name" "$S/a/notes/new name" && settle a b &&
+		for device in a b; do
+			on $device history 'notes/new name' | grep -q 'rename.*was notes/old name' && on $device why 'notes/new name' | grep -q 'from notes/old name' || return 1
+		done
+	[ "$(on b history --json 'notes/new name' | json --get '[0].was')" = "notes/old name" ]
+}
+t "history and why of a renamed item name the old one" renamed
+folder_moved() {
+	mkdir "$S/a/notes/from" && echo 1 >"$S/a/notes/from/1" && echo 2 >"$S/a/notes/from/2" && settle a b && mv "$S/a/notes/from" "$S/a/notes/to" &&
+		settle a b && on a log --lines 20 | grep 'notes/to: ' | grep -q 'a folder was moved here, 2 files' && rm -r "$S/a/notes/to" && settle a b
+}
+t "the log tells of a folder that was moved" folder_moved
 t "restore: no such version: 1" exits 1 on a restore notes/one.md ffffffff
 t "why: not an item's name: 2" exits 2 on a why ../../etc/passwd
 why_shape() { on a why --json notes/one.md | json item=notes/one.md state:s since:t? reason:s next:s? 'devices[].name=a|b' 'devices[].has_it=true'; }

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/relpath.h"
 #include "base/rng.h"
+#include "base/shell.h"
 #include "base/utf8.h"
 
 static void shows(const char *bytes, size_t len, const char *wanted)
@@ -16,6 +17,28 @@ static void shows(const char *bytes, size_t len, const char *wanted)
 	char *dup = utf8_show_dup(bytes, len);
 	cr_assert_str_eq(dup, wanted);
 	free(dup);
+}
+
+static void quotes(const char *word, const char *wanted)
+{
+	struct buf out = { 0 };
+	shell_word(&out, word);
+	cr_expect_str_eq(buf_text(&out), wanted);
+	buf_finish(&out);
+}
+
+Test(base_shell, words_that_a_shell_takes_as_they_are_meant)
+{
+	quotes("notes/plan-2.md", "notes/plan-2.md");
+	quotes("notes/a b", "'notes/a b'");
+	quotes("notes/it's", "'notes/it'\\''s'");
+	quotes("notes/ünï", "'notes/ünï'");
+	quotes("notes/$(rm x)`y`", "'notes/$(rm x)`y`'");
+	quotes("-rf", "'-rf'");
+	quotes("", "''");
+	quotes("a\nb", "$'a\\x0ab'");
+	quotes("\xff'\\ \x1b[2J", "$'\\xff\\'\\\\ \\x1b[2J'");
+	quotes("\xe2\x80\xae" "txt", "$'\\xe2\\x80\\xaetxt'");
 }
 
 Test(base_utf8, shows_hostile_bytes)

@@ -59,7 +59,9 @@ void category_configure(struct category_table *t, const struct category_setup *s
 void category_trouble(struct category *c, const char *why)
 {
 	free(c->trouble);
-	c->trouble = mem_text(why || !c->held ? why : "more files are gone at once than syncline deletes unasked");
+	c->trouble = why || !c->held ? mem_text(why)
+		     : mem_printf("many files are gone at once here: 'syncline restore %s' brings them back, 'syncline resume %s' deletes"
+				  " them on all devices; until then they are deleted nowhere else", c->name, c->name);
 }
 
 void category_hold(struct category *c, bool held)

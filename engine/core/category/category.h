@@ -33,7 +33,6 @@ struct category {
 	bool rescan;        /* too many at once: one more, of all, when some have ended */
 	size_t items;       /* files present */
 	uint64_t bytes;
-	size_t conflicts;
 	int64_t last_change_ms;
 };
 
