@@ -378,6 +378,12 @@ static void show_names(struct simdisk *d, const struct simset *set, unsigned cou
 	}
 }
 
+/* A folder with nothing in it comes or goes without any other path. */
+static bool moves_paths(const struct siminode *i)
+{
+	return i && i->kind == SIM_FOLDER && simdisk_live(i);
+}
+
 void simdisk_set(struct simdisk *d, const struct simset *set, unsigned count)
 {
 	bool folders = false;
@@ -388,8 +394,7 @@ void simdisk_set(struct simdisk *d, const struct simset *set, unsigned count)
 		op->set[k] = set[k];
 		hold(set[k].to);
 		hold(set[k].name->folder);
-		folders |= set[k].to && set[k].to->kind == SIM_FOLDER;
-		folders |= set[k].name->now && set[k].name->now->kind == SIM_FOLDER;
+		folders |= moves_paths(set[k].to) || moves_paths(set[k].name->now);
 	}
 	for (unsigned k = 0; k < count; k++)
 		hold(set[k].name->now); /* an exchange: neither may go meanwhile */

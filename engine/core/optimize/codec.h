@@ -11,6 +11,8 @@ struct codec_tools { /* contexts made when first needed, then reused */
 	struct ZSTD_CCtx_s *zstd_pack;
 	struct ZSTD_DCtx_s *zstd_expand;
 	struct ZSTD_CDict_s *dictionary; /* packer_prepare_base */
+	struct ZSTD_DDict_s *expander;   /* of the dictionary that was last expanded with */
+	struct buf expander_of;          /* its bytes */
 	struct z_stream_s *deflate, *inflate;
 	struct buf scratch, frame;
 };

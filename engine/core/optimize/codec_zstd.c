@@ -12,6 +12,7 @@
 #define BLOCK_COMPRESSED 2
 #define RETRY_MIN        256 /* a result worth a second, slower try */
 #define KIB              1024u
+#define EXPANDER_KEPT    (256 * KIB) /* trained dictionaries are smaller */
 #define MIB              (1024u * 1024)
 
 static unsigned log2_above(size_t len)
@@ -131,17 +132,15 @@ static ZSTD_DCtx *expanding(struct codec_tools *t, bool single, struct span pack
 	return t->zstd_expand;
 }
 
-static bool expand_with(struct codec_tools *t, bool single, struct span packed, struct span history, bool dictionary,
-                        uint8_t *out, size_t len)
+static bool expand_with(struct codec_tools *t, bool single, struct span packed, struct span history,
+                        const ZSTD_DDict *dictionary, uint8_t *out, size_t len)
 {
 	if (len == 0 || packed.len == 0 || (single && packed.len > ZSTD_BLOCKSIZE_MAX))
 		return false;
 	ZSTD_DCtx *d = expanding(t, single, packed, len);
 	if (!d)
 		return false;
-	size_t set = dictionary ? ZSTD_DCtx_loadDictionary_advanced(d, history.data, history.len, ZSTD_dlm_byRef,
-	                                                            ZSTD_dct_auto)
-	                        : ZSTD_DCtx_refPrefix(d, history.data, history.len);
+	size_t set = dictionary ? ZSTD_DCtx_refDDict(d, dictionary) : ZSTD_DCtx_refPrefix(d, history.data, history.len);
 	size_t got = ZSTD_isError(set) ? set : ZSTD_decompressDCtx(d, out, len, t->frame.data, t->frame.len);
 	ZSTD_DCtx_reset(d, ZSTD_reset_session_and_parameters); /* the history is borrowed */
 	return !ZSTD_isError(got) && got == len;
@@ -149,12 +148,12 @@ static bool expand_with(struct codec_tools *t, bool single, struct span packed, 
 
 static bool expand_frame(struct codec_tools *t, struct span packed, struct span history, uint8_t *out, size_t len)
 {
-	return expand_with(t, false, packed, history, false, out, len);
+	return expand_with(t, false, packed, history, NULL, out, len);
 }
 
 static bool expand_block(struct codec_tools *t, struct span packed, struct span history, uint8_t *out, size_t len)
 {
-	return expand_with(t, true, packed, history, false, out, len);
+	return expand_with(t, true, packed, history, NULL, out, len);
 }
 
 const struct codec_ops codec_zstd = { "zstd", true, pack, expand_frame };
@@ -169,10 +168,32 @@ int codec_zstd_pack_dictionary(struct codec_tools *t, struct span content, struc
 	return run(c, content, out);
 }
 
+static void forget_expander(struct codec_tools *t)
+{
+	ZSTD_freeDDict(t->expander);
+	t->expander = NULL;
+	buf_finish(&t->expander_of);
+}
+
+/* Thousands of files of an import name the same dictionary, and making its tables takes longer than expanding one. */
+static const ZSTD_DDict *expander(struct codec_tools *t, struct span dictionary)
+{
+	if (t->expander && span_equal(buf_view(&t->expander_of), dictionary))
+		return t->expander;
+	forget_expander(t);
+	buf_span(&t->expander_of, dictionary);
+	t->expander = ZSTD_createDDict_byReference(t->expander_of.data, t->expander_of.len);
+	return t->expander;
+}
+
 bool codec_zstd_expand_dictionary(struct codec_tools *t, uint8_t codec, struct span packed, struct span dictionary,
                                   uint8_t *out, size_t len)
 {
-	return expand_with(t, codec == CODEC_ZSTD_BLOCK, packed, dictionary, true, out, len);
+	const ZSTD_DDict *made = expander(t, dictionary);
+	bool ok = made && expand_with(t, codec == CODEC_ZSTD_BLOCK, packed, dictionary, made, out, len);
+	if (dictionary.len > EXPANDER_KEPT)
+		forget_expander(t);
+	return ok;
 }
 
 bool codec_zstd_prepare(struct codec_tools *t, struct span dictionary)
@@ -196,6 +217,7 @@ void codec_finish(struct codec_tools *t)
 	ZSTD_freeCCtx(t->zstd_pack);
 	ZSTD_freeDCtx(t->zstd_expand);
 	ZSTD_freeCDict(t->dictionary);
+	forget_expander(t);
 	codec_gzip_finish(t);
 	buf_finish(&t->scratch);
 	buf_finish(&t->frame);
