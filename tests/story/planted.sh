@@ -16,7 +16,7 @@ in_lives() {
 	sed -n 's/^found  *[^ ]* by \([A-Z0-9]*\): \([0-9]*\) lives, \([0-9.]*\) s.*/\2 \3 \1/p' "$S/out"
 }
 in_stories() {
-	PLANT=$1 "$SYNCLINE_BUILD/tests/story/play" "$SYNCLINE_SOURCE"/tests/story/stories/*.story >"$S/stories"
+	PLANT=$1 STORY_SEEDS=2 "$SYNCLINE_BUILD/tests/story/play" "$SYNCLINE_SOURCE"/tests/story/stories/*.story >"$S/stories"
 	sed -n 's/^not ok [0-9]* - //p' "$S/stories"
 }
 found() {
