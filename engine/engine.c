@@ -150,6 +150,8 @@ static void step(struct engine *g, struct event *e)
 	e->now_ms = g->now_ms;
 	e->wall_ms = g->wall_ms;
 	core_step(g->core, e);
+	if (e->type == EVENT_BOOT)
+		state_booted(g);
 	g->stepped = true;
 }
 

@@ -149,6 +149,7 @@ struct category_setup *engine_setups(const struct config *c); /* new memory; nam
 /* state.c */
 bool state_open(struct engine *g, struct err *e); /* ledger, core, versions; EVENT_BOOT is gathered */
 void state_close(struct engine *g);
+void state_booted(struct engine *g);              /* saves this boot's id, with the step of EVENT_BOOT */
 bool state_save_category(struct engine *g, const struct category_row *row);
 void state_keep_traffic(struct engine *g); /* at the end: bytes counted since the last commit */
 bool state_rejoin(struct engine *g, const struct keyring *k, const char *device_name, struct err *e);

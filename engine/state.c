@@ -1,10 +1,12 @@
 /* The device's state on disk, and the core made of it: opening, joining, and standing still while the disk refuses. */
 #include <errno.h>
+#include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "engine/control_server.h"
@@ -46,7 +48,14 @@ static char *category_fact(const char *category)
 bool state_save_category(struct engine *g, const struct category_row *row)
 {
 	char *name = category_fact(row->category);
-	bool ok = ledger_set(g->ledger, name, row->paused && row->held ? "paused held" : row->paused ? "paused" : row->held ? "held" : NULL);
+	char *words = mem_printf("%s%s", row->paused ? "paused " : "", row->held ? "held " : "");
+	if (row->cut_until_ms) {
+		char *more = mem_printf("%scut=%lld,%lld", words, (long long)row->cut_since_ms, (long long)row->cut_until_ms);
+		free(words);
+		words = more;
+	}
+	bool ok = ledger_set(g->ledger, name, *words ? words : NULL);
+	free(words);
 	free(name);
 	return ok;
 }
@@ -55,13 +64,50 @@ static void load_categories(struct engine *g)
 {
 	for (size_t i = 0; i < g->config.category_count; i++) {
 		char *name = category_fact(g->config.categories[i].name), *words = ledger_get(g->ledger, name);
-		if (words)
+		if (words) {
+			long long since = 0, until = 0;
+			const char *cut = strstr(words, "cut=");
+			if (cut && sscanf(cut, "cut=%lld,%lld", &since, &until) != 2)
+				since = until = 0;
 			core_load_category(g->core, &(struct category_row){ .category = g->config.categories[i].name,
 									    .paused = strstr(words, "paused"),
-									    .held = strstr(words, "held") });
+									    .held = strstr(words, "held"),
+									    .cut_since_ms = since,
+									    .cut_until_ms = until });
+		}
 		free(words);
 		free(name);
 	}
+}
+
+/* The kernel's own id of this start of the system: another one than at our last start, and no clean stop in between, is a
+ * power cut or the like, after which what no program had synced may be gone. "" where there is none. */
+static void boot_id(char out[64])
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t len = fd >= 0 ? read(fd, out, 63) : 0;
+	if (fd >= 0)
+		close(fd);
+	out[len > 0 ? len : 0] = 0;
+	out[strcspn(out, "\n")] = 0;
+}
+
+static bool another_boot(struct engine *g)
+{
+	char now[64], *before = ledger_get(g->ledger, "boot");
+	boot_id(now);
+	bool another = before && *now && strcmp(before, now) != 0;
+	free(before);
+	return another;
+}
+
+void state_booted(struct engine *g)
+{
+	char now[64], *before = ledger_get(g->ledger, "boot");
+	boot_id(now);
+	if (*now && (!before || strcmp(before, now) != 0))
+		g->turn_failed |= !ledger_set(g->ledger, "boot", now);
+	free(before);
 }
 
 /* A core made of what the ledger holds; its EVENT_BOOT is gathered. */
@@ -87,7 +133,7 @@ static bool boot_core(struct engine *g, struct err *e)
 	}
 	struct category_setup *categories = engine_setups(&g->config);
 	s.categories = categories;
-	bool unclean = !g->core && !ledger_was_clean(g->ledger);
+	bool unclean = !g->core && !ledger_was_clean(g->ledger), cut = !ledger_was_clean(g->ledger) && another_boot(g);
 	core_destroy(g->core);
 	g->core = core_create(&world, &s);
 	free(categories);
@@ -100,7 +146,7 @@ static bool boot_core(struct engine *g, struct err *e)
 	          ledger_load_peers(g->ledger, load_peer, g->core, e);
 	load_categories(g);
 	if (ok)
-		engine_gather(g, &(struct event){ .type = EVENT_BOOT, .unclean = unclean });
+		engine_gather(g, &(struct event){ .type = EVENT_BOOT, .unclean = unclean || cut, .cut = cut });
 	return ok;
 }
 

@@ -190,6 +190,7 @@ static void declare_absent(struct core *c, struct item *it);
 /* Names that the scan did not see are looked at one by one before anything is concluded. */
 static void note_unseen(struct core *c, struct category *category, const char *under, uint32_t round)
 {
+	guard_cut(c, category, under, round);
 	if (!guard_scanned(c, category, under, round))
 		return;
 	for (size_t i = 0; i < c->ledger.count; i++) {
@@ -328,7 +329,7 @@ static void look_later(struct core *c, struct watched *w, const char *why);
 static void take_back(struct core *c, struct item *it, const struct file_stat *stat, const struct id *holds, struct span content)
 {
 	MARK("capture.damage_has_no_good_copy");
-	if (!c->world.version_put(c->world.ctx, holds, stat->meta, content))
+	if (!id_zero(holds) && !c->world.version_put(c->world.ctx, holds, stat->meta, content))
 		return;
 	verified(c, it, holds);
 	core_set_local(c, it, holds, content.len);
@@ -337,7 +338,8 @@ static void take_back(struct core *c, struct item *it, const struct file_stat *s
 	if (!id_zero(&it->row.head_version))
 		it->row.agreed = *holds;
 	ledger_touch(&c->ledger, it);
-	core_notice(c, NOTICE_ALERT, "change", it, "was empty or zeros after the system stopped without warning, and its copy here is lost");
+	core_notice(c, NOTICE_ALERT, "change", it, "was %s after the system stopped without warning, and its copy here is lost",
+		    id_zero(holds) ? "gone" : "empty or zeros");
 	core_plan(c, it);
 }
 
@@ -379,6 +381,68 @@ static void mend(struct core *c, struct watched *w, struct item *it, const struc
 	debounce_drop(&c->debounce, w);
 }
 
+/* A file is gone that the power took back: an edit that was not sent comes back as it was; else the head does, as it is once
+ * the log is read. */
+static void bring_back(struct core *c, struct watched *w, struct item *it)
+{
+	static const struct id none;
+	static const struct file_stat nothing;
+	bool unsent = !id_equal(&it->row.local, &it->row.agreed);
+	struct id version = unsent ? it->row.local : it->row.head_version;
+	struct place p = {
+		.file = { it->row.category, it->path }, .item = it->row.item, .version = version, .expect_absent = true,
+		.mtime_ms = unsent ? it->row.local_stat.mtime_ns / 1000000 : it->row.head_mtime_ms,
+	};
+	struct blob good = { 0 };
+	struct file_stat after = { 0 };
+	if (c->up && !c->caught_up && !c->stopped) {
+		debounce_move(&c->debounce, w, c->now_ms + CHANGE_GONE_MS);
+		return;
+	}
+	if (id_zero(&version)) { /* and deleted elsewhere since */
+		verified(c, it, &none);
+		core_set_local(c, it, &none, 0);
+		it->row.local_stat = nothing;
+		it->row.agreed = none;
+		ledger_touch(&c->ledger, it);
+		core_plan(c, it);
+		debounce_drop(&c->debounce, w);
+		return;
+	}
+	MARK("capture.brought_back_after_a_power_cut");
+	if (!c->world.version_get(c->world.ctx, &version, &good, &p.meta)) {
+		if (id_equal(&version, &it->row.head_version)) {
+			receive_content(c, it);
+			look_later(c, w, "it was lost when the system stopped, and what it held cannot be read now");
+			return;
+		}
+		take_back(c, it, &nothing, &none, (struct span){ 0 });
+		debounce_drop(&c->debounce, w);
+		return;
+	}
+	p.content = span_blob(&good);
+	enum place_result result = c->world.place(c->world.ctx, &p, &after);
+	uint64_t size = good.len;
+	blob_finish(&good);
+	if (result != PLACE_DONE) {
+		look_later(c, w, "it was lost when the system stopped, and cannot be put back now");
+		return;
+	}
+	verified(c, it, &version);
+	core_set_local(c, it, &version, size);
+	if (!unsent) {
+		it->row.agreed = version;
+		it->row.local_edited = it->row.head_edited;
+	}
+	it->row.local_stat = after;
+	it->row.local_at_ms = it->read_ms = c->wall_ms;
+	it->placed = true;
+	ledger_touch(&c->ledger, it);
+	core_notice(c, NOTICE_ALERT, "change", it, "was gone after the system stopped without warning: what it held is put back");
+	core_plan(c, it);
+	debounce_drop(&c->debounce, w);
+}
+
 static void captured(struct core *c, struct watched *w, struct item *it, const struct file_stat *stat, struct span content)
 {
 	struct id version = core_version_of(c, stat->meta, content);
@@ -395,7 +459,7 @@ static void captured(struct core *c, struct watched *w, struct item *it, const s
 	guard_found(c, it);
 	it->read_ms = c->wall_ms;
 	if (!fresh && id_equal(&version, &it->row.local)) {
-		if (w->scanned || !stat_equal(stat, &it->row.local_stat)) { /* else our own writing, read back: no news for the disk */
+		if ((w->scanned && !w->suspect) || !stat_equal(stat, &it->row.local_stat)) { /* else our own writing, read back: no news for the disk */
 			it->row.local_stat = *stat;
 			it->row.local_at_ms = c->wall_ms;
 			ledger_touch(&c->ledger, it);
@@ -487,6 +551,12 @@ static void look_absent(struct core *c, struct watched *w, struct item *it)
 		debounce_move(&c->debounce, w, w->absent_since_ms + CHANGE_GONE_MS);
 	} else if (w->category->scans && !it->told) {
 		debounce_move(&c->debounce, w, c->now_ms + CHANGE_GONE_MS); /* its end says how much else is gone */
+	} else if (guard_taken_back(w, it)) {
+		MARK("capture.taken_back_by_a_power_cut");
+		forget_gone(c, it);
+		moves_back(c, it);
+		guard_found(c, it);
+		bring_back(c, w, it);
 	} else if (w->category->held && !it->told) {
 		MARK("capture.delete_held_back");
 		it->lost = true;

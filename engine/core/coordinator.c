@@ -328,6 +328,8 @@ void core_load_category(struct core *c, const struct category_row *row)
 	if (!category)
 		return; /* no longer configured, and nothing of it is known */
 	category->paused = row->paused;
+	category->cut_since_ms = row->cut_since_ms;
+	category->cut_until_ms = row->cut_until_ms;
 	category_hold(category, row->held);
 	category->save = false;
 }
@@ -356,7 +358,17 @@ void core_set_categories(struct core *c, const struct category_setup *categories
 	free(before);
 }
 
-static void boot(struct core *c, bool unclean)
+/* What was recorded last in a category is the last sign of life that it gave before the power went. */
+static void doubt_files(struct category *of, int64_t last_ms)
+{
+	int64_t since_ms = last_ms - CHANGE_UNWRITTEN_MS;
+	if (!of->cut_until_ms || since_ms < of->cut_since_ms)
+		of->cut_since_ms = since_ms;
+	of->cut_until_ms = last_ms;
+	of->save = true;
+}
+
+static void boot(struct core *c, const struct event *e)
 {
 	c->booted = true;
 	for (size_t i = 0; i < c->ledger.count; i++) {
@@ -365,9 +377,14 @@ static void boot(struct core *c, bool unclean)
 		of->suspect_ms = since_ms > of->suspect_ms ? since_ms : of->suspect_ms;
 	}
 	for (size_t i = 0; i < c->categories.count; i++) {
-		c->categories.all[i]->suspect = unclean;
-		if (c->categories.all[i]->active)
-			capture_scan(c, c->categories.all[i], "");
+		struct category *of = c->categories.all[i];
+		if (e->cut && of->suspect_ms > 0)
+			doubt_files(of, of->suspect_ms + CHANGE_SUSPECT_MS);
+		of->suspect = e->unclean || of->cut_until_ms;
+		if (of->cut_until_ms) /* a write may be there whose time is not: all of it is read once more */
+			of->suspect_ms = INT64_MIN;
+		if (of->active)
+			capture_scan(c, of, "");
 	}
 }
 
@@ -375,7 +392,7 @@ static void save_categories(struct core *c)
 {
 	for (size_t i = 0; c->world.save_category && i < c->categories.count; i++) {
 		struct category *of = c->categories.all[i];
-		const struct category_row row = { of->name, of->paused, of->held };
+		const struct category_row row = { of->name, of->paused, of->held, of->cut_since_ms, of->cut_until_ms };
 		if (of->save && c->world.save_category(c->world.ctx, &row))
 			of->save = false;
 	}
@@ -432,7 +449,7 @@ static void dispatch(struct core *c, const struct event *e)
 {
 	switch (e->type) {
 	case EVENT_BOOT:
-		boot(c, e->unclean);
+		boot(c, e);
 		break;
 	case EVENT_HINT:
 		capture_hint(c, e);
@@ -488,6 +505,7 @@ void core_finish(struct core *c)
 		return;
 	retry_due(c);
 	capture_run(c);
+	guard_doubts(c);
 	holding_run(c);
 	apply_run(c);
 	send_pump(c);

@@ -168,6 +168,10 @@ bool guard_absent(const struct core *c, const struct item *it);  /* looks */
 /* A scan has ended: may what it did not see be deleted? False: too much is gone, and a person is asked. */
 bool guard_scanned(struct core *c, struct category *category, const char *under, uint32_t round);
 void guard_found(struct core *c, struct item *it);   /* it is there */
+/* Before guard_scanned: what the scan did not see and a power cut may have taken back is looked at, to be put back. */
+void guard_cut(struct core *c, struct category *category, const char *under, uint32_t round);
+bool guard_taken_back(const struct watched *w, const struct item *it); /* it is absent: is it that, and no deletion? */
+void guard_doubts(struct core *c);                   /* ends where all was looked at and put back */
 
 /* holding.c */
 void holding_edit(struct core *c, struct item *it);   /* an edit was captured */

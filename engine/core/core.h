@@ -46,7 +46,8 @@ struct core_setup {
 };
 
 enum event_type {
-	EVENT_BOOT,         /* after all core_load_* calls: starts scans and the link. unclean: the process before was not ended */
+	EVENT_BOOT,         /* after all core_load_* calls: starts scans and the link. unclean: the process before was not ended;
+	                     * cut: nor was the system that it ran on, or this cannot be told from that */
 	EVENT_TICK,
 	/* watcher */
 	EVENT_HINT,         /* category, path, hint: something happened to this name */
@@ -82,7 +83,7 @@ struct event {
 	bool folder;                       /* HINT_MOVED; EVENT_SEEN with LOOK_ERROR: nothing is known of what is below */
 	enum look look;
 	struct file_stat stat;
-	bool complete, ok, fatal, unclean;
+	bool complete, ok, fatal, unclean, cut;
 	size_t scan;               /* EVENT_SEEN: of the scans under way, in the order asked, the last that this walk is for */
 	struct span bytes;
 	const char *text;

@@ -124,6 +124,51 @@ void guard_found(struct core *c, struct item *it)
 	category_hold(category, false);
 }
 
+/* A power cut takes back what no program had synced: what was saved in the last seconds before may be gone as a whole,
+ * with nothing left to tell it from a deletion but when that was. A deletion that nobody saw, of a file saved less than a
+ * minute before, between the power's return and our start, is rare, and is only undone; its file is not lost. */
+static bool may_be_unwritten(const struct item *it)
+{
+	const struct category *of = it->category;
+	return of->cut_until_ms && it->row.local_at_ms >= of->cut_since_ms && it->row.local_at_ms <= of->cut_until_ms;
+}
+
+void guard_cut(struct core *c, struct category *category, const char *under, uint32_t round)
+{
+	size_t seen_count;
+	if (!category->cut_until_ms)
+		return;
+	struct sighting *seen = sightings(c, &seen_count);
+	for (size_t i = 0; i < c->ledger.count; i++) {
+		struct item *it = c->ledger.all[i];
+		if (!guard_unseen(category, it, under, round) || !may_be_unwritten(it) || !counts(c, it, seen, seen_count))
+			continue;
+		capture_soon(c, it);
+		debounce_find(&c->debounce, category, it->path)->suspect = true;
+		it->round = category->round; /* no scan under way says anything more of it */
+	}
+	free(seen);
+}
+
+bool guard_taken_back(const struct watched *w, const struct item *it)
+{
+	return w->suspect && may_be_unwritten(it) && !wished(it) && !it->rare->moved_to;
+}
+
+void guard_doubts(struct core *c)
+{
+	for (size_t i = 0; i < c->categories.count; i++) {
+		struct category *of = c->categories.all[i];
+		bool over = of->cut_until_ms && !of->suspect;
+		for (size_t k = 0; over && k < c->debounce.count; k++)
+			over = c->debounce.heap[k]->category != of || !c->debounce.heap[k]->suspect;
+		if (!over)
+			continue;
+		of->cut_since_ms = of->cut_until_ms = 0;
+		of->save = true;
+	}
+}
+
 bool guard_scanned(struct core *c, struct category *category, const char *under, uint32_t round)
 {
 	bool whole = !*under, asks = false;

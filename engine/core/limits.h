@@ -35,6 +35,7 @@
 #define CHANGE_SETTLE_MS 100                   /* two looks this far apart agree: nobody is writing */
 #define CHANGE_PASSING_MS 2000                 /* a name that looks temporary must have stayed so long before it is captured */
 #define CHANGE_SUSPECT_MS 120000               /* what was read so long before an unclean stop is read again after it */
+#define CHANGE_UNWRITTEN_MS 60000              /* what was saved so long before a power cut may be gone as a whole (30 + 5 s by default) */
 #define CHANGE_EMPTY_MS 1500                   /* a file emptied by a writer that was not seen to close it is about to be filled */
 #define CHANGE_CAPTURE_MS 1000                 /* between two captures of one item: a burst is not stored write by write */
 #define CHANGE_ORIGIN_MS 10000                 /* where a name's content came from is news for so long */

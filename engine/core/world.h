@@ -159,6 +159,7 @@ struct category_row {
 	const char *category;
 	bool paused;
 	bool held; /* more was gone at once than is deleted unasked */
+	int64_t cut_since_ms, cut_until_ms; /* wall: files recorded between these may be lost to a power cut; 0: none */
 };
 
 enum notice_level { NOTICE_DEBUG, NOTICE_INFO, NOTICE_WARN, NOTICE_ERROR, NOTICE_ALERT };

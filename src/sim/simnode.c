@@ -170,6 +170,20 @@ static bool sim_save_state(void *ctx, const struct state_row *row)
 	return true;
 }
 
+/* What else it says of a category, a hold above all, every scan finds out anew. */
+static bool sim_save_category(void *ctx, const struct category_row *row)
+{
+	struct simnode *n = ctx;
+	if (!enter_ledger(n))
+		return false;
+	for (size_t i = 0; i < n->cl->category_count && i < SIMNODE_CATEGORIES; i++)
+		if (strcmp(n->cl->categories[i].name, row->category) == 0)
+			n->doubted[i] = (struct category_row){ .category = n->cl->categories[i].name,
+							       .cut_since_ms = row->cut_since_ms,
+							       .cut_until_ms = row->cut_until_ms };
+	return true;
+}
+
 static bool sim_save_peer(void *ctx, const struct peer_row *row)
 {
 	struct simnode *n = ctx;
@@ -222,12 +236,19 @@ static void settled(struct simnode *n, struct simfile *f)
 	f->fresh = f->placed = f->orphan = false;
 }
 
+static bool save_doubts(struct simnode *n)
+{
+	memcpy(n->doubts, n->doubted, sizeof n->doubts);
+	n->cut = false; /* the real one saves its boot's id with the step of EVENT_BOOT */
+	return true;
+}
+
 static bool commit(struct simnode *n)
 {
 	if (!enter_ledger(n))
 		return false;
 	if (!n->ledger.write_count)
-		return true;
+		return save_doubts(n);
 	if (!simio_sync_names(n)) {
 		if (!n->dying)
 			n->dying = DEATH_LEDGER;
@@ -241,7 +262,7 @@ static bool commit(struct simnode *n)
 	for (size_t i = 0; i < n->fresh_count; i++)
 		settled(n, n->fresh[i]);
 	n->fresh_count = 0;
-	return true;
+	return save_doubts(n);
 }
 
 static void sim_dial(void *ctx)
@@ -318,6 +339,7 @@ static const struct world sim_world = {
 	.drop_outbox = sim_drop_outbox,
 	.save_state = sim_save_state,
 	.save_peer = sim_save_peer,
+	.save_category = sim_save_category,
 	.add_history = sim_add_history,
 	.save_settlement = sim_save_settlement,
 	.came_back = sim_came_back,
@@ -434,6 +456,10 @@ static void load(struct simnode *n)
 	free(rows);
 	for (at = 0; map_next(&n->ledger.peers, &at, &p);)
 		core_load_peer(n->core, p);
+	memcpy(n->doubted, n->doubts, sizeof n->doubted);
+	for (size_t i = 0; i < SIMNODE_CATEGORIES; i++)
+		if (n->doubts[i].category)
+			core_load_category(n->core, &n->doubts[i]);
 }
 
 static void open_ledger(struct simnode *n)
@@ -479,7 +505,7 @@ void simnode_boot(struct simnode *n)
 	n->idle_turns = 0;
 	n->core = core_create(&world, &setup);
 	load(n);
-	simnode_push(n, &(struct event){ .type = EVENT_BOOT, .unclean = n->unclean }, 0);
+	simnode_push(n, &(struct event){ .type = EVENT_BOOT, .unclean = n->unclean, .cut = n->cut }, 0);
 	simio_start(n);
 }
 
@@ -583,6 +609,7 @@ static void die(struct simnode *n, enum simdeath how)
 	go_down(n);
 	n->unclean = true;
 	if (how == DEATH_POWER) {
+		n->cut = true;
 		cl->tally.power_cuts++;
 		simdisk_power_cut(&n->disk, &cl->chance, chance_of(CHANCE_FAULTS + FAULT_power, n->index), power_lost, n);
 		find_seats(n);

@@ -21,6 +21,8 @@ struct simsent { /* waits for the turn's commit */
 
 enum simdeath { DEATH_NONE, DEATH_KILL, DEATH_POWER, DEATH_LEDGER };
 
+#define SIMNODE_CATEGORIES 16
+
 struct simnode {
 	struct cluster *cl;
 	unsigned index;
@@ -37,6 +39,9 @@ struct simnode {
 	bool miss_answer;                          /* … is lost, and the link lives on */
 	bool slow_line;                            /* … its connections take 20 bytes a ms */
 	bool unclean;                              /* the last life did not end by itself */
+	bool cut;                                  /* but with its power, and no life since has saved that it knows */
+	struct category_row doubts[SIMNODE_CATEGORIES]; /* saved: where files may be lost to a power cut */
+	struct category_row doubted[SIMNODE_CATEGORIES]; /* … and what the open turn makes of it */
 	bool restored;                             /* its state came from a backup: it may lack versions it once sent */
 	struct simdisk disk;
 	struct simkernel kernel;

@@ -136,25 +136,38 @@ leftover() {
 }
 t "what a crash left beside a file is judged by its bytes, kept and cleared away" leftover
 
+# ---- a power cut, which takes back what no program has synced ----
+
+power_cut() {
+	echo first >"$S/b/faults.boot" && device_kill b && start b && there && echo 'saved just before' >"$B/late" && mkdir "$B/born" &&
+		echo 'with its folder' >"$B/born/f" && there && device_kill b && rm -r "$B/late" "$B/born" && echo second >"$S/b/faults.boot" &&
+		start b && wait_for 20 grep -q 'saved just before' "$B/late" && wait_for 20 grep -q 'with its folder' "$B/born/f" && there &&
+		holds "$A/late" 'saved just before' && no_deletion && on b log | grep -q 'notes/late: was gone after the system stopped'
+}
+t "a file that a power cut took back as a whole is put back, and deleted nowhere" power_cut
+mere_kill() { device_kill b && rm "$B/late" && start b && settle a b && wait_for 20 test ! -e "$A/late"; }
+t "one that is gone after a mere kill was deleted" mere_kill
+
 # ---- a disk that is not mounted ----
 
 # An empty folder in the place of the real one is what a missing mount looks like, to everybody.
 not_there() { on b status >/dev/null; [ $? = 13 ]; }
-everything() { [ "$(find "$A" -type f | wc -l)" = "$all_files" ] && no_deletion; }
+deleted() { on a history --json | grep -c '"kind": *"delete"'; }
+everything() { [ "$(find "$A" -type f | wc -l)" = "$all_files" ] && [ "$(deleted)" = 1 ]; } # the one of the kill above
 unmounted() {
 	all_files=$(find "$A" -type f | wc -l) && mv "$B" "$S/b/disk" && mkdir "$B" && wait_for 20 not_there && on b sync && everything &&
 		device_kill b && start b && on b sync && wait_for 20 not_there && everything && echo early >"$B/early" && on b sync && [ ! -e "$A/early" ] &&
 		echo meanwhile >"$A/meanwhile" && settle a && [ ! -e "$B/meanwhile" ] && rm "$B/early"
 }
 t "an empty folder where the disk was mounted deletes nothing, nor after a restart, and nothing is written there" unmounted
-mounted_again() { rmdir "$B" && mv "$S/b/disk" "$B" && wait_for 20 test -e "$B/meanwhile" && there && no_deletion; }
+mounted_again() { rmdir "$B" && mv "$S/b/disk" "$B" && wait_for 20 test -e "$B/meanwhile" && there && [ "$(deleted)" = 1 ]; }
 t "with the disk back it goes on" mounted_again
 
 device_stop b
 for_real() {
 	mv "$B" "$S/b/disk" && mkdir "$B" && mount --bind "$S/b/disk" "$B" && start b && there && all_files=$(find "$A" -type f | wc -l) &&
 		umount -l "$B" && wait_for 20 not_there && everything && device_kill b && start b && wait_for 20 not_there && on b sync &&
-		everything && mount --bind "$S/b/disk" "$B" && echo back >"$A/back" && wait_for 20 test -e "$B/back" && there && no_deletion
+		everything && mount --bind "$S/b/disk" "$B" && echo back >"$A/back" && wait_for 20 test -e "$B/back" && there && [ "$(deleted)" = 1 ]
 }
 full_for_real() {
 	device_join f a && mount -t tmpfs -o size=256k tmpfs "$S/f/notes" && on f add notes "$S/f/notes" --quiet && start f && rm "$A/huge" "$A/large" &&

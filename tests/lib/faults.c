@@ -7,7 +7,8 @@
  *   read EIO /home/me/notes         bytes read
  *   list EIO /home/me/notes         names of a folder read
  *
- * FAULTS with ".polls" behind it holds one 64-bit number: how often the process waited for events. */
+ * FAULTS with ".polls" behind it holds one 64-bit number: how often the process waited for events. A file with ".boot"
+ * behind it stands for the kernel's id of this boot. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -86,6 +87,34 @@ static bool fails_at(const char *call, int fd)
 		return false;
 	path[len] = 0;
 	return fails(call, path);
+}
+
+static int open_instead(const char *path, int flags, mode_t mode)
+{
+	char boot[PATH_MAX];
+	const char *rules = getenv("FAULTS");
+	if (rules && strcmp(path, "/proc/sys/kernel/random/boot_id") == 0 &&
+	    snprintf(boot, sizeof boot, "%s.boot", rules) < (int)sizeof boot && access(boot, R_OK) == 0)
+		path = boot;
+	return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
+
+int open(const char *path, int flags, ...)
+{
+	va_list more;
+	va_start(more, flags);
+	mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, mode_t) : 0;
+	va_end(more);
+	return open_instead(path, flags, mode);
+}
+
+int open64(const char *path, int flags, ...)
+{
+	va_list more;
+	va_start(more, flags);
+	mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, mode_t) : 0;
+	va_end(more);
+	return open_instead(path, flags | O_LARGEFILE, mode);
 }
 
 ssize_t write(int fd, const void *from, size_t len)

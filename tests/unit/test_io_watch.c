@@ -286,12 +286,8 @@ struct half {
 	char name[16];
 };
 
-static struct half half(uint32_t mask, uint32_t cookie, const char *name)
-{
-	struct half h = { .e = { .wd = watcher_wd(watcher, "n", ""), .cookie = cookie, .mask = mask, .len = sizeof h.name } };
-	snprintf(h.name, sizeof h.name, "%s", name);
-	return h;
-}
+#define HALF(mask_, cookie_, name_)                                                                                    \
+	{ { .wd = watcher_wd(watcher, "n", ""), .cookie = cookie_, .mask = mask_, .len = sizeof((struct half *)0)->name }, name_ }
 
 Test(io_watch, halves_of_moves_find_each_other_by_their_number)
 {
@@ -299,10 +295,10 @@ Test(io_watch, halves_of_moves_find_each_other_by_their_number)
 	forget();
 	/* Two moves at once, with a third name's events in between, and the end of one in a later read. */
 	const struct half first[] = {
-		half(IN_MOVED_FROM, 11, "a"), half(IN_CLOSE_WRITE, 0, "x"), half(IN_MOVED_FROM, 12, "b"),
-		half(IN_DELETE, 0, "y"), half(IN_MOVED_TO, 11, "a2"),
+		HALF(IN_MOVED_FROM, 11, "a"), HALF(IN_CLOSE_WRITE, 0, "x"), HALF(IN_MOVED_FROM, 12, "b"),
+		HALF(IN_DELETE, 0, "y"), HALF(IN_MOVED_TO, 11, "a2"),
 	};
-	const struct half second[] = { half(IN_CLOSE_WRITE, 0, "x"), half(IN_MOVED_TO, 12, "b2") };
+	const struct half second[] = { HALF(IN_CLOSE_WRITE, 0, "x"), HALF(IN_MOVED_TO, 12, "b2") };
 	watcher_feed(watcher, first, sizeof first);
 	cr_expect(said("moved n/a to n/a2") && said("gone n/a") && said("written n/a2") && said("gone n/b"), "%s", buf_text(&told));
 	cr_expect(said("written n/x") && said("gone n/y"));
@@ -312,13 +308,13 @@ Test(io_watch, halves_of_moves_find_each_other_by_their_number)
 	cr_expect_eq(times("moved "), 2);
 	/* Half a move is a name that came, or one that went; the other half is lost with the queue, or outside. */
 	buf_clear(&told);
-	const struct half from = half(IN_MOVED_FROM, 13, "c"), to = half(IN_MOVED_TO, 14, "d");
+	const struct half from = HALF(IN_MOVED_FROM, 13, "c"), to = HALF(IN_MOVED_TO, 14, "d");
 	watcher_feed(watcher, &from, sizeof from);
 	watcher_feed(watcher, &to, sizeof to);
 	cr_expect_str_eq(buf_text(&told), "gone n/c\nwritten n/d\n");
 	buf_clear(&told);
 	const struct inotify_event lost = { .wd = -1, .mask = IN_Q_OVERFLOW };
-	const struct half late = half(IN_MOVED_TO, 13, "e");
+	const struct half late = HALF(IN_MOVED_TO, 13, "e");
 	watcher_feed(watcher, &lost, sizeof lost);
 	watcher_feed(watcher, &late, sizeof late);
 	cr_expect(said("rescan n/") && said("written n/e"), "%s", buf_text(&told));

@@ -23,6 +23,8 @@ struct category {
 	bool suspect;       /* the last stop was unclean and no whole scan has ended since: files may be damaged */
 	int64_t suspect_ms; /* wall: namely what was recorded since then. By what was recorded in this category: while its folder
 	                     * is away, stop may follow stop, and its files be as old as the first left them. */
+	int64_t cut_since_ms, cut_until_ms; /* wall: what was recorded between these two, a power cut may have taken back as a
+	                                     * whole, until a whole scan has ended and that is put back; 0: nothing */
 	uint64_t full_ms;   /* monotonic: until then nothing of full_bytes or more is written: the disk has no room for it */
 	uint64_t full_bytes;
 	char **left;        /* folders that events said were deleted or moved away, until the scans of them have ended */
