@@ -175,6 +175,7 @@ void simledger_put_version(struct simledger *l, const struct id *version, uint8_
 	}
 	struct simversion *v = mem_alloc(sizeof *v);
 	v->version = *version;
+	v->again = known != NULL;
 	v->meta = meta;
 	v->content = blob_copy(content.data, content.len);
 	map_put(&l->versions, version, sizeof *version, v);
@@ -287,6 +288,7 @@ static void put(struct simledger *l, struct simledger_write *w)
 	case WRITE_VERSION:
 		v = map_find(&l->versions, &w->id, sizeof w->id);
 		v->durable = true;
+		v->again = false;
 		break;
 	}
 }
@@ -312,6 +314,15 @@ bool simledger_commit(struct simledger *l, void (*durable)(void *ctx, const stru
 	return true;
 }
 
+static void forget_version(struct simledger *l, const struct id *version)
+{
+	struct simversion *v = map_find(&l->versions, version, sizeof *version);
+	if (v->again) /* the rotten one is still there */
+		v->durable = v->rotten = v->damaged = true;
+	else
+		version_free(map_remove(&l->versions, version, sizeof *version));
+}
+
 void simledger_rollback(struct simledger *l)
 {
 	if (l->doubt)
@@ -319,7 +330,7 @@ void simledger_rollback(struct simledger *l)
 	for (size_t i = 0; i < l->write_count; i++) {
 		struct simledger_write *w = &l->writes[i];
 		if (w->what == WRITE_VERSION)
-			version_free(map_remove(&l->versions, &w->id, sizeof w->id));
+			forget_version(l, &w->id);
 		write_free(w);
 	}
 	l->write_count = 0;

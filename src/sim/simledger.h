@@ -15,6 +15,7 @@ struct simversion {
 	struct blob content;
 	bool durable;
 	bool rotten;  /* the disk holds something else by now, or nothing */
+	bool again;   /* put again over a rotten one, in a turn that has not committed */
 	bool damaged; /* … and that was found out: it counts as not there until it is put again */
 	bool gone;    /* thinned away: not there until it is put again; judges still see what it was */
 };

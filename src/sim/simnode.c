@@ -62,6 +62,14 @@ void simnode_fresh(struct simnode *n, struct simfile *f)
 	n->fresh[n->fresh_count++] = f;
 }
 
+/* Then nothing is lost: it comes again with its entry. So it is where the engine gives its own new file up, and somebody
+ * changed the mode and back, or a power cut left the old one with just these bytes. */
+static bool in_log(const struct cluster *cl, const struct id *version)
+{
+	const struct witness_version *v = witness_version(&cl->witness, version);
+	return v && v->accepted && !judge_went_back(cl);
+}
+
 void simnode_destroys(struct simnode *n, const struct siminode *i)
 {
 	if (i->kind == SIM_FOLDER || !i->shown || i->ours)
@@ -71,7 +79,7 @@ void simnode_destroys(struct simnode *n, const struct siminode *i)
 		cluster_break(n->cl, "I1", "%s takes the last name of a file that somebody has open to write", n->name);
 	struct id version = core_version_of(n->core, simdisk_meta(i), span_blob(&i->content));
 	const struct simversion *v = simledger_version(&n->ledger, &version);
-	if (!v || !v->durable || v->gone)
+	if ((!v || !v->durable || v->gone) && !in_log(n->cl, &version))
 		judge_destroys(n, &version);
 }
 
