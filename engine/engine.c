@@ -212,7 +212,7 @@ bool engine_thin(struct engine *g, bool reclaim)
 	int64_t now;
 	if (!core_hub_now(g->core, &now))
 		return false;
-	if (!thinning_active(g->thinning))
+	if (reclaim || !thinning_active(g->thinning))
 		thinning_start(g->thinning, now < g->wall_ms ? now : g->wall_ms, reclaim);
 	g->file_now = g->file_now || reclaim;
 	g->versions_tidy_ms = g->now_ms;

@@ -138,7 +138,7 @@ void engine_clock(struct engine *g); /* what time it is; also for the core */
 void engine_notice(struct engine *g, enum notice_level level, const char *from, const char *item, const char *format,
                    ...) __attribute__((format(printf, 5, 6)));
 bool engine_settled(const struct engine *g);         /* nothing is gathered, drained, scanned or owed */
-bool engine_thin(struct engine *g, bool reclaim); /* starts a pass, if none runs; false: the hub's clock is not
+bool engine_thin(struct engine *g, bool reclaim); /* starts a pass, where none runs or one is asked for; false: the hub's clock is not
                                                       known. reclaim: gives all space back, and files what is left */
 void engine_drain(struct engine *g);                 /* takes in every event that the kernel has for us */
 bool engine_reload(struct engine *g, struct err *e); /* configuration; what was wrong leaves the old one */

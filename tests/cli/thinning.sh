@@ -102,3 +102,12 @@ goes_on() {
 		[ "$(count a notes/deep/many thinned)" = 10 ]
 }
 t "it all goes on after a kill and a restart" goes_on
+# By age: the history is made three days older, as a person with a database at hand could.
+aged() {
+	command -v sqlite3 >"$S/out" || return 0
+	for n in 1 2 3 4; do echo "aged $n" >"$A/aged" && settle a b || return 1; done && keep a 'all 2d, hour 14d' && on a thin --quiet &&
+		[ "$(count a notes/aged here)" = 4 ] && device_stop a && sqlite3 "$S/a/home/state/state.db" 'UPDATE history SET at_ms = at_ms - 259200000' &&
+		device_start a && settle a b && on a thin --quiet && left=$(count a notes/aged here) && [ "$left" -ge 1 ] && [ "$left" -le 2 ] &&
+		git_fine a && same a b && [ "$(cat "$A/aged")" = 'aged 4' ]
+}
+t "by age: one an hour of what is three days old" aged

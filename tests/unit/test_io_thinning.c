@@ -379,7 +379,7 @@ static size_t length_of(uint64_t n)
 static void life(int report, uint64_t first)
 {
 	static struct item_row rows[NAMES];
-	char paths[NAMES][8];
+	char paths[NAMES][16];
 	open_all();
 	for (int i = 0; i < NAMES; i++) {
 		snprintf(paths[i], sizeof paths[i], "f%d", i);
