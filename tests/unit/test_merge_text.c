@@ -450,3 +450,27 @@ Test(merge_text, arrays_share_what_a_merge_may_cost)
 	for (int i = 0; i < 3; i++)
 		buf_finish(&text[i]);
 }
+
+/* What only one side has is found without looking: a log that grew by most of its lines is merged. */
+Test(merge_text, what_was_only_added_costs_nothing)
+{
+	struct buf base = { 0 }, mine = { 0 }, theirs = { 0 };
+	struct merge m;
+	for (unsigned i = 0; i < 90000; i++) {
+		if (i < 1000 || i == 89999)
+			buf_printf(&base, "line %u\n", i);
+		if (i < 1000 || i == 89999)
+			buf_printf(&theirs, i ? "line %u\n" : "LINE %u\n", i);
+		buf_printf(&mine, "line %u\n", i);
+	}
+	merge_run(&m, MERGE_KIND_TEXT, buf_view(&base), buf_view(&mine), buf_view(&theirs));
+	cr_assert_eq(m.outcome, MERGE_CLEAN, "%s", m.why);
+	cr_assert_lt(m.work, MERGE_WORK_MAX / 4, "%llu", (unsigned long long)m.work);
+	merge_finish(&m);
+	merge_run(&m, MERGE_KIND_TEXT, buf_view(&mine), buf_view(&base), buf_view(&mine));
+	cr_assert_eq(m.outcome, MERGE_CLEAN, "%s", m.why);
+	merge_finish(&m);
+	buf_finish(&base);
+	buf_finish(&mine);
+	buf_finish(&theirs);
+}

@@ -185,8 +185,10 @@ static bool afford(const uint32_t *from, size_t from_count, const uint32_t *to, 
 		from_count--, to_count--;
 	while (from_count && to_count && *from == *to)
 		from++, to++, from_count--, to_count--;
+	if (!from_count || !to_count)
+		return true; /* only put in, or only taken out: nothing is left to compare */
 	uint64_t charge = (uint64_t)(from_count + to_count) * WORK_EACH;
-	if (charge > WORK_SMALL && from_count && to_count) {
+	if (charge > WORK_SMALL) {
 		uint32_t most = highest(from, from_count), other = highest(to, to_count);
 		most = other > most ? other : most;
 		bool *in_from = mem_alloc(2 * ((size_t)most + 1)), *in_to = in_from + most + 1;
