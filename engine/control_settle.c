@@ -6,7 +6,7 @@
 #include "engine/control_verbs.h"
 #include "engine/core/settle.h"
 
-#define RESOLVE_SLICE 16            /* conflicts settled in one turn */
+#define RESOLVE_SLICE 16            /* items settled in one turn */
 #define HUNK_TEXT_MAX (160 * 1024) /* of all hunks of an answer: even escaped six-fold they fit a line of the socket */
 
 /* ---- looking ---- */
@@ -128,13 +128,18 @@ static bool take_choice(const struct question *q, struct decision *c, enum merge
 	       usage(q, "which side is to be kept?", "keep mine, theirs, both, original or auto");
 }
 
+struct unsettled { /* an item */
+	char *category, *path;
+	size_t count; /* of its conflicts, one with each other version */
+};
+
 /* Every conflict that is open when it is asked: a slice in each turn, so that the loop goes on meanwhile. It is answered
  * once all is on disk. A client that goes away ends it: what is settled is settled, the rest stays open. */
 struct resolving {
 	uint64_t number, client;
 	enum keep keep;
 	bool tells; /* how far it is */
-	char **names; /* category, path, category, … */
+	struct unsettled *items;
 	size_t count, cap, at, settled, failed, turns;
 	struct err first;
 };
@@ -142,22 +147,21 @@ struct resolving {
 void control_resolving_destroy(struct engine *g)
 {
 	struct resolving *r = g->resolving;
-	for (size_t i = 0; r && i < r->count; i++)
-		free(r->names[i]);
+	for (size_t i = 0; r && i < r->count; i++) {
+		free(r->items[i].category);
+		free(r->items[i].path);
+	}
 	if (r)
-		free(r->names);
+		free(r->items);
 	free(r);
 	g->resolving = NULL;
 }
 
-static void note_conflict(void *ctx, const char *category, const char *path)
+static void note_item(void *ctx, const char *category, const char *path, size_t count)
 {
 	struct resolving *r = ctx;
-	const char *const both[] = { category, path };
-	for (int i = 0; i < 2; i++) {
-		MEM_ROOM(r->names, r->count, r->cap);
-		r->names[r->count++] = mem_text(both[i]);
-	}
+	MEM_ROOM(r->items, r->count, r->cap);
+	r->items[r->count++] = (struct unsettled){ mem_text(category), mem_text(path), count };
 }
 
 static void resolve_all(const struct question *q, const struct decision *choice)
@@ -176,26 +180,31 @@ static void resolve_all(const struct question *q, const struct decision *choice)
 	struct resolving *r = g->resolving = mem_alloc(sizeof *r);
 	*r = (struct resolving){ .number = ++number, .client = q->client, .keep = choice->keep,
 		                 .tells = json_get_bool(q->request, "progress") };
-	core_each_conflict(g->core, note_conflict, r);
+	core_each_conflict(g->core, note_item, r);
 	const struct control_wait w = { .kind = WAIT_RESOLVED, .due_ms = UINT64_MAX, .ticket = r->number };
 	if (!control_wait(q, &w))
 		control_resolving_destroy(g);
 	loop_again(g->loop);
 }
 
-/* Those that cannot be settled stay, and the first reason is told. */
+/* What this device's file holds stands against all other versions of an item; any other choice is made of two, and the
+ * others stay open. What cannot be settled stays, and the first reason is told. */
 static void resolve_next(struct engine *g, struct resolving *r)
 {
-	struct decision choice = { .keep = r->keep };
+	const struct decision choice = { .keep = r->keep };
+	const struct unsettled *of = &r->items[r->at++];
 	struct err e = { 0 };
-	char **name = &r->names[r->at];
-	/* Several versions of one item stand one behind the other, and one choice settles them all. */
-	bool again = r->at && !strcmp(name[0], name[-2]) && !strcmp(name[1], name[-1]);
-	if (core_resolve(g->core, name[0], name[1], &choice, &e) || again)
-		r->settled++;
-	else if (!r->failed++)
+	bool done = core_resolve(g->core, of->category, of->path, &choice, &e);
+	size_t settled = !done ? 0 : r->keep == KEEP_MINE ? of->count : 1;
+	if (done && settled < of->count) {
+		char *item = mem_printf("%s/%s", of->category, of->path);
+		done = err_set(&e, item, "settle the others when this one is in step", "it has more than two versions");
+		free(item);
+	}
+	if (!done && !r->failed)
 		r->first = e;
-	r->at += 2;
+	r->settled += settled;
+	r->failed += of->count - settled;
 }
 
 bool control_look_resolved(const struct question *q, const struct control_wait *w)
@@ -205,19 +214,21 @@ bool control_look_resolved(const struct question *q, const struct control_wait *
 	if (g->stumbled || !r || r->number != w->ticket) {
 		control_fail_with(q, CONTROL_FAILED, "resolve", "'syncline conflicts' lists what waits",
 		                  "the state cannot be written: not all are settled");
+		if (r && r->number == w->ticket)
+			control_resolving_destroy(g);
 		return true;
 	}
 	for (int i = 0; i < RESOLVE_SLICE && r->at < r->count; i++)
 		resolve_next(g, r);
 	if (r->turns++, r->at < r->count || ledger_dirty(g->ledger)) {
 		if (r->tells && r->at < r->count)
-			control_progress(q, json_pack("{s:I, s:I}", "done", (json_int_t)(r->at / 2), "of", (json_int_t)(r->count / 2)));
+			control_progress(q, json_pack("{s:I, s:I}", "done", (json_int_t)r->at, "of", (json_int_t)r->count));
 		loop_again(g->loop);
 		return false;
 	}
 	if (r->failed)
-		control_fail_with(q, CONTROL_FAILED, r->first.what, r->first.fix, "%s%s", r->first.why,
-		                  r->settled ? " (the others are settled)" : "");
+		control_fail_with(q, CONTROL_FAILED, r->first.what, r->first.fix, "%s (%zu settled, %zu not)", r->first.why,
+		                  r->settled, r->failed);
 	else
 		control_answer(q, json_pack("{s:I, s:I}", "settled", (json_int_t)r->settled, "turns", (json_int_t)r->turns));
 	control_resolving_destroy(g);

@@ -202,8 +202,8 @@ struct conflict_view {
 	const char *unmerged;        /* a literal: why the two cannot be merged at all; NULL: hunks tell */
 };
 bool core_view_conflict(const struct core *c, size_t index, struct conflict_view *v);
-/* All of them in one walk, in the order of their indices: just whose they are. */
-void core_each_conflict(const struct core *c, void (*each)(void *ctx, const char *category, const char *path), void *ctx);
+/* The items that have open conflicts, each once, with how many there are of it. */
+void core_each_conflict(const struct core *c, void (*each)(void *ctx, const char *category, const char *path, size_t count), void *ctx);
 
 struct peer_view {
 	const struct peer_row *row;

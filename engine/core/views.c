@@ -257,11 +257,16 @@ bool core_view_conflict(const struct core *c, size_t index, struct conflict_view
 	return true;
 }
 
-void core_each_conflict(const struct core *c, void (*each)(void *ctx, const char *category, const char *path), void *ctx)
+void core_each_conflict(const struct core *c, void (*each)(void *ctx, const char *category, const char *path, size_t count), void *ctx)
 {
-	for (size_t i = 0; i < c->ledger.count; i++)
-		if (settle_open(c->ledger.all[i]))
-			each(ctx, c->ledger.all[i]->row.category, c->ledger.all[i]->path);
+	for (size_t i = 0; i < c->ledger.count; i++) {
+		const struct item *it = c->ledger.all[i];
+		size_t count = !it->row.side && settle_open(it);
+		for (const struct item *side = it->sides; side; side = side->next_side)
+			count += settle_open(side);
+		if (count)
+			each(ctx, it->row.category, it->path, count);
+	}
 }
 
 void views_conflict(const struct core *c, const struct item *main, const struct item *side, struct conflict_view *v)

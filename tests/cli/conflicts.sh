@@ -138,6 +138,16 @@ in_turns() {
 		[ "$(json --get turns <"$S/out")" -ge 4 ] && settle a b c && no_conflicts && [ "$(cat "$S"/c/asked/many* | sort -u)" = B ]
 }
 t "resolve --all: a slice in each turn" in_turns
+# Three versions of one file: a merge is of two, and says so; the third is not dropped unread.
+open_on() { on "$1" conflicts --json | grep -o '"item"' | wc -l; }
+three_versions() {
+	printf 'first\nkeep\n' >"$S/a/asked/three" && settle a b c && on b pause --quiet && on c pause --quiet &&
+		for device in a b c; do echo "$device" >"$S/$device/asked/three"; done && settle a && on b sync --quiet && on b resume --quiet &&
+		settle a b && on c sync --quiet && on c resume --quiet && settle a b c && [ "$(open_on a)" = 2 ] &&
+		exits 1 on a resolve --all --keep both && grep -q 'asked/three: it has more than two versions (1 settled, 1 not)' "$S/err" && settle a b c &&
+		[ "$(open_on a)" = 1 ] && printf 'a\nb\n' | cmp - "$S/b/asked/three" && on a resolve --all --keep mine --quiet && in_step && no_conflicts
+}
+t "resolve --all: of three versions two are merged, and the third stays open" three_versions
 all_refused() { exits 2 ask b '{"do":"resolve","all":true,"with":"eA=="}' && exits 0 on b resolve --all --keep mine; }
 t "resolve --all: one content for all is refused, and none is none" all_refused
 

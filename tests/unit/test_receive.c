@@ -500,6 +500,64 @@ Test(receive, what_is_missing_of_a_conflict_is_asked_for_again)
 	finish(&b);
 }
 
+/* A second version of `main`, from a device that the hub knows by this writer. */
+static void conflict_from(struct bench *b, const struct id *device, uint32_t writer, const struct change *main, const char *name,
+			  const char *text)
+{
+	uint8_t item_key[KEY_LEN], account[KEY_LEN];
+	memset(account, 3, sizeof account);
+	hash_key(item_key, account, "syncline item", NULL, 0);
+	struct span names[] = { span_of(main->item.b, ID_LEN), span_of(device->b, ID_LEN) };
+	struct change c = { .flags = CHANGE_KEYFRAME, .counter = b->seq + 1, .item = hash_id(item_key, "side", names, 2), .edited = 1 };
+	struct body body = { .kind = KIND_CREATE,
+		             .named = true,
+		             .side = true,
+		             .main_item = main->item,
+		             .side_device = *device,
+		             .category = span_text("notes"),
+		             .path = span_text(name),
+		             .compression = CODEC_NONE,
+		             .payload = span_text(text),
+		             .content_len = strlen(text) };
+	uint8_t meta = 0;
+	struct span parts[] = { span_of(&meta, 1), body.payload };
+	struct buf plain = { 0 }, sealed = { 0 };
+	c.version = hash_id(b->version_key, "version", parts, 2);
+	body_put(&plain, &body, c.edited);
+	seal_body(&b->sealer, device, 7, &c, buf_view(&plain), &sealed);
+	c.body = buf_view(&sealed);
+	hear(b, &(struct record){ .type = RECORD_ENTRY, .seq = ++b->seq, .writer = writer, .change = c });
+	pass(b);
+	cr_assert_not(b->hung);
+	buf_finish(&plain);
+	buf_finish(&sealed);
+}
+
+static void list_conflict(void *ctx, const char *category, const char *path, size_t count)
+{
+	buf_printf(ctx, "%s/%s %zu\n", category, path, count);
+}
+
+/* Their versions come one device after the other: those of one item do not stand together. */
+Test(receive, an_item_with_several_other_versions_is_listed_once)
+{
+	struct bench b;
+	struct change story[3];
+	struct id third = { { 4 } };
+	struct buf list = { 0 };
+	tell(&b, story);
+	hear(&b, &(struct record){ .type = RECORD_WRITER, .writer = 2, .device = third, .epoch = 7 });
+	conflict_from(&b, &b.other, WRITER, &story[0], "x", "second");
+	conflict_from(&b, &b.other, WRITER, &story[2], "y", "second");
+	conflict_from(&b, &third, 2, &story[0], "x", "third");
+	core_each_conflict(b.core, list_conflict, &list);
+	cr_expect_str_eq(buf_text(&list), "notes/x 2\nnotes/y 1\n");
+	buf_finish(&list);
+	for (int i = 0; i < 3; i++)
+		drop(&story[i]);
+	finish(&b);
+}
+
 Test(receive, numbers_from_a_hub_stay_in_bounds)
 {
 	struct bench b;
