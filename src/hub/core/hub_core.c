@@ -5,7 +5,6 @@
 
 #include "base/mem.h"
 #include "base/plant.h"
-#include "base/plant.h"
 #include "hub/core/account.h"
 #include "hub/core/admission.h"
 #include "hub/core/catchup.h"
