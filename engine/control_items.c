@@ -53,13 +53,34 @@ char *control_advice(const char *text, const char *category, const char *path)
 	return (char *)out.data;
 }
 
+/* The item of a file that was named by where it is; NULL where no category is. New memory. */
+static char *item_at(const struct engine *g, const char *path)
+{
+	for (size_t i = 0; *path == '/' && i < g->config.category_count; i++) {
+		const struct config_category *c = &g->config.categories[i];
+		size_t len = c->path ? strlen(c->path) : 0;
+		if (len && !strncmp(path, c->path, len) && path[len] == '/' && path[len + 1]) {
+			struct buf word = { 0 };
+			char *item = mem_printf("%s/%s", c->name, path + len + 1);
+			shell_word(&word, item);
+			free(item);
+			buf_put(&word, "", 1);
+			return (char *)word.data;
+		}
+	}
+	return NULL;
+}
+
 bool control_item(const struct question *q, struct item_name *n)
 {
 	const char *item = json_get_text(q->request, "item"), *path;
 	if (!item || strlen(item) >= sizeof n->item || !relpath_split_item(item, n->category, &path) ||
 	    strlen(path) > RELPATH_MAX) {
-		control_fail_with(q, CONTROL_USAGE, "item", "name it CATEGORY/RELATIVE/PATH",
-		                  item ? "that names no item" : "none was named");
+		char *named = item ? item_at(q->engine, item) : NULL;
+		char *fix = named ? mem_printf("it is %s", named) : mem_text("name it CATEGORY/RELATIVE/PATH");
+		control_fail_with(q, CONTROL_USAGE, item ? item : "item", fix, item ? "that names no item" : "none was named");
+		free(named);
+		free(fix);
 		return false;
 	}
 	snprintf(n->item, sizeof n->item, "%s", item);

@@ -116,6 +116,8 @@ static size_t bounded(const char *text)
 	return strnlen(text, TEXT_NAME_MAX);
 }
 
+#define CANVAS_WRAP 512 /* cells of the longest line that is broken */
+
 int canvas_put(struct canvas *c, int x, int y, int width, enum role role, const char *words)
 {
 	return put(c, x, y, width, role, words, bounded(words), TEXT_CHROME, 0, false);
@@ -129,6 +131,45 @@ int canvas_text(struct canvas *c, int x, int y, int width, enum role role, const
 int canvas_line(struct canvas *c, int x, int y, int width, enum role role, const void *bytes, size_t len, int skip)
 {
 	return put(c, x, y, width, role, bytes, len < TEXT_NAME_MAX ? len : TEXT_NAME_MAX, TEXT_LAYOUT, skip, false);
+}
+
+/* How many bytes fit before a blank; all of them where nothing has to be broken, or nothing can. */
+static size_t line_of(const char *words, int width)
+{
+	struct cell cells[CANVAS_WRAP];
+	size_t best = 0, len = strlen(words);
+	for (size_t end = 0; end <= len; end++) {
+		if (end < len && words[end] != ' ')
+			continue;
+		if (ui_text(cells, CANVAS_WRAP, words, end, ROLE_TEXT, TEXT_CHROME) > (size_t)width)
+			return best ? best : len;
+		best = end;
+	}
+	return len;
+}
+
+int canvas_wrapped_rows(int width, const char *words)
+{
+	int rows = 0;
+	for (width = width < CANVAS_WRAP ? width : CANVAS_WRAP - 1; *words; rows++) {
+		words += line_of(words, width);
+		words += strspn(words, " ");
+	}
+	return rows;
+}
+
+int canvas_wrapped(struct canvas *c, int x, int y, int width, int rows, enum role role, const char *words)
+{
+	int used = 0;
+	if (width >= CANVAS_WRAP)
+		width = CANVAS_WRAP - 1;
+	while (used < rows && *words) {
+		size_t len = used + 1 < rows ? line_of(words, width) : strlen(words);
+		put(c, x, y + used++, width, role, words, len, TEXT_CHROME, 0, false);
+		words += len;
+		words += strspn(words, " ");
+	}
+	return used;
 }
 
 int canvas_putf(struct canvas *c, int x, int y, int width, enum role role, const char *format, ...)

@@ -31,6 +31,9 @@ int canvas_putf(struct canvas *c, int x, int y, int width, enum role role, const
 int canvas_text(struct canvas *c, int x, int y, int width, enum role role, const char *text);
 /* A line of a file: tabs are layout. `skip` cells are scrolled away at the left. */
 int canvas_line(struct canvas *c, int x, int y, int width, enum role role, const void *bytes, size_t len, int skip);
+/* Our own words over up to `rows` rows, broken between words; what is left then ends in ⋯. Returns the rows used. */
+int canvas_wrapped_rows(int width, const char *words); /* how many it would take */
+int canvas_wrapped(struct canvas *c, int x, int y, int width, int rows, enum role role, const char *words);
 /* Ends in column `end`. */
 int canvas_right(struct canvas *c, int end, int y, enum role role, const char *format, ...)
         __attribute__((format(printf, 5, 6)));

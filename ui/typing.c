@@ -31,6 +31,10 @@ static void run_line(struct view *v, const char *line)
 	bool resume = !strncmp("resume", line, len) && len > 3;
 	if (!len)
 		return;
+	if (len > 3 && *rest && !strncmp("restore", line, len)) {
+		view_ask_plain(v, json_pack("{s:s,s:s}", "do", "restore", "category", rest), "Brought back.");
+		return;
+	}
 	if (resume || (!strncmp("pause", line, len) && len > 1)) {
 		json_t *request = json_pack("{s:s}", "do", resume ? "resume" : "pause");
 		if (*rest)

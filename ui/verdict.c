@@ -102,8 +102,9 @@ struct verdict verdict_of(const struct model *m, enum attach attach, int64_t now
 		         l->error ? l->error : "the hub refuses this device");
 	} else if (broken) {
 		v = make(VERDICT_ERROR, ROLE_ERROR, "✗", "ERROR", 13);
-		snprintf(v.rest, sizeof v.rest, "%.40s: %.100s   8 tells more", broken->name ? broken->name : "?",
-		         broken->error ? broken->error : "cannot be synced");
+		const char *why = broken->error ? broken->error : "cannot be synced", *more = strstr(why, ": '");
+		snprintf(v.rest, sizeof v.rest, "%.40s: %.*s   press 4", broken->name ? broken->name : "?",
+		         more ? (int)(more - why) : 100, why);
 	} else if (m->trouble) {
 		v = make(VERDICT_ERROR, ROLE_ERROR, "✗", "ERROR", 13);
 		snprintf(v.rest, sizeof v.rest, "%.160s", m->trouble);

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "cli/say.h"
+#include "cli/verbs.h"
+#include "control/control.h"
 
 static struct opt *opt_of(struct opt *opts, const char *arg, const char **value)
 {
@@ -14,6 +16,16 @@ static struct opt *opt_of(struct opt *opts, const char *arg, const char **value)
 		if (strlen(o->name) == len && !strncmp(o->name, arg + 2, len))
 			return o;
 	return NULL;
+}
+
+static int say_missing(const char *verb)
+{
+	const struct verb *v = verbs_find(verb);
+	char form[160];
+	if (!v || !*v->usage || *v->usage == '\n')
+		return say_usage(verb, "something is missing");
+	snprintf(form, sizeof form, "syncline %s %.*s", verb, (int)strcspn(v->usage, "\n"), v->usage);
+	return say_fail(CONTROL_USAGE, verb, form, "something is missing");
 }
 
 bool opts_parse(int *argc, char **argv, struct opt *opts, int least, int most)
@@ -46,7 +58,7 @@ bool opts_parse(int *argc, char **argv, struct opt *opts, int least, int most)
 	argv[kept] = NULL;
 	*argc = kept;
 	if (kept - 1 < least)
-		return say_usage(verb, "something is missing"), false;
+		return say_missing(verb), false;
 	if (kept - 1 > most)
 		return say_usage(verb, "'%s' is too much", argv[most + 1]), false;
 	return true;

@@ -100,6 +100,8 @@ folder_moved() {
 t "the log tells of a folder that was moved" folder_moved
 t "restore: no such version: 1" exits 1 on a restore notes/one.md ffffffff
 t "why: not an item's name: 2" exits 2 on a why ../../etc/passwd
+by_path() { exits 2 on a why "$S/a/notes/a file" && grep -q "that names no item (it is 'notes/a file')" "$S/err" && exits 2 on a show && grep -q 'syncline show ITEM' "$S/err"; }
+t "a file named by where it is: told which item that is" by_path
 why_shape() { on a why --json notes/one.md | json item=notes/one.md state:s since:t? reason:s next:s? 'devices[].name=a|b' 'devices[].has_it=true'; }
 t "why --json" why_shape
 

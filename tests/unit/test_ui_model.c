@@ -151,7 +151,7 @@ Test(ui_verdict, the_worst_true_line_wins)
 Test(ui_verdict, in_sync_is_a_promise)
 {
 	expect(STATUS(HUB "\"state\":\"connected\"", QUIET BROKEN), ATTACH_UP, VERDICT_ERROR, "✗", "ERROR",
-	       "notes: no such folder   8 tells more", 13);
+	       "notes: no such folder   press 4", 13);
 	expect(STATUS(HUB "\"state\":\"connected\"",
 	              "\"queue\":{\"outgoing\":0,\"incoming\":0},\"conflicts\":0,\"synced\":false" TWO),
 	       ATTACH_UP, VERDICT_SYNCING, "⇄", "SYNCING", "looking at what changed", 10);

@@ -682,3 +682,37 @@ Test(ui_screen, random_keys_break_nothing)
 		close_stage(s);
 	}
 }
+
+Test(ui_screen, words_are_broken_between_words)
+{
+	struct canvas c;
+	char text[1000];
+	canvas_init(&c, 21, 4, false);
+	cr_expect_eq(canvas_wrapped_rows(18, "one two three four five six"), 2);
+	cr_expect_eq(canvas_wrapped(&c, 1, 0, 18, 2, ROLE_TEXT, "one two three four five six"), 2);
+	cr_expect(strstr(canvas_row(&c, 0, text), " one two three four "));
+	cr_expect(strstr(canvas_row(&c, 1, text), " five six "));
+	canvas_clear(&c);
+	cr_expect_eq(canvas_wrapped(&c, 1, 0, 10, 2, ROLE_TEXT, "one two three four five six"), 2);
+	cr_expect(strstr(canvas_row(&c, 1, text), " three fou⋯ "), "what does not fit is told: %s", text);
+	cr_expect_eq(canvas_wrapped(&c, 1, 0, 5, 3, ROLE_TEXT, "unbreakable"), 1);
+	canvas_finish(&c);
+}
+
+Test(ui_screen, of_several_places_the_preview_shows_the_first)
+{
+	struct stage *s = open_stage("busy", 80, 24, false);
+	json_t *texts = json_object_get(s->state, "texts");
+	for (size_t i = 0; i < s->view.model.conflict_count; i++) {
+		const struct model_conflict *k = &s->view.model.conflicts[i];
+		if (strcmp(k->item, "snippets/deploy.sh"))
+			continue;
+		json_object_set_new(texts, k->base.version, json_string("first\nsame\nas\nbefore\nlast\n"));
+		json_object_set_new(texts, k->mine.version, json_string("first of mine\nsame\nas\nbefore\nlast of mine\n"));
+		json_object_set_new(texts, k->theirs.version, json_string("first of theirs\nsame\nas\nbefore\nlast of theirs\n"));
+	}
+	type(s, "3j");
+	cr_expect(is_on_screen(s, "first of mine") && is_on_screen(s, "first of theirs") && is_on_screen(s, "place 1 of 3"));
+	cr_expect_not(is_on_screen(s, "last of") || is_on_screen(s, "more lines"));
+	close_stage(s);
+}

@@ -39,7 +39,7 @@ static void draw_row(struct view *v, struct canvas *c, int y, size_t i, const st
 	table_put(c, y, &k[STATE], b.role, state ? state + 2 : "");
 }
 
-static void draw_details(struct canvas *c, int y, int width, const struct model_category *k)
+static void draw_details(struct canvas *c, int y, int width, int rows, const struct model_category *k)
 {
 	static const struct {
 		const char *strategy, *means;
@@ -54,15 +54,15 @@ static void draw_details(struct canvas *c, int y, int width, const struct model_
 	if (k->path)
 		canvas_right(c, width - 1, y, ROLE_HEADING, "%.300s",
 		             (int)strlen(k->path) < width - used - 4 ? k->path : "");
-	canvas_putf(c, 1, y + 1, width - 1, ROLE_TEXT, "%s items%s%s.  %lld moving, %lld in conflict.%s%s",
-	            format_count(count, k->items), k->bytes > 0 ? ", " : "",
+	canvas_putf(c, 1, y + 1, width - 1, ROLE_TEXT, "%s item%s%s%s.  %lld moving, %lld in conflict.%s%s",
+	            format_count(count, k->items), k->items == 1 ? "" : "s", k->bytes > 0 ? ", " : "",
 	            k->bytes > 0 ? format_size(size, k->bytes) : "", (long long)k->pending, (long long)k->conflicts,
 	            k->profile ? "  Profile " : "", k->profile ? k->profile : "");
+	if (k->error)
+		canvas_wrapped(c, 1, y + 2, width - 1, rows - 2, ROLE_ERROR, k->error);
 	for (size_t i = 0; i < sizeof policies / sizeof *policies; i++)
-		if (k->error)
-			canvas_putf(c, 1, y + 2, width - 1, ROLE_ERROR, "It cannot be synced: %s", k->error);
-		else if (!strcmp(k->strategy, policies[i].strategy))
-			canvas_put(c, 1, y + 2, width - 1, ROLE_MUTED, policies[i].means);
+		if (!k->error && !strcmp(k->strategy, policies[i].strategy))
+			canvas_wrapped(c, 1, y + 2, width - 1, rows - 2, ROLE_MUTED, policies[i].means);
 }
 
 static void draw(struct view *v, struct canvas *c, int y, int h)
@@ -71,7 +71,7 @@ static void draw(struct view *v, struct canvas *c, int y, int h)
 	struct list *list = &v->lists[SCREEN_CATEGORIES];
 	struct column k[COLUMNS];
 	char count[FORMAT_LEN], size[FORMAT_LEN];
-	int width = c->w - 1, height = h - 6, shown;
+	int width = c->w - 1, height = h - 8, shown;
 	size_t at = list_place(list, rows.id, rows.n, (size_t)height), paused = 0;
 	int64_t items = 0;
 	double bytes = 0;
@@ -102,7 +102,7 @@ static void draw(struct view *v, struct canvas *c, int y, int h)
 			draw_cursor(c, 0, y + 2 + shown, c->w);
 	}
 	if (rows.n)
-		draw_details(c, y + 3 + shown, width, &v->model.categories[rows.at[at]]);
+		draw_details(c, y + 3 + shown, width, h - 3 - shown, &v->model.categories[rows.at[at]]);
 	else
 		canvas_put(c, 1, y + 2, width - 1, ROLE_MUTED,
 		           "No category yet: 'syncline add notes ~/notes' makes one.");

@@ -77,6 +77,56 @@ static void find_stretches(struct stretch *sides, int n)
 	}
 }
 
+#define PLACE_LINES 64 /* of each side, in which the end of the first place is looked for */
+
+struct line {
+	const uint8_t *at;
+	size_t len;
+};
+
+static size_t lines_of(const struct stretch *s, struct line out[PLACE_LINES])
+{
+	const uint8_t *at = s->at, *end = s->text->text.data + s->text->text.len;
+	size_t n = 0;
+	for (; n < PLACE_LINES && n < s->count && at < end; n++) {
+		out[n] = (struct line){ at, line_len(at, end) };
+		at += out[n].len;
+	}
+	return n;
+}
+
+static size_t find_line(const struct line *lines, size_t n, const struct line *wanted)
+{
+	size_t i = 0;
+	while (i < n && (lines[i].len != wanted->len || memcmp(lines[i].at, wanted->at, wanted->len) != 0))
+		i++;
+	return i;
+}
+
+/* Of several places only the first: it ends at the nearest line that all sides have again. */
+static void first_place(struct stretch *sides, int n)
+{
+	struct line lines[3][PLACE_LINES];
+	size_t count[3], best[3] = { 0 }, nearest = SIZE_MAX;
+	for (int i = 0; i < n; i++)
+		count[i] = lines_of(&sides[i], lines[i]);
+	for (size_t k = 0; k < count[0]; k++) {
+		size_t at[3] = { k, 0, 0 }, sum = k;
+		bool everywhere = true;
+		for (int i = 1; i < n && everywhere; i++) {
+			at[i] = find_line(lines[i], count[i], &lines[0][k]);
+			everywhere = at[i] < count[i];
+			sum += at[i];
+		}
+		if (!everywhere || sum >= nearest)
+			continue;
+		nearest = sum;
+		memcpy(best, at, sizeof best);
+	}
+	for (int i = 0; i < n && nearest < SIZE_MAX; i++)
+		sides[i].count = best[i];
+}
+
 /* Where the text of a side begins; a narrow screen has no room for the numbers of lines. */
 static int indent(int width)
 {
@@ -190,7 +240,12 @@ void draw_preview(struct view *v, struct canvas *c, int x, int y, int width, int
 	used += canvas_text(c, x + used, y, 24, ROLE_HEADING, category);
 	used += canvas_put(c, x + used, y, 3, ROLE_HEADING, " / ");
 	used += canvas_text(c, x + used, y, width - used - 1, ROLE_HEADING, path);
-	if (k->base.at_ms && used + 28 < width)
+	if (k->hunks > 1 && k->base.at_ms && used + 44 < width)
+		canvas_right(c, x + width - 1, y, ROLE_HEADING, "place 1 of %d   both agreed %s", k->hunks,
+		             format_time(at, k->base.at_ms, v->now_ms, false));
+	else if (k->hunks > 1 && used + 24 < width)
+		canvas_right(c, x + width - 1, y, ROLE_HEADING, "place 1 of %d", k->hunks);
+	else if (k->base.at_ms && used + 28 < width)
 		canvas_right(c, x + width - 1, y, ROLE_HEADING, "both agreed %s",
 		             format_time(at, k->base.at_ms, v->now_ms, false));
 	else if (!k->base.version[0] && used + 24 < width)
@@ -208,6 +263,8 @@ void draw_preview(struct view *v, struct canvas *c, int x, int y, int width, int
 	}
 	if (n)
 		find_stretches(compared, n);
+	if (n > 1 && k->hunks > 1)
+		first_place(compared, n);
 	int sides_shown = 3 - first, row = y + 1, end = width >= 60 ? y + h - 1 : y + h,
 	    spaced = h >= sides_shown * 2 + 4;
 	int around = n && h >= 13 ? 2 : 0;

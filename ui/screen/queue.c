@@ -9,11 +9,15 @@ static void draw_facts(struct view *v, struct canvas *c, int y, const struct row
 {
 	const struct model *m = &v->model;
 	const char *filter = v->filters[SCREEN_QUEUE];
-	size_t fresh = model_queue_fresh(m);
+	size_t fresh = model_queue_fresh(m), held = 0;
+	for (size_t i = 0; i < m->queue_count; i++)
+		held += !m->queue[i].done && !strcmp(m->queue[i].state, "held");
 	int x = 1 +
 	        canvas_putf(c, 1, y, c->w - 2, ROLE_MUTED, "OUT %lld   IN %lld", (long long)m->outgoing,
 	                    (long long)m->incoming) +
 	        3;
+	if (held)
+		x += canvas_putf(c, x, y, c->w - 1 - x, ROLE_PAUSED, "HELD %zu", held) + 3;
 	if (filter[0])
 		x += canvas_putf(c, x, y, c->w - 1 - x, ROLE_MATCH, "filter %s   %zu of %zu", filter, rows->n,
 		                 m->queue_count) +
@@ -55,14 +59,15 @@ static void draw(struct view *v, struct canvas *c, int y, int h)
 		           v->filters[SCREEN_QUEUE][0] ? "Nothing matches.  Esc shows all." : "Nothing is on its way.");
 	if (rows.n) {
 		const struct model_queue *q = &v->model.queue[rows.at[at]];
-		char since[FORMAT_LEN];
+		char since[FORMAT_LEN], words[700];
 		if (q->done)
-			canvas_putf(c, 1, y + h - 1, c->w - 2, ROLE_MUTED, "%.300s: done.", q->item);
+			snprintf(words, sizeof words, "%.300s: done.", q->item);
 		else
-			canvas_putf(c, 1, y + h - 1, c->w - 2, ROLE_MUTED, "%.300s: %s, %s, since %s", q->item,
-			            q->kind[0] ? q->kind : "change",
-			            q->reason && *q->reason ? q->reason : "next in line",
-			            format_time(since, q->since_ms, v->now_ms, true));
+			snprintf(words, sizeof words, "%.300s: %s, %.250s, since %s", q->item, q->kind[0] ? q->kind : "change",
+			         q->reason && *q->reason ? q->reason : "next in line",
+			         format_time(since, q->since_ms, v->now_ms, true));
+		int lines = canvas_wrapped_rows(c->w - 2, words) > 1 ? 2 : 1;
+		canvas_wrapped(c, 1, y + h - lines, c->w - 2, lines, ROLE_MUTED, words);
 	}
 	rows_finish(&rows);
 }
