@@ -607,11 +607,7 @@ bool judge_quiet(struct cluster *cl, char *why, size_t cap)
 			snprintf(why, cap, "%s has events waiting", n->name);
 			return false;
 		}
-		if (n->counted_at != cl->tally.steps + 1) { /* last, for it asks every item; and the same until a step is taken */
-			core_view_counts(n->core, &n->counted);
-			n->counted_at = cl->tally.steps + 1;
-		}
-		v = n->counted;
+		core_view_counts(n->core, &v); /* last: it may have to ask every item */
 		if (!v.quiet || v.cursor != head || v.head != head || v.paused) {
 			snprintf(why, cap,
 			         "%s: quiet %d, cursor %llu of %zu (heard %llu), outgoing %zu, incoming %zu, scanning "

@@ -64,8 +64,6 @@ struct simnode {
 	int64_t wall_ms;  /* added to wall time */
 	int64_t drift_ppm; /* how fast it goes wrong */
 	uint64_t idle_turns, idle_since_us;
-	struct counts_view counted; /* when so many steps, less one, had been taken */
-	uint64_t counted_at;
 	unsigned hints; /* events that the engine has not read yet */
 	struct simfile *placed; /* last: somebody reads it again and again */
 };
