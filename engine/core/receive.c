@@ -227,7 +227,9 @@ static void side_news(struct core *c, struct item *side, bool was_open, const st
 	} else if (!open && was_open) {
 		core_notice(c, NOTICE_INFO, "sync", main, "the conflict is settled");
 		bool ours = id_equal(&main->row.settles, &side->row.item);
-		bool settled = ours && id_equal(&main->row.settled_as, &main->row.local);
+		/* Once it went aside itself, over a newer head, it is a version that others see and choose about. */
+		bool aside = !own && main->own_side && (ledger_side_open(main->own_side) || main->own_side->in_flight);
+		bool settled = ours && !aside && id_equal(&main->row.settled_as, &main->row.local);
 		bool by_us = id_equal(&side->row.head_device, &c->setup.device); /* what the file holds since is a newer choice */
 		if (((own && id_equal(was, &main->row.local)) || settled) && !id_equal(&main->row.local, &main->row.head_version) &&
 		    !main->in_flight && !by_us) {
@@ -236,6 +238,9 @@ static void side_news(struct core *c, struct item *side, bool was_open, const st
 			main->row.hold = HOLD_NONE;
 			settle_chosen(c, main, &main->row.head_version, &side->row.head_device, HOW_SETTLE);
 			ledger_touch(&c->ledger, main);
+			if (settled)
+				core_notice(c, NOTICE_ALERT, "sync", main,
+					    "another device settled it first: that stands, what was chosen here is in the history");
 		}
 		if (ours) {
 			main->row.settles = main->row.settled = main->row.settled_as = (struct id){ { 0 } };

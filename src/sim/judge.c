@@ -158,12 +158,29 @@ static bool nobody_gave_up(struct cluster *cl, unsigned path, uint32_t token)
 	return !side_may_lose(cl, path, NULL, token);
 }
 
+/* Two settled it at once, and the hub heard the other one first: that stands, and what was made of it here (which may be
+ * new, a file of the person's) is in this device's history and was never sent. See doc/conflicts.md. */
+static bool lost_the_choice(const struct simnode *n, const struct place *p, const struct witness_version *was)
+{
+	bool chosen = false, kept = false;
+	for (size_t i = 0; i < n->ledger.settlement_count; i++) {
+		const struct settlement_row *s = &n->ledger.settlements[i];
+		chosen = chosen || (s->how == HOW_SETTLE && !s->undone && id_equal(&s->item, &p->item) &&
+		                    id_equal(&s->result, &p->expect_version));
+	}
+	for (size_t i = 0; chosen && i < n->ledger.history_count; i++) {
+		const struct history_row *h = &n->ledger.history[i];
+		kept = kept || (id_equal(&h->item, &p->item) && id_equal(&h->version, &p->expect_version));
+	}
+	return kept && !was->accepted;
+}
+
 void judge_replaces(struct simnode *n, const struct simfile *f, const struct place *p)
 {
 	struct cluster *cl = n->cl;
 	size_t had, has;
 	const struct witness_version *was = witness_version(&cl->witness, &p->expect_version);
-	if (!was || f->blurred || newest_stands(cl, f->number))
+	if (!was || f->blurred || newest_stands(cl, f->number) || lost_the_choice(n, p, was))
 		return;
 	cluster_checked(cl, INVARIANT_I2);
 	uint32_t *old = witness_tokens(span_blob(&was->content), &had), *new = witness_tokens(p->content, &has);
@@ -176,6 +193,16 @@ void judge_replaces(struct simnode *n, const struct simfile *f, const struct pla
 	}
 	free(old);
 	free(new);
+}
+
+/* The second half of a rename: whoever renames a folder gives up under the old names all that has gone along, also what the
+ * engine was just putting there. */
+static void follow_rename(struct cluster *cl, const struct simnode *n, const struct witness_item *item, const struct simentry *e)
+{
+	const struct simentry *first = simstore_entry(cl->hub.store, e->e.seq - 1);
+	if (first && (e->e.change.flags & CHANGE_LINKED) && (e->e.change.flags & CHANGE_DELETE) && !item->side &&
+	    id_equal(&first->e.device, &e->e.device) && first->e.change.counter + 1 == e->e.change.counter)
+		witness_gave_up(&cl->witness, n->index, item->path, &first->e.change.version);
 }
 
 static void check_lineage(struct cluster *cl, struct simnode *n, const struct witness_item *item,
@@ -294,6 +321,7 @@ void judge_appended(struct cluster *cl, const struct simentry *e, const struct s
 	    !witness_held(&cl->witness, n->index, item->path, &c->version))
 		cluster_break(cl, "Q6", "entry %llu of %s puts a version of %s%s that nobody made there",
 		              (unsigned long long)e->e.seq, n->name, name, item->side ? " aside" : "");
+	follow_rename(cl, n, item, e);
 	check_lineage(cl, n, item, e, base);
 	check_opens(cl, n, item, e, base);
 	check_linked(cl, n, e);
@@ -621,25 +649,70 @@ bool judge_quiet(struct cluster *cl, char *why, size_t cap)
 	return true;
 }
 
-struct id judge_choice(struct simnode *n, const char *category, const char *path, enum keep keep)
+/* This device's own, else the oldest; of two as old as each other it is not known which. */
+void judge_conflict(struct simnode *n, const char *category, const char *path, struct judged_conflict *out)
 {
-	const struct item *it = ledger_find_name(&n->core->ledger, category, path);
-	if (!it || keep > KEEP_THEIRS)
-		return (struct id){ { 0 } };
-	if (keep == KEEP_MINE)
-		return it->row.local;
-	return it->own_side && ledger_side_open(it->own_side) ? it->row.head_version : (struct id){ { 0 } };
+	struct conflict_view v;
+	bool own = false;
+	int64_t oldest = INT64_MAX;
+	for (size_t i = 0; !own && core_view_conflict(n->core, i, &v); i++) {
+		const struct witness_item *side = witness_item(&n->cl->witness, &v.id);
+		if (strcmp(v.category, category) != 0 || strcmp(v.path, path) != 0 || !side)
+			continue;
+		own = id_equal(&side->device, &n->device);
+		if (!own && v.detected_ms > oldest)
+			continue;
+		out->known = own || v.detected_ms < oldest;
+		oldest = v.detected_ms;
+		out->mine = v.mine.version;
+		out->theirs = v.theirs.version;
+		out->base = v.has_base ? v.base.version : (struct id){ { 0 } };
+	}
 }
 
-/* Only once nobody edits any more: until then others may say otherwise at any moment. */
-void judge_chose(struct simnode *n, unsigned path, enum keep keep, const struct id *version)
+/* What either side has and the original does not stays, whatever a merge takes out. */
+static void check_kept(struct simnode *n, const char *name, const struct judged_conflict *was, const struct id *side, const struct id *is)
+{
+	const struct witness_version *base = witness_version(&n->cl->witness, &was->base),
+	                             *from = witness_version(&n->cl->witness, side), *to = witness_version(&n->cl->witness, is);
+	for (size_t i = 0; from && i < from->token_count; i++)
+		if (!token_in(base, from->tokens[i]) && !token_in(to, from->tokens[i]))
+			cluster_break(n->cl, "Q4", "%s settles %s keeping what both added, and t%08x is gone", n->name, name,
+			              from->tokens[i]);
+}
+
+static void check_choice(struct simnode *n, const char *name, const struct judged_conflict *was, const struct id *is)
+{
+	const struct id *want = was->keep == KEEP_MINE     ? &was->mine
+	                        : was->keep == KEEP_THEIRS ? &was->theirs
+	                        : was->keep == KEEP_ORIGINAL ? &was->base
+	                                                     : NULL;
+	if (!was->known)
+		return;
+	JUDGED(n->cl, Q4);
+	if (want && !id_equal(want, is))
+		cluster_break(n->cl, "Q4", "%s settles %s, and its file is not what was chosen", n->name, name);
+	if (was->keep != KEEP_BOTH && was->keep != KEEP_AUTO)
+		return;
+	check_kept(n, name, was, &was->mine, is);
+	check_kept(n, name, was, &was->theirs, is);
+}
+
+/* What it leads to: only once nobody edits any more; until then others may say otherwise at any moment. */
+void judge_chose(struct simnode *n, unsigned number, const char *category, const char *path, const struct judged_conflict *was)
 {
 	struct cluster *cl = n->cl;
-	struct witness_name *note = witness_note(&cl->witness, path);
+	const struct item_row *row = core_find_item(n->core, category, path);
+	struct witness_name *note = witness_note(&cl->witness, number);
+	if (!row)
+		return;
+	check_choice(n, witness_name(&cl->witness, number), was, &row->local);
 	if (cl->acting || !cl->calm_us)
 		return;
 	bool at_once = note->chosen_us && cl->now_us - note->chosen_us < 1000000;
-	note->chosen_apart = keep > KEEP_THEIRS || (at_once && (note->chosen_apart || !id_equal(&note->chosen, version)));
+	note->chosen_apart = at_once && (note->chosen_apart || !id_equal(&note->chosen, &row->local));
 	note->chosen_us = cl->now_us;
-	note->chosen = *version;
+	note->chosen = row->local;
+	note->chosen_on = n->index;
+	note->chosen_for_all = was->keep == KEEP_MINE;
 }

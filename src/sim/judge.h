@@ -20,9 +20,14 @@ uint64_t judge_made_from(struct simnode *n, uint64_t counter); /* when it was ma
 void judge_reader(struct simnode *n, const struct simfile *f);     /* somebody opens it right now */
 void judge_says(struct simnode *n, const char *text);              /* in its log */
 void judge_turn(struct simnode *n);                                /* a turn has ended */
-/* What "mine" or "theirs" means here and now; zero: another device's second version, which the choice puts in the file. */
-struct id judge_choice(struct simnode *n, const char *category, const char *path, enum keep keep);
-void judge_chose(struct simnode *n, unsigned path, enum keep keep, const struct id *version); /* a person settled it so */
+/* A conflict as a person sees it who settles it, and the way that is chosen. */
+struct judged_conflict {
+	enum keep keep;
+	bool known; /* which of the item's conflicts it is */
+	struct id base, mine, theirs; /* zero: there is none */
+};
+void judge_conflict(struct simnode *n, const char *category, const char *path, struct judged_conflict *out);
+void judge_chose(struct simnode *n, unsigned number, const char *category, const char *path, const struct judged_conflict *was);
 bool judge_files(struct simnode *n);                               /* the core knows what the files hold */
 bool judge_synced(const struct cluster *cl, const char *name);     /* is it a name of a category */
 enum strategy judge_strategy(const struct cluster *cl, unsigned path); /* of the name's category */

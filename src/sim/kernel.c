@@ -155,8 +155,11 @@ static void changed(struct simnode *n, const struct simname *s)
 {
 	if (n->kernel.placing && strncmp(s->name, RELPATH_TEMP, sizeof RELPATH_TEMP - 1) != 0) {
 		struct simfile *f = simdisk_seat(&n->disk, s);
+		struct id holds = f ? simnode_version(n, f) : (struct id){ 0 };
 		if (f)
 			simnode_fresh(n, f);
+		if (f && f != n->near) /* a person renamed its folder meanwhile: there it goes on, as part of what was renamed */
+			witness_hold(&n->cl->witness, n->index, f->number, &holds);
 	}
 }
 

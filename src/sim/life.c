@@ -20,6 +20,7 @@ static const struct category_setup categories[] = {
 	{ .name = "quicklinks", .debounce_ms = 500, .max_wait_ms = 5000, .strategy = STRATEGY_MERGE, .merge = MERGE_LINES },
 	{ .name = "themes", .strategy = STRATEGY_NEWEST },
 };
+#define CATEGORIES (sizeof categories / sizeof *categories)
 
 /* Rates are no choices: they say how likely choices are. A class is on in every second life, at a rate between nothing
  * and the most; in one life of eight nothing goes wrong. When a list is played, everything may happen that it lists. */
@@ -198,8 +199,8 @@ static void resolve_all(struct cluster *cl)
 				continue;
 			any = true;
 			char *category = mem_text(v.category), *path = mem_text(v.path);
-			person_resolve(n, category, path, chance_below(&cl->chance, CHANCE_END, 2) ? KEEP_MINE : KEEP_THEIRS,
-			               &e);
+			if (!person_settle(n, category, path, chance_below(&cl->chance, CHANCE_END, PERSON_WAYS), &e) && n->core)
+				person_resolve(n, category, path, KEEP_MINE, &e); /* there was no such way */
 			free(category);
 			free(path);
 			if (chance_below(&cl->chance, CHANCE_END, 2))
@@ -214,9 +215,40 @@ static void resolve_all(struct cluster *cl)
 			cluster_break(cl, "Q4", "%s/%s stays in conflict whatever people choose", v.category, v.path);
 }
 
+/* When all is settled somebody thinks again. */
+static void settle_again(struct cluster *cl)
+{
+	bool again = chance_setting(&cl->chance, "second thoughts", 3) == 2;
+	for (unsigned i = 0; again && i < cl->node_count && !cl->breach.found; i++) {
+		struct simnode *n = cl->nodes[i];
+		n->dice = CHANCE_END;
+		if (n->core)
+			person_undo_any(n);
+		settle(cl, "after a settlement was taken back");
+	}
+	if (again)
+		resolve_all(cl);
+}
+
+/* How seriously categories are taken differs from life to life. */
+static void draw_categories(struct cluster *cl, struct category_setup own[static CATEGORIES])
+{
+	bool small = chance_setting(&cl->chance, "small changes wait", 4) == 3;
+	bool rate = chance_setting(&cl->chance, "changes are counted", 4) == 3;
+	memcpy(own, categories, sizeof categories);
+	for (size_t i = 0; i < CATEGORIES; i++) {
+		if (small && own[i].debounce_ms)
+			own[i].min_change_bytes = 40;
+		if (rate && i % 2)
+			own[i].max_changes_per_minute = 3;
+	}
+	cl->categories = own;
+}
+
 void life_run(const struct life_setup *s, struct life_result *out)
 {
-	struct cluster *cl = cluster_create(s->seed, s->devices, categories, sizeof categories / sizeof *categories);
+	struct category_setup own[CATEGORIES];
+	struct cluster *cl = cluster_create(s->seed, s->devices, categories, CATEGORIES);
 	cl->trace = s->trace;
 	cl->story = s->story;
 	cl->until = s->until;
@@ -226,6 +258,7 @@ void life_run(const struct life_setup *s, struct life_result *out)
 	bool real = chance_setting(&cl->chance, "real stores", 10) == 9;
 	if (s->stores == LIFE_STORES_DRAWN ? real : s->stores == LIFE_STORES_REAL)
 		cluster_use_real_stores(cl);
+	draw_categories(cl, own);
 	draw_rates(cl);
 	cl->thins = chance_decided(&cl->chance, "thins", s->thin);
 	if (s->whole_calls)
@@ -253,6 +286,9 @@ void life_run(const struct life_setup *s, struct life_result *out)
 	if (!cl->breach.found)
 		judge_rest(cl);
 	resolve_all(cl);
+	if (!cl->breach.found)
+		judge_rest(cl);
+	settle_again(cl);
 	if (!cl->breach.found)
 		judge_rest(cl);
 	uint64_t state = judge_digest(cl);

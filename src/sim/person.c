@@ -658,63 +658,110 @@ void person_edit(struct simnode *n, struct simfile *near)
 	}
 }
 
-bool person_resolve(struct simnode *n, const char *category, const char *path, enum keep keep, struct err *e)
+static bool settle(struct simnode *n, const char *category, const char *path, const struct decision *choice, struct err *e)
 {
-	static const char *const words[] = { "mine", "theirs", "both", "original", "auto" };
-	const struct decision choice = { .keep = keep };
+	static const char *const words[] = { "keep mine", "keep theirs", "keep both", "keep original", "keep auto", "", "with a file" };
 	struct cluster *cl = n->cl;
+	struct witness *w = &cl->witness;
 	struct conflict_view v;
-	unsigned number = witness_path(&cl->witness, category, path);
+	struct judged_conflict before = { .keep = choice->keep };
+	unsigned number = witness_path(w, category, path);
 	if (!n->core)
 		return err_set(e, "resolve", "", "the device is off");
 	for (size_t i = 0; core_view_conflict(n->core, i, &v); i++)
 		if (strcmp(v.category, category) == 0 && strcmp(v.path, path) == 0) {
-			witness_gave_up(&cl->witness, n->index, number, &v.mine.version);
-			witness_gave_up(&cl->witness, n->index, number, &v.theirs.version);
-			witness_chose(&cl->witness, n->index, number, &v.mine.version);
-			witness_chose(&cl->witness, n->index, number, &v.theirs.version);
+			witness_gave_up(w, n->index, number, &v.mine.version);
+			witness_gave_up(w, n->index, number, &v.theirs.version);
+			witness_chose(w, n->index, number, &v.mine.version);
+			witness_chose(w, n->index, number, &v.theirs.version);
 		}
 	const struct item_row *row = core_find_item(n->core, category, path);
 	if (row)
-		witness_gave_up(&cl->witness, n->index, number, &row->local);
-	witness_replaced(&cl->witness, n->index, number, span_of(NULL, 0), span_of(NULL, 0),
-	                 true); /* "theirs" may be a delete */
+		witness_gave_up(w, n->index, number, &row->local);
+	witness_replaced(w, n->index, number, span_of(NULL, 0), span_of(NULL, 0), true); /* "theirs" may be a delete */
 	simnode_clock(n);
-	struct id chosen = judge_choice(n, category, path, keep);
-	bool done = core_resolve(n->core, category, path, &choice, e);
+	judge_conflict(n, category, path, &before);
+	bool done = core_resolve(n->core, category, path, choice, e);
 	if (done)
-		judge_chose(n, number, keep, row && keep == KEEP_THEIRS && id_zero(&chosen) ? &row->local : &chosen);
+		judge_chose(n, number, category, path, &before);
 	if (done && simdisk_find(&n->disk, category, path))
 		knowledge_chose(n, simdisk_find(&n->disk, category, path));
-	cluster_tell(cl, "%s resolves %s/%s: keep %s: %s", n->name, category, path, words[keep],
-	             done ? "done" : e->why);
+	cluster_tell(cl, "%s resolves %s/%s: %s: %s", n->name, category, path, words[choice->keep], done ? "done" : e->why);
 	cl->tally.settlements += done;
+	simnode_end_turn(n);
+	return done;
+}
+
+bool person_resolve(struct simnode *n, const char *category, const char *path, enum keep keep, struct err *e)
+{
+	return settle(n, category, path, &(struct decision){ .keep = keep }, e);
+}
+
+/* Opens an editor and makes something of the two versions. */
+static bool settle_by_hand(struct simnode *n, const char *category, const char *path, struct err *e)
+{
+	struct buf text = longer(n, person_file(n, category, path));
+	uint32_t token = n->cl->witness.tokens;
+	bool done = settle(n, category, path, &(struct decision){ .keep = KEEP_CONTENT, .content = buf_view(&text) }, e);
+	if (!done)
+		witness_never_said(&n->cl->witness, token); /* refused: it is in the editor still, and nowhere else */
+	buf_finish(&text);
+	return done;
+}
+
+bool person_settle(struct simnode *n, const char *category, const char *path, uint64_t drawn, struct err *e)
+{
+	static const enum keep ways[] = { KEEP_THEIRS, KEEP_THEIRS, KEEP_THEIRS, KEEP_MINE,    KEEP_MINE,
+		                          KEEP_MINE,   KEEP_BOTH,   KEEP_AUTO,   KEEP_ORIGINAL, KEEP_CONTENT };
+	enum keep keep = ways[drawn % PERSON_WAYS];
+	return keep == KEEP_CONTENT ? settle_by_hand(n, category, path, e) : person_resolve(n, category, path, keep, e);
+}
+
+/* Of one item: its last settlement, a strategy's too. Else the last that a person made. As control_settle.c has it. */
+static const struct settlement_row *last_settlement(const struct simnode *n, const struct id *item)
+{
+	const struct settlement_row *last = NULL;
+	for (size_t i = 0; i < n->ledger.settlement_count; i++) {
+		const struct settlement_row *s = &n->ledger.settlements[i];
+		if (!s->undone && (item ? id_equal(&s->item, item) : s->how == HOW_SETTLE))
+			last = s;
+	}
+	return last;
+}
+
+static bool take_back(struct simnode *n, const struct settlement_row *row, struct err *e)
+{
+	struct witness *w = &n->cl->witness;
+	const struct settlement_row settlement = *row;
+	const struct witness_item *item = witness_item(w, &row->item);
+	witness_gave_up(w, n->index, item->path, &settlement.result);
+	witness_chose(w, n->index, item->path, &settlement.mine);
+	witness_chose(w, n->index, item->path, &settlement.theirs);
+	simnode_clock(n);
+	bool done = core_undo(n->core, &settlement, e);
+	if (done)
+		witness_note(w, item->path)->chosen_us = 0;
+	cluster_tell(n->cl, "%s takes the settlement of %s back: %s", n->name, witness_name(w, item->path), done ? "done" : e->why);
 	simnode_end_turn(n);
 	return done;
 }
 
 bool person_undo(struct simnode *n, const char *category, const char *path, struct err *e)
 {
-	struct witness *w = &n->cl->witness;
-	unsigned number = witness_path(w, category, path);
 	const struct item_row *row = n->core ? core_find_item(n->core, category, path) : NULL;
+	const struct settlement_row *last = row ? last_settlement(n, &row->item) : NULL;
+	return last ? take_back(n, last, e) : err_set(e, "undo", NULL, "no settlement is left to take back");
+}
+
+void person_undo_any(struct simnode *n)
+{
+	struct err e;
+	size_t count = n->ledger.settlement_count, which = (size_t)pick(n, count);
 	const struct settlement_row *last = NULL;
-	for (size_t i = 0; row && i < n->ledger.settlement_count; i++) {
-		const struct settlement_row *s = &n->ledger.settlements[i];
-		if (id_equal(&s->item, &row->item) && !s->undone)
-			last = s;
-	}
-	if (!last)
-		return err_set(e, "undo", NULL, "no settlement is left to take back");
-	const struct settlement_row settlement = *last;
-	witness_gave_up(w, n->index, number, &settlement.result);
-	witness_chose(w, n->index, number, &settlement.mine);
-	witness_chose(w, n->index, number, &settlement.theirs);
-	simnode_clock(n);
-	bool done = core_undo(n->core, &settlement, e);
-	cluster_tell(n->cl, "%s takes the settlement of %s/%s back: %s", n->name, category, path, done ? "done" : e->why);
-	simnode_end_turn(n);
-	return done;
+	if (count)
+		last = pick(n, 2) ? last_settlement(n, &n->ledger.settlements[which].item) : last_settlement(n, NULL);
+	if (last)
+		take_back(n, last, &e);
 }
 
 static void resolve_any(struct simnode *n)
@@ -727,7 +774,7 @@ static void resolve_any(struct simnode *n)
 	if (!count || !core_view_conflict(n->core, (size_t)pick(n, count), &v))
 		return;
 	char *category = mem_text(v.category), *path = mem_text(v.path);
-	person_resolve(n, category, path, pick(n, 2) ? KEEP_MINE : KEEP_THEIRS, &e);
+	person_settle(n, category, path, pick(n, PERSON_WAYS), &e);
 	free(category);
 	free(path);
 }
@@ -772,8 +819,10 @@ void person_act(struct simnode *n)
 		person_edit(n, NULL);
 		return;
 	}
-	if (what < 92) {
+	if (what < 91) {
 		resolve_any(n);
+	} else if (what < 92) {
+		person_undo_any(n);
 	} else if (what < 94) {
 		restore_any(n);
 	} else if (what < 97) {

@@ -13,7 +13,8 @@ struct simwriter { /* a slow program: has written a part, and will write the res
 	uint8_t bytes[];
 };
 
-#define PERSON_ACTS 4 /* at most in a second */
+#define PERSON_ACTS 4  /* at most in a second */
+#define PERSON_WAYS 10 /* to settle a conflict */
 
 /* Draws what this person does in the second that begins. */
 void person_plan(struct simnode *n);
@@ -32,7 +33,10 @@ void person_write(struct simnode *n, struct simfile *f, struct span content, uin
 void person_remove(struct simnode *n, struct simfile *f);
 void person_rename(struct simnode *n, struct simfile *from, struct simfile *to);
 bool person_resolve(struct simnode *n, const char *category, const char *path, enum keep keep, struct err *e);
+/* In one of the ways there are; the first of them are those of a single key. */
+bool person_settle(struct simnode *n, const char *category, const char *path, uint64_t drawn, struct err *e);
 bool person_undo(struct simnode *n, const char *category, const char *path, struct err *e); /* the item's last one */
+void person_undo_any(struct simnode *n);
 struct simfile *person_file(struct simnode *n, const char *category, const char *path); /* entry, made where new */
 /* Whatever is below a folder gets its entry, so that somebody looks at it. */
 void person_seats(struct simnode *n, const char *category, const char *path, const struct siminode *folder);

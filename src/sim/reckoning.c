@@ -213,6 +213,24 @@ static void verify_log(struct cluster *cl)
 	map_finish(&heads);
 }
 
+/* Of three versions two were settled for what the third was made from, "original" say: then the third is an edit that goes
+ * on from it, and follows unasked. */
+static bool third_goes_on(struct cluster *cl, size_t path, const struct witness_name *note, const struct simentry *head)
+{
+	const struct simentry *base = simstore_entry(cl->hub.store, head->e.change.base);
+	bool aside = false;
+	if (note->chosen_for_all || id_equal(&head->e.device, &cl->nodes[note->chosen_on]->device) || !base ||
+	    !id_equal(&base->e.change.version, &note->chosen))
+		return false;
+	for (uint64_t seq = 1; seq < base->e.seq && !aside; seq++) {
+		const struct simentry *e = simstore_entry(cl->hub.store, seq);
+		const struct witness_item *i = witness_item(&cl->witness, &e->e.change.item);
+		aside = i && i->side && i->path == path && id_equal(&i->device, &head->e.device) &&
+		        id_equal(&e->e.change.version, &head->e.change.version);
+	}
+	return aside;
+}
+
 /* What a person chose is what comes of it. */
 static void check_choices(struct cluster *cl, const struct heads *heads)
 {
@@ -224,7 +242,8 @@ static void check_choices(struct cluster *cl, const struct heads *heads)
 		if (!note->chosen_us || note->chosen_apart || open)
 			continue;
 		JUDGED(cl, Q4);
-		if (!heads->main[path] || !id_equal(&heads->main[path]->e.change.version, &note->chosen))
+		const struct simentry *head = heads->main[path];
+		if (!head || (!id_equal(&head->e.change.version, &note->chosen) && !third_goes_on(cl, path, note, head)))
 			cluster_break(cl, "Q4", "%s is not what was chosen for it", witness_name(&cl->witness, (unsigned)path));
 	}
 }

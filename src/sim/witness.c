@@ -278,6 +278,11 @@ void witness_captured(struct witness *w, const struct id *version)
 	keep(w, &w->kept, version);
 }
 
+void witness_never_said(struct witness *w, uint32_t token)
+{
+	map_remove(&w->kept, &token, sizeof token);
+}
+
 void witness_accepted(struct witness *w, const struct id *version)
 {
 	struct witness_version *v = map_find(&w->versions, version, sizeof *version);

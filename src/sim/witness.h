@@ -28,6 +28,8 @@ struct witness_name { /* what is known of a name */
 	bool buried;          /* deleted when all agreed, and not made again since */
 	struct id chosen;     /* what a person chose last, when nobody edits any more */
 	uint64_t chosen_us;   /* 0: nothing was */
+	unsigned chosen_on;   /* the device */
+	bool chosen_for_all;  /* "mine" ends all conflicts of the item, anything else one */
 	bool chosen_apart;    /* two people chose differently at the same time */
 };
 
@@ -83,6 +85,7 @@ struct witness_name *witness_note(struct witness *w, unsigned path);
 
 /* Tokens that were captured durably somewhere: they must never become unreachable. */
 void witness_captured(struct witness *w, const struct id *version);
+void witness_never_said(struct witness *w, uint32_t token); /* nobody took it from the person */
 /* The same for those that the hub has taken. */
 void witness_accepted(struct witness *w, const struct id *version);
 #endif
