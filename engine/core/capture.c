@@ -478,10 +478,7 @@ static void captured(struct core *c, struct watched *w, struct item *it, const s
 	it->row.local_stat = *stat;
 	it->row.local_at_ms = c->wall_ms;
 	ledger_touch(&c->ledger, it);
-	if (PLANTED("capture.edit_has_no_time"))
-		it->row.local_edited = 0;
-	else
-		it->row.local_edited = core_tick(c);
+	it->row.local_edited = core_tick(c);
 	it->captured_ms = w->scanned ? 0 : c->now_ms; /* what a scan finds was quiet before */
 	it->how = HOW_EDIT;
 	it->queued_ms = c->now_ms;

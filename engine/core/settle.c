@@ -6,6 +6,7 @@
 
 #include "base/mark.h"
 #include "base/mem.h"
+#include "base/plant.h"
 #include "engine/core/coordinator.h"
 
 static const struct id none;
@@ -227,6 +228,8 @@ static enum verdict newest(struct core *c, struct item *it)
 	bool sure = core_time_sure(mine) && core_time_sure(theirs);
 	int64_t now;
 	if (core_hub_now(c, &now) && (body_edited_ms(theirs) > now + CLOCK_AHEAD_MS || body_edited_ms(mine) > now + CLOCK_AHEAD_MS))
+		sure = false;
+	if (PLANTED("settle.newest_by_arrival"))
 		sure = false;
 	bool keep_mine = sure && (mine != theirs ? mine > theirs : id_order(&s.mine, &s.theirs) > 0);
 	if (!sure)

@@ -288,7 +288,9 @@ static enum place_result replace(struct placing *w)
 		return error == ENOENT || error == EEXIST ? PLACE_CHANGED : refused(error);
 	}
 	seam(w->f, "swapped");
-	enum look was = PLANTED("files.takes_what_came_out_for_the_old") ? LOOK_FILE : verify(w, w->temp);
+	if (PLANTED("files.takes_what_came_out_for_the_old"))
+		return unlinkat(w->dir, w->temp, 0) ? PLACE_ERROR : PLACE_DONE;
+	enum look was = verify(w, w->temp);
 	if (was != LOOK_FILE) {
 		bool back = swap_back(w);
 		return was == LOOK_ERROR || !back ? PLACE_ERROR : PLACE_CHANGED;
