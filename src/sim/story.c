@@ -326,6 +326,18 @@ static bool pause(struct story *s, struct simnode *n, bool paused)
 	return done || fails(s, "%s", e.why);
 }
 
+static bool bring_back(struct story *s, struct simnode *n, const char *category)
+{
+	struct err e = { 0 };
+	size_t count;
+	if (!n->core)
+		return fails(s, "%s is off", n->name);
+	simnode_clock(n);
+	bool done = core_bring_back(n->core, category, &count, &e);
+	simnode_end_turn(n);
+	return done || fails(s, "%s", e.why);
+}
+
 static bool put_back(struct story *s, struct simnode *n)
 {
 	if (n->core || !n->has_backup)
@@ -432,6 +444,8 @@ static bool act_of_node(struct story *s)
 		return pause(s, n, true);
 	if (says(s, "* resumes"))
 		return pause(s, n, false);
+	if (says(s, "* brings back *"))
+		return bring_back(s, n, w[3]);
 	if (says(s, "* accepts"))
 		person_answer(n);
 	else if (says(s, "* is killed"))

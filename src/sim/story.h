@@ -20,6 +20,7 @@
  *   NAME thins its history           (all of 5 seconds, and the newest, and what is needed: simthin.h)
  *   NAME is NUMBER hours ahead       NAME is NUMBER hours behind    (its clock, from now on)
  *   NAME pauses      NAME resumes    NAME accepts                   (that the hub went back, that much is deleted)
+ *   NAME brings back CATEGORY        (what is gone there at once, and held)
  *   NAME is killed   NAME loses power
  *   NAME is backed up                NAME is put back               (its state, not its files; it must be stopped)
  *   NAME is a clone of NAME          (its keys, state and files: one device id twice; both stopped, one at a time)
