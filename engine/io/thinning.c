@@ -249,10 +249,11 @@ static void decide_next(struct thinning *t)
 
 void thinning_start(struct thinning *t, int64_t now_ms, bool reclaim_always)
 {
+	bool goes_on = thinning_active(t);
 	end(t);
 	t->now_ms = now_ms;
 	t->always = reclaim_always;
-	t->done = (struct thinning_done){ 0 };
+	t->done = (struct thinning_done){ .versions = goes_on ? t->done.versions : 0, .bytes = goes_on ? t->done.bytes : 0 };
 	t->phase = PHASE_ITEMS;
 }
 

@@ -26,6 +26,7 @@ struct thinning *thinning_create(struct ledger *l, struct versions *v,
 				 const struct retention *(*rule)(void *ctx, const char *category), void *ctx);
 void thinning_destroy(struct thinning *t); /* NULL-safe */
 
+/* A pass that runs begins anew; what it let go counts for the new one. */
 void thinning_start(struct thinning *t, int64_t now_ms /* wall, of a clock to be trusted */, bool reclaim_always);
 bool thinning_active(const struct thinning *t);
 /* A slice of about so long; commit after it. Only while nothing is filed (versions_busy). True: work is left. */

@@ -272,6 +272,37 @@ Test(io_thinning, what_is_old_goes_and_its_space_with_it)
 	cr_expect_str_eq(trouble, "");
 }
 
+/* A person asks for it while a pass that came by itself is under way: all is given back all the same, and counted. */
+Test(io_thinning, a_pass_that_is_asked_for_takes_over_the_one_that_runs)
+{
+	struct item_row rows[2] = { item("notes", "a"), item("notes", "b") };
+	struct id v[2][40];
+	const char *why;
+	cr_assert(retention_parse("last 39", &rule, &why));
+	for (int i = 0; i < 2; i++) {
+		for (int k = 0; k < 40; k++) {
+			rows[i].local = v[i][k] = put((uint64_t)(i * 40 + k + 1), 1000);
+			rows[i].head_version = rows[i].agreed = rows[i].local;
+			remember(&rows[i], &v[i][k], NOW - (80 - k) * DAY);
+		}
+	}
+	commit();
+	file_all();
+	thinning_start(thinning, NOW, false);
+	while (!thinning_result(thinning).versions)
+		cr_assert(thinning_step(thinning, 0));
+	commit();
+	thinning_start(thinning, NOW, true);
+	while (thinning_step(thinning, 0))
+		commit();
+	commit();
+	cr_expect(versions_reclaiming(versions), "two of eighty are too few for a pass that came by itself");
+	cr_expect_eq(thinning_result(thinning).versions, 2);
+	cr_expect_eq(thinning_result(thinning).items, 2);
+	file_all();
+	cr_expect(!versions_reclaiming(versions) && !versions_has(versions, &v[0][0]) && intact(&v[1][1]));
+}
+
 /* Each way to be needed, by one version that is old enough to go many times over. */
 Test(io_thinning, what_is_needed_stays)
 {
