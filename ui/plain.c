@@ -74,6 +74,9 @@ static int print_summary(struct plain *p)
 		printf("%lld conflict%s you", (long long)m->conflicts_open,
 		       m->conflicts_open == 1 ? " needs" : "s need");
 	} else {
+		char *press = strstr(v.rest, "   "); /* keys are of no use here */
+		if (press)
+			*press = 0;
 		char *rest = shown(v.kind == VERDICT_SYNCING ? "" : v.rest);
 		for (const char *w = v.word; *w; w++)
 			putchar(*w >= 'A' && *w <= 'Z' ? *w + 32 : *w);

@@ -86,7 +86,7 @@ int cmd_help(int argc, char **argv)
 		return CONTROL_USAGE;
 	const struct verb *v = argc > 1 ? verbs_find(argv[1]) : NULL;
 	if (argc > 1 && !v)
-		return say_usage("help", "there is no command '%s'", argv[1]);
+		return say_fail(CONTROL_USAGE, argv[1], "'syncline --help' lists them", "there is no such command");
 	if (v)
 		verbs_explain(stdout, v);
 	else

@@ -16,7 +16,7 @@ static void add_row(struct table *t, const json_t *row)
 	table_cell(t, TINT_BUSY, json_get_text(row, "state"));
 	table_cell(t, TINT_DIM, say_bytes((double)json_get_int(row, "size_plain", 0)));
 	table_cell(t, TINT_NONE, packed ? say_bytes((double)json_get_int(row, "size_wire", 0)) : "");
-	table_cell(t, TINT_DIM, say_span(json_get_int(row, "age_ms", 0)));
+	table_cell(t, TINT_DIM, json_get_int(row, "age_ms", 0) ? say_span(json_get_int(row, "age_ms", 0)) : "");
 	table_cell(t, TINT_WARN, reason ? reason : "");
 }
 

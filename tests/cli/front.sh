@@ -32,6 +32,8 @@ unknown() { exits 2 "$SYNCLINE" statsu && one_line && says "did you mean 'status
 t "a mistyped verb gets a suggestion" unknown
 far() { exits 2 "$SYNCLINE" xyzzy && one_line && says "--help"; }
 t "a word that is like none gets none" far
+no_help() { exits 2 "$SYNCLINE" help xyzzy && one_line && says "no such command"; }
+t "nor has it help" no_help
 bad_global() { exits 2 "$SYNCLINE" --frobnicate && one_line; }
 t "an unknown global option" bad_global
 no_home() { exits 2 "$SYNCLINE" --home && one_line; }

@@ -716,3 +716,12 @@ Test(ui_screen, of_several_places_the_preview_shows_the_first)
 	cr_expect_not(is_on_screen(s, "last of") || is_on_screen(s, "more lines"));
 	close_stage(s);
 }
+
+Test(ui_screen, offline_a_settlement_says_that_it_goes_out_later)
+{
+	struct stage *s = open_stage("offline", 80, 24, false);
+	type(s, "ct\n");
+	cr_expect_eq(asked(s, "resolve", NULL), 1);
+	cr_expect(is_on_screen(s, "theirs.  Goes out with the link."));
+	close_stage(s);
+}
