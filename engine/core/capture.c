@@ -425,7 +425,8 @@ static void bring_back(struct core *c, struct watched *w, struct item *it)
 	uint64_t size = good.len;
 	blob_finish(&good);
 	if (result != PLACE_DONE) {
-		look_later(c, w, "it was lost when the system stopped, and cannot be put back now");
+		look_later(c, w, result == PLACE_BLOCKED ? "it was lost when the system stopped, and something else stands in its place"
+		                                         : "it was lost when the system stopped, and cannot be put back now");
 		return;
 	}
 	verified(c, it, &version);

@@ -849,7 +849,9 @@ static void make_room(struct simnode *n)
 	struct queue_view waits[64];
 	size_t count = core_view_queue(n->core, waits, 64);
 	for (size_t i = 0; i < count && i < 64; i++) {
-		if (!waits[i].incoming || !is_in_the_way(n, waits[i].category, waits[i].path))
+		/* held: what a power cut took and cannot come back to its place */
+		bool comes = waits[i].incoming || strcmp(waits[i].state, "held") == 0;
+		if (!comes || !is_in_the_way(n, waits[i].category, waits[i].path))
 			continue;
 		char *category = mem_text(waits[i].category), *path = mem_text(waits[i].path);
 		person_clear(n, category, path);
