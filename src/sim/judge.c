@@ -657,9 +657,9 @@ void judge_conflict(struct simnode *n, const char *category, const char *path, s
 	int64_t oldest = INT64_MAX;
 	for (size_t i = 0; !own && core_view_conflict(n->core, i, &v); i++) {
 		const struct witness_item *side = witness_item(&n->cl->witness, &v.id);
-		if (strcmp(v.category, category) != 0 || strcmp(v.path, path) != 0 || !side)
+		if (strcmp(v.category, category) != 0 || strcmp(v.path, path) != 0)
 			continue;
-		own = id_equal(&side->device, &n->device);
+		own = !side || id_equal(&side->device, &n->device); /* !side: an undo opens it, and it is not saved yet */
 		if (!own && v.detected_ms > oldest)
 			continue;
 		out->known = own || v.detected_ms < oldest;
