@@ -424,6 +424,11 @@ static void bring_back(struct core *c, struct watched *w, struct item *it)
 	enum place_result result = c->world.place(c->world.ctx, &p, &after);
 	uint64_t size = good.len;
 	blob_finish(&good);
+	if (result == PLACE_BLOCKED || result == PLACE_UNWANTED) { /* somebody put another thing in its place: no power cut did */
+		debounce_drop(&c->debounce, w);
+		declare_absent(c, it);
+		return;
+	}
 	if (result != PLACE_DONE) {
 		look_later(c, w, result == PLACE_BLOCKED ? "it was lost when the system stopped, and something else stands in its place"
 		                                         : "it was lost when the system stopped, and cannot be put back now");

@@ -22,6 +22,7 @@ static struct core *core;
 static uint64_t now_ms;
 static char notice_text[400];
 static bool root_gone;
+static bool blocked;     /* a folder stands where a file is to be placed */
 static bool cut;         /* the power went before the boot */
 static struct item_row *instead; /* what the ledger says of one item, if not the usual */
 static size_t recent;    /* so many files were saved just before, if not all; 0: all */
@@ -98,6 +99,8 @@ static enum place_result place(void *ctx, const struct place *p, struct file_sta
 {
 	(void)ctx;
 	struct file *f = file_at(p->file.path);
+	if (blocked)
+		return PLACE_BLOCKED;
 	snprintf(f->text, sizeof f->text, "%.*s", (int)p->content.len, (const char *)p->content.data);
 	f->present = true;
 	f->stat.size = p->content.len;
@@ -384,6 +387,18 @@ Test(change, what_a_power_cut_took_back_is_put_back)
 	cr_expect_not(holds("f15"), "it had long been on the disk: somebody deleted it");
 	cr_expect_eq(outgoing(), 1);
 	cr_expect_eq(doubts.cut_until_ms, 0, "looked at, and done");
+	core_destroy(core);
+}
+
+Test(change, what_gave_way_to_something_else_was_not_taken_back_by_a_power_cut)
+{
+	power_cut(20, 10);
+	files[0].present = false;
+	blocked = true;
+	scanned();
+	cr_expect_not(holds("f0"));
+	cr_expect_eq(outgoing(), 1);
+	cr_expect_eq(doubts.cut_until_ms, 0);
 	core_destroy(core);
 }
 
