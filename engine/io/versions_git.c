@@ -505,6 +505,8 @@ bool versions_drop(struct versions *v, const struct id *version, uint64_t *size)
 		sqlite3_bind_blob(v->drop_content, 1, version->b, ID_LEN, SQLITE_STATIC);
 		if (!ledger_done(v->ledger, v->drop_content))
 			return false;
+		v->waiting -= v->waiting > 0;
+		v->waiting_bytes -= row.size < v->waiting_bytes ? row.size : v->waiting_bytes;
 	} else if (row.place == IN_LARGE) {
 		MEM_ROOM(v->dead, v->dead_count, v->dead_cap);
 		v->dead[v->dead_count++] = *version;

@@ -485,3 +485,16 @@ Test(io_thinning, kill_at_any_point)
 	cr_expect_eq(damaged, 0);
 	cr_expect_str_eq(trouble, "");
 }
+
+Test(io_thinning, what_is_dropped_waits_no_longer)
+{
+	uint64_t size;
+	struct id v[3];
+	for (int i = 0; i < 3; i++)
+		v[i] = put((uint64_t)i + 1, 100);
+	commit();
+	cr_assert_eq(versions_waiting(versions), 3);
+	cr_assert(versions_drop(versions, &v[0], &size));
+	commit();
+	cr_expect_eq(versions_waiting(versions), 2);
+}
