@@ -90,7 +90,18 @@ void knowledge_removes(struct simnode *n, struct simfile *f)
 		return;
 	struct id version = simnode_version(n, f);
 	if (all_agree(cl, f, &version))
-		witness_bury(&cl->witness, f->number);
+		witness_bury(&cl->witness, n->index, f->number);
+}
+
+void knowledge_cut(struct simnode *n)
+{
+	struct witness *w = &n->cl->witness;
+	void *p;
+	for (size_t at = 0; map_next(&n->ledger.items, &at, &p);) {
+		const struct item_row *row = p;
+		if (!row->side && !id_zero(&row->local))
+			witness_unbury(w, n->index, witness_path(w, row->category, row->path));
+	}
 }
 
 /* Does the new version keep every token of the old one that nobody here gave up? Then it is a merge. */

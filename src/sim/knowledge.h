@@ -20,6 +20,9 @@ void knowledge_chose(struct simnode *n, struct simfile *f); /* a person settled 
 void knowledge_settled(struct simnode *n, const struct settlement_row *row);
 /* A person is about to remove the file: where all devices agreed on it, it must stay away. */
 void knowledge_removes(struct simnode *n, struct simfile *f);
+/* The power is gone: what was removed here and is not on record yet may come back. An engine cannot tell it from what the
+ * cut took away. */
+void knowledge_cut(struct simnode *n);
 /* The log got an entry. Judges Q4, Q6 and I2 by the model, and follows. */
 void knowledge_appended(struct cluster *cl, struct simnode *n, const struct witness_item *item, const struct simentry *e,
                         const struct simentry *base);

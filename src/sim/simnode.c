@@ -618,6 +618,7 @@ static void die(struct simnode *n, enum simdeath how)
 	n->unclean = true;
 	if (how == DEATH_POWER) {
 		n->cut = true;
+		knowledge_cut(n);
 		cl->tally.power_cuts++;
 		simdisk_power_cut(&n->disk, &cl->chance, chance_of(CHANCE_FAULTS + FAULT_power, n->index), power_lost, n);
 		find_seats(n);

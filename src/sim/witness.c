@@ -106,9 +106,16 @@ struct witness_name *witness_note(struct witness *w, unsigned path)
 	return &w->notes[path];
 }
 
-void witness_bury(struct witness *w, unsigned path)
+void witness_bury(struct witness *w, unsigned who, unsigned path)
 {
 	witness_note(w, path)->buried = true;
+	w->notes[path].buried_by = who;
+}
+
+void witness_unbury(struct witness *w, unsigned who, unsigned path)
+{
+	if (path < w->note_count && w->notes[path].buried_by == who)
+		w->notes[path].buried = false;
 }
 
 bool witness_buried(const struct witness *w, unsigned path)

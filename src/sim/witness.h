@@ -26,6 +26,7 @@ struct witness_item {
 struct witness_name { /* what is known of a name */
 	uint32_t authors;     /* a bit for each device where a person changed it */
 	bool buried;          /* deleted when all agreed, and not made again since */
+	unsigned buried_by;   /* the device where a person did that */
 	struct id chosen;     /* what a person chose last, when nobody edits any more */
 	uint64_t chosen_us;   /* 0: nothing was */
 	unsigned chosen_on;   /* the device */
@@ -78,7 +79,8 @@ bool witness_held(const struct witness *w, unsigned who, unsigned path, const st
 bool witness_made_any(const struct witness *w, unsigned path, uint8_t meta, struct span content);
 
 /* A name was deleted when everybody agreed on it; any write to it ends that. */
-void witness_bury(struct witness *w, unsigned path);
+void witness_bury(struct witness *w, unsigned who, unsigned path);
+void witness_unbury(struct witness *w, unsigned who, unsigned path); /* if it was this device's person */
 bool witness_buried(const struct witness *w, unsigned path);
 unsigned witness_authors(const struct witness *w, unsigned path); /* how many devices' people ever changed it */
 struct witness_name *witness_note(struct witness *w, unsigned path);
