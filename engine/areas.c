@@ -228,9 +228,11 @@ static void hook_closed(void *ctx, const char *category, const char *folder, int
 
 static void hook_seen(void *ctx, const char *category, const char *path, enum look look, const struct file_stat *stat)
 {
-	struct event e = {
-		.type = EVENT_SEEN, .category = category, .path = path, .look = look, .scan = answers(areas_find(ctx, category))
-	};
+	struct event e = { .type = EVENT_SEEN,
+			   .category = category,
+			   .path = path,
+			   .look = look,
+			   .scan = answers(areas_find(ctx, category)) };
 	if (stat)
 		e.stat = *stat;
 	engine_gather(ctx, &e);
@@ -405,7 +407,8 @@ static bool same_lines(char *const *a, size_t a_count, char *const *b, size_t b_
 
 static bool same_place(const struct config_category *a, const struct config_category *b)
 {
-	return !strcmp(a->path, b->path) && a->allow == b->allow && same_lines(a->include, a->include_count, b->include, b->include_count) &&
+	return !strcmp(a->path, b->path) && a->allow == b->allow &&
+	       same_lines(a->include, a->include_count, b->include, b->include_count) &&
 	       same_lines(a->ignore, a->ignore_count, b->ignore, b->ignore_count);
 }
 

@@ -78,7 +78,8 @@ bool control_item(const struct question *q, struct item_name *n)
 	    strlen(path) > RELPATH_MAX) {
 		char *named = item ? item_at(q->engine, item) : NULL;
 		char *fix = named ? mem_printf("it is %s", named) : mem_text("name it CATEGORY/RELATIVE/PATH");
-		control_fail_with(q, CONTROL_USAGE, item ? item : "item", fix, item ? "that names no item" : "none was named");
+		control_fail_with(q, CONTROL_USAGE, item ? item : "item", fix,
+				  item ? "that names no item" : "none was named");
 		free(named);
 		free(fix);
 		return false;
@@ -197,8 +198,10 @@ static void history_row(void *ctx, const struct history_row *row, const char *ca
 		json_object_set_new(o, "item", json_null());
 	}
 	static const char *const states[] = { "here", "thinned", "lost", "elsewhere" };
-	json_object_set_new(o, "content", id_zero(&row->version) ? json_null()
-	                                                         : json_string(states[versions_state(h->engine->versions, &row->version)]));
+	json_object_set_new(o, "content",
+			    id_zero(&row->version)
+				    ? json_null()
+				    : json_string(states[versions_state(h->engine->versions, &row->version)]));
 	put_choices(h, row, o);
 	if ((row->kind == KIND_MOVE || row->kind == KIND_RENAME) && h->renames++ < OLD_NAMES) {
 		char *old = ledger_old_name(h->engine->ledger, &row->item, &row->version);
@@ -217,9 +220,10 @@ void verb_history(const struct question *q)
 	if (json_object_get(q->request, "item") && !known_item(q, &n, &row))
 		return;
 	struct history h = { .engine = q->engine, .rows = json_array(), .named = !row };
-	bool done = ledger_settlements(q->engine->ledger, row ? &row->item : NULL, HISTORY_ITEM_ROWS, add_settlement, &h, &e) &&
-	            ledger_history(q->engine->ledger, row ? &row->item : NULL, row ? HISTORY_ITEM_ROWS : HISTORY_ROWS,
-	                           history_row, &h, &e);
+	bool done = ledger_settlements(q->engine->ledger, row ? &row->item : NULL, HISTORY_ITEM_ROWS, add_settlement,
+				       &h, &e) &&
+		    ledger_history(q->engine->ledger, row ? &row->item : NULL, row ? HISTORY_ITEM_ROWS : HISTORY_ROWS,
+				   history_row, &h, &e);
 	free(h.settlements);
 	name_losers(h.rows);
 	if (done) {
@@ -376,8 +380,8 @@ static void note_version(void *ctx, const struct history_row *row, const char *c
 }
 
 /* Those that were named; else both sides of a conflict; else what last changed. False: it was answered. */
-static bool two_versions(const struct question *q, const struct item_name *n, const struct item_row *row, struct id *from,
-                         struct id *to)
+static bool two_versions(const struct question *q, const struct item_name *n, const struct item_row *row,
+			 struct id *from, struct id *to)
 {
 	const char *first = json_get_text(q->request, "from"), *second = json_get_text(q->request, "to");
 	struct last_two last = { 0 };
@@ -466,9 +470,13 @@ struct story {
 /* Who did what, and when: "desk changed it: 1204 bytes". */
 static void story_line(void *ctx, const struct history_row *row, const char *category, const char *path)
 {
-	static const char *const hows[] = { NULL, NULL, "merged it with another device's change", "settled its conflict",
-		                            "brought an older version back", "took a settlement back",
-		                            "let the newest of two versions stand" };
+	static const char *const hows[] = { NULL,
+					    NULL,
+					    "merged it with another device's change",
+					    "settled its conflict",
+					    "brought an older version back",
+					    "took a settlement back",
+					    "let the newest of two versions stand" };
 	struct story *s = ctx;
 	char name[ID_HEX], at[32];
 	const char *device = report_device_name(s->engine, &row->device, name);
@@ -480,8 +488,8 @@ static void story_line(void *ctx, const struct history_row *row, const char *cat
 	                                                 : "changed it";
 	char *old = moved && row->how < 2 ? ledger_old_name(s->engine->ledger, &row->item, &row->version) : NULL;
 	char *text = id_zero(&row->version) ? mem_printf("%s %s", device, did)
-	             : old                  ? mem_printf("%s %s from %s: %llu bytes", device, did, old, (unsigned long long)row->size)
-	                                    : mem_printf("%s %s: %llu bytes", device, did, (unsigned long long)row->size);
+		     : old ? mem_printf("%s %s from %s: %llu bytes", device, did, old, (unsigned long long)row->size)
+			   : mem_printf("%s %s: %llu bytes", device, did, (unsigned long long)row->size);
 	free(old);
 	(void)category, (void)path;
 	json_t *line = json_pack("{s:s, s:o}", "at", clock_iso(row->at_ms, at), "text", json_bytes(text, strlen(text)));
@@ -539,12 +547,12 @@ void verb_why(const struct question *q)
 	char *advice = control_advice(v.next, n.category, n.path);
 	const char *polling = watcher_polling(q->engine->watcher, n.category);
 	const struct config_category *c = config_find(&q->engine->config, n.category);
-	control_answer(q,
-	               json_pack("{s:o, s:o, s:I, s:o, s:s, s:o, s:o, s:o, s:o}", "story", story.lines, "watch_reason",
-	                         polling ? json_string(polling) : json_null(), "interval_ms",
-	                         (json_int_t)(c ? c->interval_ms : 0), "item", json_bytes(n.item, strlen(n.item)), "state",
-	                         v.state, "since", v.since_ms ? json_string(clock_iso(v.since_ms, at)) : json_null(),
-	                         "reason", json_bytes(v.reason, strlen(v.reason)), "next",
-	                         json_bytes(advice, strlen(advice)), "devices", devices));
+	control_answer(q, json_pack("{s:o, s:o, s:I, s:o, s:s, s:o, s:o, s:o, s:o}", "story", story.lines,
+				    "watch_reason", polling ? json_string(polling) : json_null(), "interval_ms",
+				    (json_int_t)(c ? c->interval_ms : 0), "item", json_bytes(n.item, strlen(n.item)),
+				    "state", v.state, "since",
+				    v.since_ms ? json_string(clock_iso(v.since_ms, at)) : json_null(), "reason",
+				    json_bytes(v.reason, strlen(v.reason)), "next", json_bytes(advice, strlen(advice)),
+				    "devices", devices));
 	free(advice);
 }

@@ -28,11 +28,11 @@ static json_t *hunks(const struct merge *m)
 	size_t room = HUNK_TEXT_MAX;
 	for (size_t i = 0; i < m->hunk_count; i++) {
 		const struct merge_hunk *h = &m->hunks[i];
-		json_array_append_new(
-		        list, json_pack("{s:o, s:o, s:o, s:o}", "key", h->key ? json_bytes(h->key, strlen(h->key)) : json_null(),
-		                        "mine", piece(h->mine, h->mine_line, &room), "theirs",
-		                        piece(h->theirs, h->theirs_line, &room), "base",
-		                        piece(h->base, h->base_line, &room)));
+		json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:o}", "key",
+						      h->key ? json_bytes(h->key, strlen(h->key)) : json_null(), "mine",
+						      piece(h->mine, h->mine_line, &room), "theirs",
+						      piece(h->theirs, h->theirs_line, &room), "base",
+						      piece(h->base, h->base_line, &room)));
 	}
 	return list;
 }
@@ -133,8 +133,8 @@ struct unsettled { /* an item */
 	size_t count; /* of its conflicts, one with each other version */
 };
 
-/* Every conflict that is open when it is asked: a slice in each turn, so that the loop goes on meanwhile. It is answered
- * once all is on disk. A client that goes away ends it: what is settled is settled, the rest stays open. */
+/* Every conflict that is open when it is asked: a slice in each turn, so that the loop goes on meanwhile. It is
+ * answered once all is on disk. A client that goes away ends it: what is settled is settled, the rest stays open. */
 struct resolving {
 	uint64_t number, client;
 	enum keep keep;
@@ -173,7 +173,8 @@ static void resolve_all(const struct question *q, const struct decision *choice)
 		return;
 	}
 	if (g->resolving && control_client_there(q->server, g->resolving->client)) {
-		control_fail_with(q, CONTROL_FAILED, "resolve", "wait until it is done", "all conflicts are being settled already");
+		control_fail_with(q, CONTROL_FAILED, "resolve", "wait until it is done",
+				  "all conflicts are being settled already");
 		return;
 	}
 	control_resolving_destroy(g);
@@ -222,15 +223,17 @@ bool control_look_resolved(const struct question *q, const struct control_wait *
 		resolve_next(g, r);
 	if (r->turns++, r->at < r->count || ledger_dirty(g->ledger)) {
 		if (r->tells && r->at < r->count)
-			control_progress(q, json_pack("{s:I, s:I}", "done", (json_int_t)r->at, "of", (json_int_t)r->count));
+			control_progress(
+				q, json_pack("{s:I, s:I}", "done", (json_int_t)r->at, "of", (json_int_t)r->count));
 		loop_again(g->loop);
 		return false;
 	}
 	if (r->failed)
-		control_fail_with(q, CONTROL_FAILED, r->first.what, r->first.fix, "%s (%zu settled, %zu not)", r->first.why,
-		                  r->settled, r->failed);
+		control_fail_with(q, CONTROL_FAILED, r->first.what, r->first.fix, "%s (%zu settled, %zu not)",
+				  r->first.why, r->settled, r->failed);
 	else
-		control_answer(q, json_pack("{s:I, s:I}", "settled", (json_int_t)r->settled, "turns", (json_int_t)r->turns));
+		control_answer(
+			q, json_pack("{s:I, s:I}", "settled", (json_int_t)r->settled, "turns", (json_int_t)r->turns));
 	control_resolving_destroy(g);
 	return true;
 }
@@ -287,7 +290,8 @@ void verb_undo(const struct question *q)
 		last.merges = true;
 		row = core_find_item(g->core, n.category, n.path);
 		if (!row) {
-			control_fail_with(q, CONTROL_FAILED, n.item, "'syncline history' lists the items", "no such item");
+			control_fail_with(q, CONTROL_FAILED, n.item, "'syncline history' lists the items",
+					  "no such item");
 			return;
 		}
 	}

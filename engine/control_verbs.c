@@ -184,12 +184,13 @@ static void verb_doctor(const struct question *q)
 		                                       (json_int_t)c->interval_ms));
 	}
 	control_answer(q, json_pack("{s:I, s:I, s:o, s:b, s:o, s:I, s:o, s:I, s:o}", "watched_folders",
-	                            (json_int_t)watcher_count(g->watcher), "needed_folders",
-	                            (json_int_t)watcher_needed(g->watcher), "roots", roots, "state_writable",
-	                            (int)!g->stumbled, "state_error",
-	                            g->stumbled ? json_bytes(g->stumble, strlen(g->stumble)) : json_null(),
-	                            "versions_waiting", (json_int_t)versions_waiting(g->versions), "store", report_store(g), "commits",
-	                            (json_int_t)ledger_commits(g->ledger), "status", report_status(g, false)));
+				    (json_int_t)watcher_count(g->watcher), "needed_folders",
+				    (json_int_t)watcher_needed(g->watcher), "roots", roots, "state_writable",
+				    (int)!g->stumbled, "state_error",
+				    g->stumbled ? json_bytes(g->stumble, strlen(g->stumble)) : json_null(),
+				    "versions_waiting", (json_int_t)versions_waiting(g->versions), "store",
+				    report_store(g), "commits", (json_int_t)ledger_commits(g->ledger), "status",
+				    report_status(g, false)));
 }
 
 static const struct verb_row {

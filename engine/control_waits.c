@@ -73,10 +73,11 @@ static bool tell_held(const struct question *q, const char *what)
 	for (size_t i = 0; core_view_category(g->core, i, &v); i++) {
 		if (!v.lost)
 			continue;
-		char *advice = control_advice("'syncline restore CATEGORY' brings them back, 'syncline resume CATEGORY' deletes them on all devices",
-		                              v.name, "");
-		control_fail_with(q, CONTROL_TIMED_OUT, what, advice, "%zu files of %s are gone here at once and wait for your word",
-		                  v.lost, v.name);
+		char *advice = control_advice("'syncline restore CATEGORY' brings them back, 'syncline resume "
+					      "CATEGORY' deletes them on all devices",
+					      v.name, "");
+		control_fail_with(q, CONTROL_TIMED_OUT, what, advice,
+				  "%zu files of %s are gone here at once and wait for your word", v.lost, v.name);
 		free(advice);
 		return true;
 	}
@@ -87,8 +88,9 @@ static bool tell_held(const struct question *q, const char *what)
 		if (!strcmp(rows[i].state, "held") && !held++)
 			first = &rows[i];
 	if (first)
-		control_fail_with(q, CONTROL_TIMED_OUT, what, "'syncline queue' lists what waits", "%zu of %zu changes held: %s/%.160s: %s",
-		                  held, count, first->category, first->path, first->reason ? first->reason : "it waits");
+		control_fail_with(q, CONTROL_TIMED_OUT, what, "'syncline queue' lists what waits",
+				  "%zu of %zu changes held: %s/%.160s: %s", held, count, first->category, first->path,
+				  first->reason ? first->reason : "it waits");
 	free(rows);
 	return first != NULL;
 }
@@ -229,8 +231,9 @@ void verb_thin(const struct question *q)
 {
 	const struct control_wait w = { .kind = WAIT_THINNED, .due_ms = UINT64_MAX };
 	if (!engine_thin(q->engine, true)) {
-		control_fail_with(q, CONTROL_FAILED, "thin", "connect to the hub: 'syncline status' says what is in the way",
-		                  "how old versions are is told by the hub's clock, and that is not known now");
+		control_fail_with(q, CONTROL_FAILED, "thin",
+				  "connect to the hub: 'syncline status' says what is in the way",
+				  "how old versions are is told by the hub's clock, and that is not known now");
 		return;
 	}
 	if (control_wait(q, &w))

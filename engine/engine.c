@@ -267,7 +267,8 @@ static void arm(struct engine *g)
 		earlier(&due, g->thin_ms);
 		earlier(&due, areas_poll_deadline(g));
 		if (idle(g) && g->versions_tidy_ms != UINT64_MAX)
-			earlier(&due, core_calm(g->core) || g->versions_tidy_ms > g->now_ms ? g->versions_tidy_ms : g->now_ms + CALM_MS);
+			earlier(&due, core_calm(g->core) || g->versions_tidy_ms > g->now_ms ? g->versions_tidy_ms
+											    : g->now_ms + CALM_MS);
 		if (watcher_waiting(g->watcher))
 			earlier(&due, g->roots_ms);
 		/* What waits to be done, or was done since the commit. */

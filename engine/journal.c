@@ -19,8 +19,8 @@ static void line_finish(struct journal_line *l)
 	*l = (struct journal_line){ 0 };
 }
 
-/* The file outlives the console and is read by others: names of items and categories are kept out of it. The same name always
- * gives the same eight digits, so that lines about one thing can be told together. */
+/* The file outlives the console and is read by others: names of items and categories are kept out of it. The same name
+ * always gives the same eight digits, so that lines about one thing can be told together. */
 static char *on_disk(const char *item)
 {
 	char hex[ID_HEX];

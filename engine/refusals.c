@@ -1,5 +1,6 @@
-/* What stays on this device although the rules name it: files that the category does not allow, and those that cannot be
- * items. Judged at the border, before a content reaches the core; remembered by name, so that it is told once and shown. */
+/* What stays on this device although the rules name it: files that the category does not allow, and those that cannot
+ * be items. Judged at the border, before a content reaches the core; remembered by name, so that it is told once and
+ * shown. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,8 +61,9 @@ static void refuse(struct engine *g, const struct file_ref *f, enum refuse_kind 
 	*r = (struct refused_file){ kind, *stat };
 	map_put(&a->refusals, f->path, strlen(f->path), r);
 	char *item = mem_printf("%s/%s", f->category, f->path);
-	engine_notice(g, NOTICE_WARN, "change", item, "stays on this device: %s (to sync it, give its category 'allow = %s')",
-	              refuse_why(kind), refuse_word(kind));
+	engine_notice(g, NOTICE_WARN, "change", item,
+		      "stays on this device: %s (to sync it, give its category 'allow = %s')", refuse_why(kind),
+		      refuse_word(kind));
 	free(item);
 }
 

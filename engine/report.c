@@ -168,14 +168,14 @@ static json_t *category_rows(struct engine *g)
 	for (size_t i = 0; core_view_category(g->core, i, &v); i++) {
 		const struct config_category *c = config_find(&g->config, v.name);
 		const char *polling = watcher_polling(g->watcher, v.name);
-		json_array_append_new(rows,
-		                      json_pack("{s:o, s:I, s:I, s:I, s:s, s:o, s:o, s:s, s:o, s:I, s:I}", "name", text_of(v.name), "items",
-		                                (json_int_t)v.items, "pending", (json_int_t)v.pending, "conflicts",
-		                                (json_int_t)v.conflicts, "state", v.state, "last_change_at",
-		                                time_of(v.last_change_ms), "error", text_of(v.error), "watch",
-		                                polling ? "polling" : "events", "watch_reason", text_of(polling),
-		                                "interval_ms", (json_int_t)(c ? c->interval_ms : 0), "refused",
-		                                (json_int_t)refusals_count(g, v.name)));
+		json_array_append_new(rows, json_pack("{s:o, s:I, s:I, s:I, s:s, s:o, s:o, s:s, s:o, s:I, s:I}", "name",
+						      text_of(v.name), "items", (json_int_t)v.items, "pending",
+						      (json_int_t)v.pending, "conflicts", (json_int_t)v.conflicts,
+						      "state", v.state, "last_change_at", time_of(v.last_change_ms),
+						      "error", text_of(v.error), "watch",
+						      polling ? "polling" : "events", "watch_reason", text_of(polling),
+						      "interval_ms", (json_int_t)(c ? c->interval_ms : 0), "refused",
+						      (json_int_t)refusals_count(g, v.name)));
 	}
 	return rows;
 }
@@ -270,9 +270,9 @@ static json_t *version_json(struct engine *g, const struct version_view *v, cons
 {
 	char hex[ID_HEX];
 	return json_pack("{s:o, s:o, s:o, s:I, s:b}", "version",
-	                 id_zero(&v->version) ? json_null() : id_text(&v->version), "device",
-	                 device ? text_of(report_device_name(g, device, hex)) : json_null(), "at", time_of(v->at_ms), "size",
-	                 (json_int_t)v->size, "deleted", (int)id_zero(&v->version));
+			 id_zero(&v->version) ? json_null() : id_text(&v->version), "device",
+			 device ? text_of(report_device_name(g, device, hex)) : json_null(), "at", time_of(v->at_ms),
+			 "size", (json_int_t)v->size, "deleted", (int)id_zero(&v->version));
 }
 
 /* Whoever made the other version: what this device gave back to the hub, by an undo, is not its own for that. */
@@ -312,11 +312,12 @@ json_t *report_conflict(struct engine *g, const struct conflict_view *v)
 	const struct item_row *row = core_find_item(g->core, v->category, v->path);
 	struct id item = row ? row->item : v->id;
 	return json_pack("{s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:b, s:o}", "id", id_text(&v->id), "item",
-	                 item_text(v->category, v->path), "strategy", config_strategy_name(v->strategy), "kind", v->kind,
-	                 "detected_at", time_of(v->detected_ms), "mine", version_json(g, &v->mine, &v->mine.device), "theirs",
-	                 theirs_json(g, &item, &v->theirs), "base", v->has_base ? base_json(g, &item, &v->base) : json_null(),
-	                 "hunks", (int)v->hunks, "merged_clean", (int)v->merged_clean, "unmerged",
-	                 v->unmerged ? json_string(v->unmerged) : json_null());
+			 item_text(v->category, v->path), "strategy", config_strategy_name(v->strategy), "kind",
+			 v->kind, "detected_at", time_of(v->detected_ms), "mine",
+			 version_json(g, &v->mine, &v->mine.device), "theirs", theirs_json(g, &item, &v->theirs),
+			 "base", v->has_base ? base_json(g, &item, &v->base) : json_null(), "hunks", (int)v->hunks,
+			 "merged_clean", (int)v->merged_clean, "unmerged",
+			 v->unmerged ? json_string(v->unmerged) : json_null());
 }
 
 json_t *report_conflicts(struct engine *g)
@@ -376,8 +377,9 @@ static json_t *strategies_json(const struct config_category *c)
 {
 	json_t *list = json_array();
 	for (size_t i = 0; i < c->by_path_count; i++)
-		json_array_append_new(list, json_pack("{s:s, s:o}", "strategy", config_strategy_name(c->by_path[i].strategy),
-		                                      "pattern", text_of(c->by_path[i].pattern)));
+		json_array_append_new(list,
+				      json_pack("{s:s, s:o}", "strategy", config_strategy_name(c->by_path[i].strategy),
+						"pattern", text_of(c->by_path[i].pattern)));
 	return list;
 }
 

@@ -50,7 +50,8 @@ bool state_save_category(struct engine *g, const struct category_row *row)
 	char *name = category_fact(row->category);
 	char *words = mem_printf("%s%s", row->paused ? "paused " : "", row->held ? "held " : "");
 	if (row->cut_until_ms) {
-		char *more = mem_printf("%scut=%lld,%lld", words, (long long)row->cut_since_ms, (long long)row->cut_until_ms);
+		char *more = mem_printf("%scut=%lld,%lld", words, (long long)row->cut_since_ms,
+					(long long)row->cut_until_ms);
 		free(words);
 		words = more;
 	}
@@ -80,8 +81,8 @@ static void load_categories(struct engine *g)
 	}
 }
 
-/* The kernel's own id of this start of the system: another one than at our last start, and no clean stop in between, is a
- * power cut or the like, after which what no program had synced may be gone. "" where there is none. */
+/* The kernel's own id of this start of the system: another one than at our last start, and no clean stop in between, is
+ * a power cut or the like, after which what no program had synced may be gone. "" where there is none. */
 static void boot_id(char out[64])
 {
 	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);

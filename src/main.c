@@ -50,16 +50,16 @@ const struct verb verbs[] = {
 	  ITEM_IS " VERSION is a prefix of its hex id." },
 	{ "diff", cmd_diff, "ITEM [V1 V2]", "compare versions of an item",
 	  ITEM_IS " V1 and V2 are prefixes of versions' hex ids: 'syncline history ITEM' lists them.\n"
-	  "Without them: the two sides of its conflict, mine to theirs; where it has none, what last changed.\n"
-	  "Lines for texts (+ came, - went), keys for JSON, sizes for what is neither." },
+		  "Without them: the two sides of its conflict, mine to theirs; where it has none, what last changed.\n"
+		  "Lines for texts (+ came, - went), keys for JSON, sizes for what is neither." },
 	{ "restore", cmd_restore, "ITEM VERSION\nCATEGORY", "bring an older version back",
 	  ITEM_IS " VERSION is a prefix of its hex id: 'syncline history ITEM' lists them.\n"
-	  "With a category that is held because many files are gone: no, bring them all back." },
+		  "With a category that is held because many files are gone: no, bring them all back." },
 	{ "resolve", cmd_resolve,
 	  "ITEM --keep mine|theirs|both|original|auto\nITEM --with FILE\n--all --keep mine|theirs|both|original|auto",
 	  "settle a conflict, on every device",
 	  ITEM_IS " 'mine' is this device's version, 'theirs' the other one.\n"
-	  "The version that is not kept stays in the history." },
+		  "The version that is not kept stays in the history." },
 	{ "undo", cmd_undo, "[ITEM]", "take the last settlement back, or this item's last one",
 	  "The file is as before, and the conflict is open again. Given again: the settlement before." },
 	{ "why", cmd_why, "ITEM", "is an item in step, and if not, what it waits for", ITEM_IS },
@@ -81,12 +81,15 @@ const struct verb verbs[] = {
 	  "a playground: a hub and devices in a temporary folder",
 	  "Opens the console on the first device. --script tells the story without a terminal and exits 0 when\n"
 	  "all devices hold the same bytes." },
-	{ "sim", sim_main, "[--seed N] [--seeds COUNT] [--devices N] [--minutes M] [--shrink] [--twice] [--trace] [--trail] [--thin] [--until TEXT]\n"
+	{ "sim", sim_main,
+	  "[--seed N] [--seeds COUNT] [--devices N] [--minutes M] [--shrink] [--twice] [--trace] [--trail] [--thin] "
+	  "[--until TEXT]\n"
 	  "--replay FILE [--nearby N] [--shrink] [--trace]\n"
 	  "[--seed N] [--devices N] --relive FILE…",
 	  "many lives of devices and a hub in virtual time, with bad luck",
 	  "The same seed gives the same life; --trace tells it, --twice checks it. What breaks is shrunk (longer with\n"
-	  "--shrink), told as a story and written to sim-SEED.trace, which --replay plays: exit 1 while it still breaks, 0\n"
+	  "--shrink), told as a story and written to sim-SEED.trace, which --replay plays: exit 1 while it still "
+	  "breaks, 0\n"
 	  "when it does not, 2 when the file is none. --until: the life ends, as if broken, where that TEXT is told.\n"
 	  "--relive: real edit histories, made by several devices at once." },
 	{ "help", cmd_help, "[VERB]", "this page, or one verb's", NULL },

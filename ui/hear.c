@@ -228,8 +228,8 @@ static void answered(struct view *v, struct ask *a, const json_t *message)
 		return;
 	}
 	if (a->kind == ASK_RESOLVE)
-		view_say(v, "Settled %.300s: %s.  %sBoth versions stay in History.", a->note, a->side == 'm' ? "mine" : "theirs",
-		         view_online(v) ? "" : "Goes out with the link.  ");
+		view_say(v, "Settled %.300s: %s.  %sBoth versions stay in History.", a->note,
+			 a->side == 'm' ? "mine" : "theirs", view_online(v) ? "" : "Goes out with the link.  ");
 	else if (a->kind == ASK_RESTORE) {
 		view_say(v, "Restored %.300s.", a->note);
 		v->history_asked = false;

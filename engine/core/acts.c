@@ -48,8 +48,13 @@ static bool put_back(struct core *c, struct item *it)
 	if (!c->world.version_get(c->world.ctx, &it->row.local, &content, &meta))
 		return false;
 	const struct place p = {
-		.file = { it->row.category, it->path }, .item = it->row.item, .version = it->row.local, .expect_absent = true,
-		.content = span_blob(&content), .meta = meta, .mtime_ms = it->row.local_stat.mtime_ns / 1000000,
+		.file = { it->row.category, it->path },
+		.item = it->row.item,
+		.version = it->row.local,
+		.expect_absent = true,
+		.content = span_blob(&content),
+		.meta = meta,
+		.mtime_ms = it->row.local_stat.mtime_ns / 1000000,
 	};
 	enum place_result result = c->world.place(c->world.ctx, &p, &after);
 	blob_finish(&content);
@@ -73,8 +78,10 @@ bool core_bring_back(struct core *c, const char *name, size_t *count, struct err
 	if (!category || !category->active)
 		return err_set(e, name, "'syncline categories' lists them", "no such category");
 	if (!category->held)
-		return err_set(e, name, "'syncline history ITEM' lists the versions of one file, for 'syncline restore ITEM VERSION'",
-			       "no files of it are gone and held");
+		return err_set(
+			e, name,
+			"'syncline history ITEM' lists the versions of one file, for 'syncline restore ITEM VERSION'",
+			"no files of it are gone and held");
 	for (size_t i = 0; i < c->ledger.count; i++) {
 		struct item *it = c->ledger.all[i];
 		if (it->category != category || !it->lost)
@@ -96,7 +103,8 @@ bool core_bring_back(struct core *c, const char *name, size_t *count, struct err
 	if (!failed)
 		category_hold(category, false);
 	core_finish(c);
-	return !failed || err_set(e, name, "mend its folder and say it again", "%zu of its files cannot be written now", failed);
+	return !failed ||
+	       err_set(e, name, "mend its folder and say it again", "%zu of its files cannot be written now", failed);
 }
 
 void core_sync(struct core *c)
@@ -177,7 +185,8 @@ bool core_revoke(struct core *c, const char *name, struct err *e)
 {
 	const struct peer *found = NULL;
 	if (!c->up)
-		return err_set(e, "devices revoke", "wait until 'syncline status' says connected", "the hub is not connected");
+		return err_set(e, "devices revoke", "wait until 'syncline status' says connected",
+			       "the hub is not connected");
 	for (size_t i = 0; i < c->peer_count; i++) {
 		const struct peer *p = &c->peers[i];
 		if (p->row.revoked || (strcmp(p->row.name, name) != 0 && !id_has_prefix(&p->row.device, name)))
@@ -185,7 +194,8 @@ bool core_revoke(struct core *c, const char *name, struct err *e)
 		if (found && strcmp(found->row.name, name) == 0 && strcmp(p->row.name, name) != 0)
 			continue; /* a name goes before an id that happens to begin like it */
 		if (found && (strcmp(found->row.name, name) == 0 || strcmp(p->row.name, name) != 0))
-			return err_set(e, name, "name it by its id: 'syncline devices --json'", "several devices are called so");
+			return err_set(e, name, "name it by its id: 'syncline devices --json'",
+				       "several devices are called so");
 		found = p;
 	}
 	if (!found)

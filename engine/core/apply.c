@@ -11,7 +11,8 @@ static bool gated(const struct core *c)
 {
 	if (PLANTED("apply.before_it_is_caught_up"))
 		return c->stopped;
-	return c->stopped || (c->up && !c->caught_up); /* half a history would show conflicts that the other half settles */
+	/* half a history would show conflicts that the other half settles */
+	return c->stopped || (c->up && !c->caught_up);
 }
 
 static uint64_t backoff(struct item *it)
@@ -31,10 +32,12 @@ void apply_put_off(struct core *c, struct item *it, const char *why)
 		core_notice(c, NOTICE_WARN, "sync", it, "waits: %s", why);
 }
 
-/* Room comes back when somebody makes it, however long that took: no growing pauses, but one try for all that is as large. */
+/* Room comes back when somebody makes it, however long that took: no growing pauses, but one try for all that is as
+ * large. */
 static bool no_room(const struct core *c, const struct item *it)
 {
-	return !id_zero(&it->row.head_version) && c->now_ms < it->category->full_ms && it->row.head_size >= it->category->full_bytes;
+	return !id_zero(&it->row.head_version) && c->now_ms < it->category->full_ms &&
+	       it->row.head_size >= it->category->full_bytes;
 }
 
 static void await_room(struct core *c, struct item *it)
@@ -100,7 +103,8 @@ static void place_head(struct core *c, struct item *it, const struct place *p)
 		break;
 	case PLACE_UNWANTED:
 		it->unwanted = true;
-		core_notice(c, NOTICE_INFO, "sync", it, "not brought to this device: its rules leave it out, or it is a link that leads out");
+		core_notice(c, NOTICE_INFO, "sync", it,
+			    "not brought to this device: its rules leave it out, or it is a link that leads out");
 		break;
 	case PLACE_FULL:
 		MARK("apply.place_full");
@@ -141,7 +145,8 @@ static void prepare(struct core *c, struct work *w)
 		await_room(c, it);
 		return;
 	}
-	if (!id_zero(&row->head_version) && !c->world.version_get(c->world.ctx, &row->head_version, &w->content, &meta)) {
+	if (!id_zero(&row->head_version) &&
+	    !c->world.version_get(c->world.ctx, &row->head_version, &w->content, &meta)) {
 		receive_content(c, it);
 		return;
 	}
@@ -183,9 +188,11 @@ static void plan_one(struct core *c, struct work *w)
 		plan_side(c, it);
 		return;
 	}
-	/* What the ledger says of a file may be older than the file: a crash, a backup put back, edits while we were off. */
+	/* What the ledger says of a file may be older than the file: a crash, a backup put back, edits while we were
+	 * off. */
 	bool verified = it->verified || PLANTED("apply.believes_the_ledger_after_boot");
-	if (!verified && plan != PLAN_NOTHING && plan != PLAN_AGREE && (plan != PLAN_APPLY || !id_zero(&it->row.local))) {
+	if (!verified && plan != PLAN_NOTHING && plan != PLAN_AGREE &&
+	    (plan != PLAN_APPLY || !id_zero(&it->row.local))) {
 		MARK("apply.looked_at_first_after_boot");
 		if (core_may_work(c, it))
 			capture_soon(c, it);

@@ -19,10 +19,10 @@ static bool stat_equal(const struct file_stat *a, const struct file_stat *b)
 	       a->meta == b->meta;
 }
 
-/* Stat alone proves "unchanged" only when the kernel's clock for ctimes had ticked between the last change and our reading:
- * a second write within one tick could leave the same stat behind. Ticks are 10 ms at most (4 here, and none at all where the
- * kernel gives every observed change a time of its own), so twice that is sure; a clock set back only makes us read again.
- * After our own placing, which sets an mtime of the past, a write shows by its mtime at once. */
+/* Stat alone proves "unchanged" only when the kernel's clock for ctimes had ticked between the last change and our
+ * reading: a second write within one tick could leave the same stat behind. Ticks are 10 ms at most (4 here, and none
+ * at all where the kernel gives every observed change a time of its own), so twice that is sure; a clock set back only
+ * makes us read again. After our own placing, which sets an mtime of the past, a write shows by its mtime at once. */
 static bool surely_unchanged(const struct item *it, const struct file_stat *now)
 {
 	if (!id_zero(&it->row.local) && PLANTED("capture.trusts_size_and_mtime"))
@@ -87,14 +87,17 @@ static uint64_t window_end(const struct category *category, const struct item *i
 }
 
 /* How long a new name must have stayed before it is taken for a file of its own. */
-static uint32_t proving_ms(const struct core *c, const struct category *category, const struct item *it, const char *path)
+static uint32_t proving_ms(const struct core *c, const struct category *category, const struct item *it,
+			   const char *path)
 {
 	if (it && (!id_zero(&it->row.local) || !id_zero(&it->row.head_version)))
 		return 0;
 	char *beside = debounce_derived(path);
 	struct item *original = beside ? ledger_find_name(&c->ledger, category->name, beside) : NULL;
 	free(beside);
-	return debounce_passing(path) ? CHANGE_PASSING_MS : original && !id_zero(&original->row.local) ? CHANGE_GONE_MS : 0;
+	return debounce_passing(path)                       ? CHANGE_PASSING_MS
+	       : original && !id_zero(&original->row.local) ? CHANGE_GONE_MS
+							    : 0;
 }
 
 void capture_hint(struct core *c, const struct event *e)
@@ -235,7 +238,8 @@ void capture_scanned(struct core *c, const struct event *e)
 			found[count++] = c->debounce.heap[i];
 		}
 	for (size_t i = 0; i < count; i++)
-		debounce_move(&c->debounce, found[i], c->now_ms + 1); /* behind those that are gone, so that renames show */
+		/* behind those that are gone, so that renames show */
+		debounce_move(&c->debounce, found[i], c->now_ms + 1);
 	free(found);
 }
 
@@ -307,10 +311,10 @@ static void declare_absent(struct core *c, struct item *it)
 	core_plan(c, it);
 }
 
-/* After an unclean stop a file that became empty, or zeros, while its time says that nobody wrote it was not edited: the
- * filesystem lost what we had read. */
-static bool is_damaged(const struct core *c, const struct watched *w, const struct item *it, const struct file_stat *stat,
-		       struct span content)
+/* After an unclean stop a file that became empty, or zeros, while its time says that nobody wrote it was not edited:
+ * the filesystem lost what we had read. */
+static bool is_damaged(const struct core *c, const struct watched *w, const struct item *it,
+		       const struct file_stat *stat, struct span content)
 {
 	if (!is_suspect(w, it) || id_zero(&it->row.local) || !it->row.local_stat.size || stat->meta & META_LINK ||
 	    stat->mtime_ns != it->row.local_stat.mtime_ns)
@@ -324,9 +328,10 @@ static bool is_damaged(const struct core *c, const struct watched *w, const stru
 
 static void look_later(struct core *c, struct watched *w, const char *why);
 
-/* An edit that was not sent yet, and the store lost it too: the head comes back to the file, or, where there is none, what the
- * file holds now is all that anybody has. */
-static void take_back(struct core *c, struct item *it, const struct file_stat *stat, const struct id *holds, struct span content)
+/* An edit that was not sent yet, and the store lost it too: the head comes back to the file, or, where there is none,
+ * what the file holds now is all that anybody has. */
+static void take_back(struct core *c, struct item *it, const struct file_stat *stat, const struct id *holds,
+		      struct span content)
 {
 	MARK("capture.damage_has_no_good_copy");
 	if (!id_zero(holds) && !c->world.version_put(c->world.ctx, holds, stat->meta, content))
@@ -338,7 +343,8 @@ static void take_back(struct core *c, struct item *it, const struct file_stat *s
 	if (!id_zero(&it->row.head_version))
 		it->row.agreed = *holds;
 	ledger_touch(&c->ledger, it);
-	core_notice(c, NOTICE_ALERT, "change", it, "was %s after the system stopped without warning, and its copy here is lost",
+	core_notice(c, NOTICE_ALERT, "change", it,
+		    "was %s after the system stopped without warning, and its copy here is lost",
 		    id_zero(holds) ? "gone" : "empty or zeros");
 	core_plan(c, it);
 }
@@ -376,13 +382,14 @@ static void mend(struct core *c, struct watched *w, struct item *it, const struc
 	it->placed = true;
 	verified(c, it, &it->row.local);
 	ledger_touch(&c->ledger, it);
-	core_notice(c, NOTICE_ALERT, "change", it, "was empty or zeros after the system stopped without warning: what it held is put back");
+	core_notice(c, NOTICE_ALERT, "change", it,
+		    "was empty or zeros after the system stopped without warning: what it held is put back");
 	core_plan(c, it);
 	debounce_drop(&c->debounce, w);
 }
 
-/* A file is gone that the power took back: an edit that was not sent comes back as it was; else the head does, as it is once
- * the log is read. */
+/* A file is gone that the power took back: an edit that was not sent comes back as it was; else the head does, as it is
+ * once the log is read. */
 static void bring_back(struct core *c, struct watched *w, struct item *it)
 {
 	static const struct id none;
@@ -430,8 +437,10 @@ static void bring_back(struct core *c, struct watched *w, struct item *it)
 		return;
 	}
 	if (result != PLACE_DONE) {
-		look_later(c, w, result == PLACE_BLOCKED ? "it was lost when the system stopped, and something else stands in its place"
-		                                         : "it was lost when the system stopped, and cannot be put back now");
+		look_later(c, w,
+			   result == PLACE_BLOCKED
+				   ? "it was lost when the system stopped, and something else stands in its place"
+				   : "it was lost when the system stopped, and cannot be put back now");
 		return;
 	}
 	verified(c, it, &version);
@@ -444,12 +453,14 @@ static void bring_back(struct core *c, struct watched *w, struct item *it)
 	it->row.local_at_ms = it->read_ms = c->wall_ms;
 	it->placed = true;
 	ledger_touch(&c->ledger, it);
-	core_notice(c, NOTICE_ALERT, "change", it, "was gone after the system stopped without warning: what it held is put back");
+	core_notice(c, NOTICE_ALERT, "change", it,
+		    "was gone after the system stopped without warning: what it held is put back");
 	core_plan(c, it);
 	debounce_drop(&c->debounce, w);
 }
 
-static void captured(struct core *c, struct watched *w, struct item *it, const struct file_stat *stat, struct span content)
+static void captured(struct core *c, struct watched *w, struct item *it, const struct file_stat *stat,
+		     struct span content)
 {
 	struct id version = core_version_of(c, stat->meta, content);
 	bool fresh = !it || id_zero(&it->row.local);
@@ -493,8 +504,8 @@ static void captured(struct core *c, struct watched *w, struct item *it, const s
 	it->urgency = !bulk ? PRIORITY_HIGH : fresh ? PRIORITY_LOW : PRIORITY_NORMAL;
 	holding_edit(c, it);
 	moves_captured(c, it, content);
-	core_history(c, it, &version, &c->setup.device, 0, HOW_EDIT, fresh ? moves_kind(c, it) : KIND_UPDATE, content.len, stat->meta,
-		     c->wall_ms);
+	core_history(c, it, &version, &c->setup.device, 0, HOW_EDIT, fresh ? moves_kind(c, it) : KIND_UPDATE,
+		     content.len, stat->meta, c->wall_ms);
 	core_plan(c, it);
 }
 
@@ -607,7 +618,8 @@ static void look_other(struct core *c, struct watched *w, struct item *it, enum 
 }
 
 /* Two looks must agree where a writer may still be at it; one that emptied the file is about to fill it. */
-static bool is_settled(const struct core *c, const struct watched *w, const struct item *it, const struct file_stat *seen)
+static bool is_settled(const struct core *c, const struct watched *w, const struct item *it,
+		       const struct file_stat *seen)
 {
 	uint64_t waited = c->now_ms - w->first_ms;
 	bool emptied = it && seen->size == 0 && it->row.local_stat.size > 0;

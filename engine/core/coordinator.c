@@ -74,7 +74,8 @@ static void retry_due(struct core *c)
 
 bool core_may_work(const struct core *c, const struct item *it)
 {
-	return !c->state.paused && !it->unwanted && it->category->active && !it->category->paused && it->category->root_ok;
+	return !c->state.paused && !it->unwanted && it->category->active && !it->category->paused &&
+	       it->category->root_ok;
 }
 
 void core_set_local(struct core *c, struct item *it, const struct id *version, uint64_t size)
@@ -83,7 +84,8 @@ void core_set_local(struct core *c, struct item *it, const struct id *version, u
 	struct category *category = it->category;
 	if (!id_zero(&it->row.local)) {
 		category->items--;
-		category->bytes -= it->row.local_stat.size < category->bytes ? it->row.local_stat.size : category->bytes;
+		category->bytes -=
+			it->row.local_stat.size < category->bytes ? it->row.local_stat.size : category->bytes;
 	}
 	if (!id_zero(version)) {
 		category->items++;
@@ -150,14 +152,16 @@ void core_hear_time(struct core *c, uint64_t edited)
 	}
 }
 
-void core_notice_name(struct core *c, enum notice_level level, const char *from, const char *category, const char *path, const char *text)
+void core_notice_name(struct core *c, enum notice_level level, const char *from, const char *category, const char *path,
+		      const char *text)
 {
 	char *item = mem_printf("%s/%s", category, path);
 	c->world.notice(c->world.ctx, level, from, item, PLANTED("core.names_files_in_its_log") ? item : text);
 	free(item);
 }
 
-void core_notice(struct core *c, enum notice_level level, const char *from, const struct item *it, const char *format, ...)
+void core_notice(struct core *c, enum notice_level level, const char *from, const struct item *it, const char *format,
+		 ...)
 {
 	char text[768];
 	va_list args;
@@ -170,8 +174,8 @@ void core_notice(struct core *c, enum notice_level level, const char *from, cons
 		c->world.notice(c->world.ctx, level, from, NULL, text);
 }
 
-void core_history(struct core *c, const struct item *it, const struct id *version, const struct id *device, uint64_t seq,
-		  enum history_how how, enum change_kind kind, uint64_t size, uint8_t meta, int64_t at_ms)
+void core_history(struct core *c, const struct item *it, const struct id *version, const struct id *device,
+		  uint64_t seq, enum history_how how, enum change_kind kind, uint64_t size, uint8_t meta, int64_t at_ms)
 {
 	struct history_row row = {
 		.item = it->row.item, .version = *version, .device = *device, .at_ms = at_ms, .seq = seq,
@@ -489,7 +493,8 @@ static void lead_link(struct core *c, const struct event *e)
 	case LINK_NEWS_RECORDS:
 		if (receive_frame(c, e->bytes))
 			break;
-		core_notice(c, NOTICE_ERROR, "link", NULL, "the hub sent something that is not its protocol: connecting anew");
+		core_notice(c, NOTICE_ERROR, "link", NULL,
+			    "the hub sent something that is not its protocol: connecting anew");
 		link_drop(&c->link, "the hub broke the protocol");
 		receive_down(c);
 		break;
@@ -562,7 +567,8 @@ uint64_t core_deadline(const struct core *c)
 
 uint64_t core_digest(const struct core *c)
 {
-	uint64_t sum = map_digest(&c->state.epoch, sizeof c->state.epoch) ^ c->state.counter * 31 ^ c->state.cursor * 1000003;
+	uint64_t sum =
+		map_digest(&c->state.epoch, sizeof c->state.epoch) ^ c->state.counter * 31 ^ c->state.cursor * 1000003;
 	for (size_t i = 0; i < c->ledger.count; i++) {
 		const struct item_row *row = &c->ledger.all[i]->row;
 		struct id all[] = { row->item, row->head_version, row->local, row->agreed };

@@ -1,6 +1,6 @@
-/* A first import is thousands of small files that resemble each other. What they have in common is trained into a dictionary
- * (zstd's), sent once as an item of a category that nobody configures, and named as the base of each file's create: it is
- * in the log like any version, so that a newcomer has it before what needs it. */
+/* A first import is thousands of small files that resemble each other. What they have in common is trained into a
+ * dictionary (zstd's), sent once as an item of a category that nobody configures, and named as the base of each file's
+ * create: it is in the log like any version, so that a newcomer has it before what needs it. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Too many files gone at once are a lost disk rather than a person's wish: a scan that would delete so many asks first.
- * What events named as gone, a file or a folder, was deleted while we watched, and is a wish. What is there under another
- * name moved. */
+ * What events named as gone, a file or a folder, was deleted while we watched, and is a wish. What is there under
+ * another name moved. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,8 +53,8 @@ static bool wished(const struct item *it)
 
 bool guard_unseen(const struct category *category, const struct item *it, const char *under, uint32_t round)
 {
-	return !it->row.side && !it->unwanted && it->category == category && !id_zero(&it->row.local) && it->round < round &&
-	       relpath_below(it->path, under);
+	return !it->row.side && !it->unwanted && it->category == category && !id_zero(&it->row.local) &&
+	       it->round < round && relpath_below(it->path, under);
 }
 
 bool guard_absent(const struct core *c, const struct item *it)
@@ -81,7 +81,8 @@ static bool too_many(struct core *c, const struct category *category, const char
 	for (size_t i = 0; i < c->ledger.count && !many; i++) {
 		const struct item *it = c->ledger.all[i];
 		gone += guard_unseen(category, it, under, round) && counts(c, it, seen, seen_count);
-		many = (gone > CHANGE_GUARD_COUNT && gone * 100 > present * CHANGE_GUARD_PERCENT) || (gone >= 2 && gone == present);
+		many = (gone > CHANGE_GUARD_COUNT && gone * 100 > present * CHANGE_GUARD_PERCENT) ||
+		       (gone >= 2 && gone == present);
 	}
 	free(seen);
 	return many;
@@ -101,7 +102,8 @@ static void hold(struct core *c, struct category *category, const char *under, u
 	if (asked)
 		return;
 	snprintf(text, sizeof text,
-		 "%zu of %zu files are gone at once: nothing is deleted elsewhere ('syncline restore' with its name brings them back, 'syncline resume' with its name deletes them on all devices)",
+		 "%zu of %zu files are gone at once: nothing is deleted elsewhere ('syncline restore' with its name "
+		 "brings them back, 'syncline resume' with its name deletes them on all devices)",
 		 count, category->items);
 	c->world.notice(c->world.ctx, NOTICE_ALERT, "change", category->name, text);
 	if (*under)
@@ -125,8 +127,8 @@ void guard_found(struct core *c, struct item *it)
 }
 
 /* A power cut takes back what no program had synced: what was saved in the last seconds before may be gone as a whole,
- * with nothing left to tell it from a deletion but when that was. A deletion that nobody saw, of a file saved less than a
- * minute before, between the power's return and our start, is rare, and is only undone; its file is not lost. */
+ * with nothing left to tell it from a deletion but when that was. A deletion that nobody saw, of a file saved less than
+ * a minute before, between the power's return and our start, is rare, and is only undone; its file is not lost. */
 static bool may_be_unwritten(const struct item *it)
 {
 	const struct category *of = it->category;
@@ -141,7 +143,8 @@ void guard_cut(struct core *c, struct category *category, const char *under, uin
 	struct sighting *seen = sightings(c, &seen_count);
 	for (size_t i = 0; i < c->ledger.count; i++) {
 		struct item *it = c->ledger.all[i];
-		if (!guard_unseen(category, it, under, round) || !may_be_unwritten(it) || !counts(c, it, seen, seen_count))
+		if (!guard_unseen(category, it, under, round) || !may_be_unwritten(it) ||
+		    !counts(c, it, seen, seen_count))
 			continue;
 		capture_soon(c, it);
 		debounce_find(&c->debounce, category, it->path)->suspect = true;

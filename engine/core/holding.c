@@ -1,5 +1,5 @@
-/* What is captured and may not go out yet: see change/pace.h for the rules, and moves.c for names that wait to be told a
- * rename. Held is only the sending; the bytes are safe. */
+/* What is captured and may not go out yet: see change/pace.h for the rules, and moves.c for names that wait to be told
+ * a rename. Held is only the sending; the bytes are safe. */
 #include <stdio.h>
 #include <string.h>
 
@@ -148,8 +148,9 @@ const char *holding_reason(const struct item *it)
 {
 	switch (holding_why(it)) {
 	case PACE_WINDOW:
-		return id_zero(&it->row.local) ? "it was deleted just after it was sent: what comes within the window goes as one"
-					       : "it changed again just after it was sent: what comes within the window goes as one";
+		return id_zero(&it->row.local)
+			       ? "it was deleted just after it was sent: what comes within the window goes as one"
+			       : "it changed again just after it was sent: what comes within the window goes as one";
 	case PACE_SMALL:
 		return "a small change in a burst waits to be joined with the next";
 	case PACE_RATE:
@@ -164,6 +165,6 @@ const char *holding_reason(const struct item *it)
 void holding_next(const struct core *c, const struct item *it, char *out, size_t cap)
 {
 	uint64_t until = it->holding->until_ms, left = until > c->now_ms ? until - c->now_ms : 0;
-	snprintf(out, cap, "it goes by itself in %llu.%llu s at most; 'syncline sync' sends it now", (unsigned long long)left / 1000,
-		 (unsigned long long)left % 1000 / 100);
+	snprintf(out, cap, "it goes by itself in %llu.%llu s at most; 'syncline sync' sends it now",
+		 (unsigned long long)left / 1000, (unsigned long long)left % 1000 / 100);
 }

@@ -1,10 +1,10 @@
 /* Where a name's content came from. Events tell it (both names of a move, in order, through chains and swaps and whole
- * folders); for what happened unwatched, a file that is gone and one that is new are matched by content, by inode, and by
- * likeness.
+ * folders); for what happened unwatched, a file that is gone and one that is new are matched by content, by inode, and
+ * by likeness.
  *
  * What a file was moved from is at the hub already: it is the base of the delta, so that a move costs no content. And
- * where the old name stays away, its deletion travels with the new name as one rename. It must stay away for a moment: an
- * editor that sets its backup aside puts a file back in its place. */
+ * where the old name stays away, its deletion travels with the new name as one rename. It must stay away for a moment:
+ * an editor that sets its backup aside puts a file back in its place. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,7 +116,8 @@ static void moved_folder(struct core *c, struct category *from, const struct eve
 	}
 	for (size_t i = 0; i < c->ledger.count; i++) {
 		struct item *it = c->ledger.all[i];
-		if (it->row.side || it->category != from || id_zero(&it->row.local) || !relpath_below(it->path, e->path))
+		if (it->row.side || it->category != from || id_zero(&it->row.local) ||
+		    !relpath_below(it->path, e->path))
 			continue;
 		char *to = mem_printf("%s%s", e->to_path, it->path + len);
 		it->told = true;
@@ -186,7 +187,8 @@ static struct item *by_likeness(struct core *c, const struct item *it, struct sp
 		return NULL;
 	for (size_t i = 0; i < looks && compared < LIKE_COMPARED; i++) {
 		const struct watched *w = c->debounce.heap[i];
-		struct item *from = w->absent_since_ms ? ledger_find_name(&c->ledger, w->category->name, w->path) : NULL;
+		struct item *from =
+			w->absent_since_ms ? ledger_find_name(&c->ledger, w->category->name, w->path) : NULL;
 		struct blob was = { 0 };
 		uint8_t meta;
 		if (!from || from == it || id_zero(&from->row.local) || from->row.local_stat.size > 2 * content.len ||
@@ -292,7 +294,8 @@ void moves_gone(struct core *c, struct item *from)
 
 enum change_kind moves_kind(const struct core *c, const struct item *it)
 {
-	const struct item *from = id_zero(&it->rare->moved_from) ? NULL : ledger_find(&c->ledger, &it->rare->moved_from);
+	const struct item *from =
+		id_zero(&it->rare->moved_from) ? NULL : ledger_find(&c->ledger, &it->rare->moved_from);
 	if (!from)
 		return KIND_CREATE;
 	const char *a = strrchr(from->path, '/'), *b = strrchr(it->path, '/');

@@ -64,11 +64,15 @@ void receive_auth(struct core *c, const struct message *m)
 		MARK("receive.hub_went_back");
 		if (m->head < c->state.cursor)
 			snprintf(why, sizeof why,
-				 "the hub's log ends at %llu but this device has seen %llu: the hub was restored from an old copy (nothing is lost here; run 'syncline resume --accept-rollback' to offer this device's files again)",
+				 "the hub's log ends at %llu but this device has seen %llu: the hub was restored from "
+				 "an old copy (nothing is lost here; run 'syncline resume --accept-rollback' to offer "
+				 "this device's files again)",
 				 (unsigned long long)m->head, (unsigned long long)c->state.cursor);
 		else
 			snprintf(why, sizeof why,
-				 "the hub's log differs from what this device has seen up to %llu: it was restored from an old copy or rewritten (nothing is lost here; run 'syncline resume --accept-rollback' to offer this device's files again)",
+				 "the hub's log differs from what this device has seen up to %llu: it was restored "
+				 "from an old copy or rewritten (nothing is lost here; run 'syncline resume "
+				 "--accept-rollback' to offer this device's files again)",
 				 (unsigned long long)c->state.cursor);
 		stop(c, why);
 		return;
@@ -78,7 +82,8 @@ void receive_auth(struct core *c, const struct message *m)
 	/* Our state is older than what we once sent: never use those numbers again. */
 	if (m->counter > c->state.counter) {
 		core_notice(c, NOTICE_WARN, "sync", NULL,
-			    "this device's state is older than what the hub has from it (restored from a copy?): it goes on under a new epoch, nothing is lost");
+			    "this device's state is older than what the hub has from it (restored from a copy?): it "
+			    "goes on under a new epoch, nothing is lost");
 		core_new_epoch(c);
 		send_forget_all(c);
 		link_renew(&c->link, "taking a new epoch");
@@ -149,8 +154,10 @@ bool receive_content(struct core *c, struct item *it)
 	return false;
 }
 
-/* The content of an entry, checked against the version it claims. False: the base is not here, or it is not what it says. */
-static bool expand(struct core *c, const struct item *it, const struct change *change, const struct body *b, struct err *e)
+/* The content of an entry, checked against the version it claims. False: the base is not here, or it is not what it
+ * says. */
+static bool expand(struct core *c, const struct item *it, const struct change *change, const struct body *b,
+		   struct err *e)
 {
 	struct blob base = { 0 }, content = { 0 };
 	uint8_t meta;
@@ -223,24 +230,28 @@ static void side_news(struct core *c, struct item *side, bool was_open, const st
 	if (open && !was_open) {
 		side->row.detected_ms = (uint64_t)c->wall_ms;
 		core_notice(c, NOTICE_ALERT, "sync", main,
-			    own ? "changed here and on another device: conflict" : "changed on two other devices: conflict");
+			    own ? "changed here and on another device: conflict"
+				: "changed on two other devices: conflict");
 	} else if (!open && was_open) {
 		core_notice(c, NOTICE_INFO, "sync", main, "the conflict is settled");
 		bool ours = id_equal(&main->row.settles, &side->row.item);
 		/* Once it went aside itself, over a newer head, it is a version that others see and choose about. */
 		bool aside = !own && main->own_side && (ledger_side_open(main->own_side) || main->own_side->in_flight);
 		bool settled = ours && !aside && id_equal(&main->row.settled_as, &main->row.local);
-		bool by_us = id_equal(&side->row.head_device, &c->setup.device); /* what the file holds since is a newer choice */
-		if (((own && id_equal(was, &main->row.local)) || settled) && !id_equal(&main->row.local, &main->row.head_version) &&
-		    !main->in_flight && !by_us) {
+		/* what the file holds since is a newer choice */
+		bool by_us = id_equal(&side->row.head_device, &c->setup.device);
+		if (((own && id_equal(was, &main->row.local)) || settled) &&
+		    !id_equal(&main->row.local, &main->row.head_version) && !main->in_flight && !by_us) {
 			MARK("receive.mine_lost_the_choice");
-			main->row.agreed = main->row.local; /* somebody chose otherwise, or before us: ours is history now */
+			/* somebody chose otherwise, or before us: ours is history now */
+			main->row.agreed = main->row.local;
 			main->row.hold = HOLD_NONE;
 			settle_chosen(c, main, &main->row.head_version, &side->row.head_device, HOW_SETTLE);
 			ledger_touch(&c->ledger, main);
 			if (settled)
 				core_notice(c, NOTICE_ALERT, "sync", main,
-					    "another device settled it first: that stands, what was chosen here is in the history");
+					    "another device settled it first: that stands, what was chosen here is in "
+					    "the history");
 		}
 		if (ours) {
 			main->row.settles = main->row.settled = main->row.settled_as = (struct id){ { 0 } };
@@ -251,7 +262,8 @@ static void side_news(struct core *c, struct item *side, bool was_open, const st
 }
 
 /* The item's head moved: by another device, or by our own confirmed change. */
-static void set_head(struct core *c, struct item *it, uint64_t seq, const struct change *change, const struct id *device, const struct body *b)
+static void set_head(struct core *c, struct item *it, uint64_t seq, const struct change *change,
+		     const struct id *device, const struct body *b)
 {
 	struct item_row *row = &it->row;
 	bool was_open = ledger_side_open(it);
@@ -290,7 +302,8 @@ static void set_head(struct core *c, struct item *it, uint64_t seq, const struct
 		ledger_passed(it, &row->head_version);
 	if (!it->verified && it->rare->passed_count > 1) {
 		MARK("receive.two_heads_before_first_look");
-		capture_soon(c, it); /* in this step still: once it is saved, the head before is forgotten by the next start */
+		/* in this step still: once it is saved, the head before is forgotten by the next start */
+		capture_soon(c, it);
 	}
 	if (row->side)
 		side_news(c, it, was_open, &was);
@@ -310,8 +323,8 @@ static void advance(struct core *c, uint64_t seq, const struct id *device, uint6
 		c->caught_up = true;
 }
 
-/* Did a device of the account make this change, here and now? The hub holds no key: what does not open is its word alone,
- * and a change that builds on less than the head was in the log before. */
+/* Did a device of the account make this change, here and now? The hub holds no key: what does not open is its word
+ * alone, and a change that builds on less than the head was in the log before. */
 static bool is_genuine(struct core *c, const struct writer *w, const struct change *change, const struct item *it,
 		       struct blob *plain, struct err *e)
 {
@@ -328,7 +341,8 @@ static void make_unknown(const struct core *c, struct change *change)
 	change->flags = 0;
 }
 
-/* What does not open may have been damaged on its way: it is believed to be the hub's word when it comes a second time. */
+/* What does not open may have been damaged on its way: it is believed to be the hub's word when it comes a second time.
+ */
 static bool is_damaged(struct core *c, uint64_t seq, const struct writer *w, struct span record)
 {
 	struct id chain = wire_chain(&c->state.chain, seq, &w->device, w->epoch, record);
@@ -347,7 +361,8 @@ static bool take_entry(struct core *c, uint64_t seq, const struct writer *w, con
 	struct buf record = { 0 };
 	wire_put_change(&record, change);
 	it = ledger_find(&c->ledger, &change->item);
-	bool sealed = is_genuine(c, w, change, it, &plain, &e), damaged = !sealed && is_damaged(c, seq, w, buf_view(&record));
+	bool sealed = is_genuine(c, w, change, it, &plain, &e),
+	     damaged = !sealed && is_damaged(c, seq, w, buf_view(&record));
 	if (!damaged)
 		advance(c, seq, &w->device, w->epoch, buf_view(&record));
 	buf_finish(&record);
@@ -360,7 +375,8 @@ static bool take_entry(struct core *c, uint64_t seq, const struct writer *w, con
 	if (opened)
 		it = item_of(c, change, &b);
 	if (!opened || !it) {
-		core_notice(c, NOTICE_ALERT, "sync", it, "change %llu of another device cannot be used: %s: it is left out, all else goes on",
+		core_notice(c, NOTICE_ALERT, "sync", it,
+			    "change %llu of another device cannot be used: %s: it is left out, all else goes on",
 			    (unsigned long long)seq, e.why[0] ? e.why : "it names an item that it is not");
 		blob_finish(&plain);
 		if (!it)
@@ -371,7 +387,8 @@ static bool take_entry(struct core *c, uint64_t seq, const struct writer *w, con
 			send_abandon(c, dead);
 		if (!sealed)
 			make_unknown(c, &unknown);
-		set_head(c, it, seq, &unknown, &w->device, NULL); /* its content stays missing until a keyframe brings it */
+		/* its content stays missing until a keyframe brings it */
+		set_head(c, it, seq, &unknown, &w->device, NULL);
 		if (!id_zero(&unknown.version))
 			receive_content(c, it);
 		return true;
@@ -390,7 +407,8 @@ static bool take_entry(struct core *c, uint64_t seq, const struct writer *w, con
 		it->row.want = (struct id){ { 0 } }; /* an undo was about the head before */
 	set_head(c, it, seq, change, &w->device, &b);
 	if (!dictionary_is(it))
-		core_history(c, it, &change->version, &w->device, seq, HOW_REMOTE, kind, b.content_len, b.meta, body_edited_ms(change->edited));
+		core_history(c, it, &change->version, &w->device, seq, HOW_REMOTE, kind, b.content_len, b.meta,
+			     body_edited_ms(change->edited));
 	if (!here && b.kind != KIND_DELETE)
 		receive_content(c, it);
 	blob_finish(&plain);
@@ -426,7 +444,8 @@ static bool take_confirm(struct core *c, uint64_t seq, uint64_t counter)
 	set_head(c, it, seq, &change, &device, again ? NULL : &b);
 	if (!it->row.side && !again) {
 		if (id_zero(&it->row.want)) /* else an undo waits, for which this is only the head to go back from */
-			it->row.agreed = PLANTED("receive.confirms_the_newer_edit_too") ? it->row.local : change.version;
+			it->row.agreed =
+				PLANTED("receive.confirms_the_newer_edit_too") ? it->row.local : change.version;
 		it->trouble = NULL;
 		it->failures = 0;
 	}
@@ -435,8 +454,8 @@ static bool take_confirm(struct core *c, uint64_t seq, uint64_t counter)
 		if (f->row.kind == KIND_DELETE)
 			core_notice(c, NOTICE_INFO, "sync", main, "its deletion is sent");
 		else
-			core_notice(c, NOTICE_INFO, "sync", main, "sent, %llu B as %zu B", (unsigned long long)f->row.size_plain,
-				    f->row.record.len);
+			core_notice(c, NOTICE_INFO, "sync", main, "sent, %llu B as %zu B",
+				    (unsigned long long)f->row.size_plain, f->row.record.len);
 	}
 	send_drop(c, f);
 	it->queued_ms = 0;
@@ -477,7 +496,9 @@ static void take_refused(struct core *c, const struct record *r)
 	if (!f)
 		return;
 	struct item *it = ledger_find(&c->ledger, &f->row.item);
-	uint64_t wait = r->wait_ms > LINK_RETRY_AFTER_MAX_MS ? LINK_RETRY_AFTER_MAX_MS : r->wait_ms < 100 ? 100 : r->wait_ms;
+	uint64_t wait = r->wait_ms > LINK_RETRY_AFTER_MAX_MS ? LINK_RETRY_AFTER_MAX_MS
+			: r->wait_ms < 100                   ? 100
+							     : r->wait_ms;
 	switch (r->code) {
 	case REFUSED_RATE:
 	case REFUSED_BUSY:
@@ -488,7 +509,8 @@ static void take_refused(struct core *c, const struct record *r)
 		f->retry_ms = c->now_ms + (r->code == REFUSED_QUOTA && wait < 30000 ? 30000 : wait);
 		f->row.retry_count++;
 		if (it)
-			it->trouble = r->code == REFUSED_QUOTA ? "the account's quota at the hub is used up" : "the hub is busy";
+			it->trouble = r->code == REFUSED_QUOTA ? "the account's quota at the hub is used up"
+							       : "the hub is busy";
 		break;
 	case REFUSED_PARTS:
 		f->retry_ms = c->now_ms + 1;
@@ -499,7 +521,8 @@ static void take_refused(struct core *c, const struct record *r)
 			core_plan(c, it);
 		break;
 	case REFUSED_IDENTITY:
-		core_notice(c, NOTICE_WARN, "sync", it, "the hub knows another change under this device's number: it goes on under a new epoch");
+		core_notice(c, NOTICE_WARN, "sync", it,
+			    "the hub knows another change under this device's number: it goes on under a new epoch");
 		core_new_epoch(c);
 		send_forget_all(c);
 		link_renew(&c->link, "taking a new epoch");
@@ -581,7 +604,8 @@ static bool is_owing(struct core *c)
 {
 	bool owed = c->state.cursor < c->head, moved = c->answers != c->answers_then || c->world.backlog(c->world.ctx);
 	for (size_t i = 0; !owed && i < c->flight_count; i++)
-		owed = !c->flights[i]->retry_ms && link_progress(&c->link, c->flights[i]->row.counter, NULL) == SENDQ_SENT;
+		owed = !c->flights[i]->retry_ms &&
+		       link_progress(&c->link, c->flights[i]->row.counter, NULL) == SENDQ_SENT;
 	c->answers_then = c->answers;
 	if (!owed || moved || !c->owed_ms)
 		c->owed_ms = owed ? c->now_ms : 0;

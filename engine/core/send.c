@@ -82,7 +82,8 @@ void send_forget_all(struct core *c)
 }
 
 /* The base that makes an edit small: what the item's head holds, as long as the chain of deltas stays short. */
-static bool find_base(struct core *c, const struct item *it, bool keyframe, uint64_t content_len, struct body *b, struct blob *base)
+static bool find_base(struct core *c, const struct item *it, bool keyframe, uint64_t content_len, struct body *b,
+		      struct blob *base)
 {
 	const struct item_row *row = &it->row;
 	const struct item_row *from = row->side ? &it->main->row : row;
@@ -91,7 +92,8 @@ static bool find_base(struct core *c, const struct item *it, bool keyframe, uint
 		MARK("send.chain_ended_by_keyframe");
 	if (keyframe || row->chain_len >= LIMIT_CHAIN_LEN || row->chain_bytes > content_len + 512)
 		return false;
-	if (!row->side && !id_zero(&it->rare->source) && c->world.version_get(c->world.ctx, &it->rare->source, base, &meta)) {
+	if (!row->side && !id_zero(&it->rare->source) &&
+	    c->world.version_get(c->world.ctx, &it->rare->source, base, &meta)) {
 		MARK("send.rename_as_copy");
 		b->base_tag = BODY_BASE_EXPLICIT;
 		b->base_version = it->rare->source; /* under another name every device has it */
@@ -114,7 +116,8 @@ struct wish {
 	enum priority priority;
 };
 
-static void pack(struct core *c, const struct wish *w, struct span content, struct change *change, struct body *b, struct buf *plain)
+static void pack(struct core *c, const struct wish *w, struct span content, struct change *change, struct body *b,
+		 struct buf *plain)
 {
 	struct item *it = w->it;
 	struct item *main = it->row.side ? it->main : it;
@@ -125,7 +128,8 @@ static void pack(struct core *c, const struct wish *w, struct span content, stru
 		b->mtime_ms = main->row.local_stat.mtime_ns / 1000000;
 		if (w->keyframe)
 			b->mtime_ms = main->row.head_mtime_ms;
-		struct pack_in in = { .content = content, .effort = w->priority == PRIORITY_LOW ? EFFORT_BULK : EFFORT_HIGH };
+		struct pack_in in = { .content = content,
+				      .effort = w->priority == PRIORITY_LOW ? EFFORT_BULK : EFFORT_HIGH };
 		in.have_base = find_base(c, it, w->keyframe, content.len, b, &base);
 		in.base = span_blob(&base);
 		if (!in.have_base && w->priority == PRIORITY_LOW && content.len <= DICTIONARY_CONTENT)
@@ -135,7 +139,8 @@ static void pack(struct core *c, const struct wish *w, struct span content, stru
 			b->base_tag = BODY_BASE_NONE;
 			change->flags |= CHANGE_KEYFRAME;
 		}
-		b->named = it->row.side || !change->base || id_zero(&it->row.head_version) || (change->flags & CHANGE_KEYFRAME);
+		b->named = it->row.side || !change->base || id_zero(&it->row.head_version) ||
+			   (change->flags & CHANGE_KEYFRAME);
 	}
 	if (it->row.side && w->kind != KIND_DELETE) {
 		b->side = true;
@@ -172,7 +177,8 @@ static struct flight *make_change(struct core *c, const struct wish *w)
 	struct body body = { 0 };
 	struct blob content = { 0 };
 	if (w->kind != KIND_DELETE && !c->world.version_get(c->world.ctx, &w->version, &content, &body.meta)) {
-		struct item *asks = it->row.side && it->main->own_side == it ? it->main : it; /* who planned it, and would at once again */
+		/* who planned it, and would at once again */
+		struct item *asks = it->row.side && it->main->own_side == it ? it->main : it;
 		asks->trouble = "its captured content cannot be read now";
 		mend(c, it, &w->version);
 		core_retry(c, asks, 10000);
@@ -181,11 +187,14 @@ static struct flight *make_change(struct core *c, const struct wish *w)
 	struct buf plain = { 0 }, sealed = { 0 }, record = { 0 };
 	struct change change = {
 		.flags = (uint8_t)((w->kind == KIND_DELETE ? CHANGE_DELETE : 0) | (w->linked ? CHANGE_LINKED : 0)),
-		.counter = PLANTED("send.counter_given_twice") && c->state.counter % 16 == 15 ? c->state.counter : ++c->state.counter,
+		.counter = PLANTED("send.counter_given_twice") && c->state.counter % 16 == 15 ? c->state.counter
+											      : ++c->state.counter,
 		.item = it->row.item,
 		.base = it->row.head_seq,
 		.version = w->version,
-		.edited = it->row.side ? core_tick(c) : w->keyframe ? it->row.head_edited : it->row.local_edited,
+		.edited = it->row.side  ? core_tick(c)
+			  : w->keyframe ? it->row.head_edited
+					: it->row.local_edited,
 	};
 	if (w->keyframe && !it->row.side)
 		change.edited = it->row.head_edited;
@@ -252,7 +261,9 @@ static struct flight *with_second(struct core *c, struct item *it)
 		struct plan_facts facts = ledger_facts(from);
 		if (plan_item(&facts) == PLAN_SEND && id_zero(&from->row.local)) {
 			MARK("send.rename_linked");
-			struct wish gone = { .it = from, .kind = KIND_DELETE, .linked = true, .priority = (enum priority)it->urgency };
+			struct wish gone = {
+				.it = from, .kind = KIND_DELETE, .linked = true, .priority = (enum priority)it->urgency
+			};
 			return make_change(c, &gone);
 		}
 	}
@@ -299,7 +310,11 @@ static void send_return(struct core *c, struct item *it)
 
 static void send_keyframe(struct core *c, struct item *it)
 {
-	struct wish w = { .it = it, .version = it->row.head_version, .kind = KIND_UPDATE, .keyframe = true, .priority = PRIORITY_HIGH };
+	struct wish w = { .it = it,
+			  .version = it->row.head_version,
+			  .kind = KIND_UPDATE,
+			  .keyframe = true,
+			  .priority = PRIORITY_HIGH };
 	bool due = it->rare->keyframe_due_ms && it->rare->keyframe_due_ms <= c->now_ms;
 	if (!due || it->in_flight || id_zero(&it->row.head_version))
 		return;
@@ -322,7 +337,8 @@ static void send_one(struct core *c, struct item *it)
 	if (it->retry_ms > c->now_ms)
 		return;
 	if (it->row.side) { /* a wish about another device's side item */
-		if (ledger_side_open(it) && id_zero(&it->row.local) && !it->in_flight && it->row.head_seq >= it->await_seq) {
+		if (ledger_side_open(it) && id_zero(&it->row.local) && !it->in_flight &&
+		    it->row.head_seq >= it->await_seq) {
 			MARK("send.drops_anothers_side");
 			launch(c, drop_side(c, it, false), NULL);
 		}

@@ -66,8 +66,8 @@ static void compare(const struct item *main, const struct sides *s, const struct
 	merge_run(m, kind, span_blob(&t->base), span_blob(&t->mine), span_blob(&t->theirs));
 }
 
-/* A bit that one side changed is changed; both can only have changed it alike. A link has no other bits: what became one on
- * one side, and executable on the other, is a link. */
+/* A bit that one side changed is changed; both can only have changed it alike. A link has no other bits: what became
+ * one on one side, and executable on the other, is a link. */
 static uint8_t merge_meta(const struct texts *t)
 {
 	uint8_t meta = (uint8_t)((t->mine_meta & t->theirs_meta) | ((t->mine_meta ^ t->theirs_meta) & ~t->base_meta));
@@ -76,8 +76,8 @@ static uint8_t merge_meta(const struct texts *t)
 
 /* ---- the file and its record ---- */
 
-enum place_result settle_put(struct core *c, struct item *it, const struct id *version, const struct blob *content, uint8_t meta,
-			     enum history_how how)
+enum place_result settle_put(struct core *c, struct item *it, const struct id *version, const struct blob *content,
+			     uint8_t meta, enum history_how how)
 {
 	struct file_stat after = { 0 };
 	struct place p = {
@@ -107,20 +107,23 @@ enum place_result settle_put(struct core *c, struct item *it, const struct id *v
 	it->round = it->category->round; /* a scan under way may have passed its folder already */
 	it->how = (uint8_t)how;
 	ledger_touch(&c->ledger, it);
-	core_history(c, it, version, &c->setup.device, 0, how, id_zero(version) ? KIND_DELETE : KIND_UPDATE, content->len, meta, c->wall_ms);
+	core_history(c, it, version, &c->setup.device, 0, how, id_zero(version) ? KIND_DELETE : KIND_UPDATE,
+		     content->len, meta, c->wall_ms);
 	core_plan(c, it);
 	return PLACE_DONE;
 }
 
 /* What the item's file holds by a choice, whoever wrote it. Also what tells an old version from one that comes back. */
-void settle_chosen(struct core *c, const struct item *it, const struct id *version, const struct id *by, enum history_how how)
+void settle_chosen(struct core *c, const struct item *it, const struct id *version, const struct id *by,
+		   enum history_how how)
 {
 	bool head = id_equal(version, &it->row.head_version);
 	core_history(c, it, version, by, 0, how, KIND_UPDATE, head ? it->row.head_size : it->row.local_stat.size,
 		     head ? it->row.head_meta : it->row.local_stat.meta, c->wall_ms);
 }
 
-static void record(struct core *c, const struct item *it, const struct sides *s, const struct id *result, enum history_how how)
+static void record(struct core *c, const struct item *it, const struct sides *s, const struct id *result,
+		   enum history_how how)
 {
 	struct settlement_row row = {
 		.id = core_tick(c), .item = it->row.item, .base = s->base, .mine = s->mine, .theirs = s->theirs,
@@ -140,8 +143,8 @@ enum strategy settle_strategy(const struct core *c, const struct item *it)
 
 enum verdict { VERDICT_DONE, VERDICT_LATER, VERDICT_ASK };
 
-/* A merge is on record, durably, before the file holds it: one that a crash made us forget would be found as an edit that
- * knew nothing of the head, and be merged with it once more. False: not yet, the turn must be committed first. */
+/* A merge is on record, durably, before the file holds it: one that a crash made us forget would be found as an edit
+ * that knew nothing of the head, and be merged with it once more. False: not yet, the turn must be committed first. */
 static bool announce(struct core *c, struct item *it, const struct id *version, uint8_t meta, const struct sides *s,
 		     const struct merge *m)
 {
@@ -157,7 +160,8 @@ static bool announce(struct core *c, struct item *it, const struct id *version, 
 }
 
 /* The file has the head's content and its own edit in one: the edit that goes on top of the head. */
-static enum verdict take_merge(struct core *c, struct item *it, const struct sides *s, const struct texts *t, struct merge *m)
+static enum verdict take_merge(struct core *c, struct item *it, const struct sides *s, const struct texts *t,
+			       struct merge *m)
 {
 	uint8_t meta = merge_meta(t);
 	struct id version = core_version_of(c, meta, span_blob(&m->result));
@@ -178,7 +182,8 @@ static enum verdict take_merge(struct core *c, struct item *it, const struct sid
 			return VERDICT_LATER;
 		}
 		if (result != PLACE_DONE) {
-			apply_put_off(c, it, "merged with another device's change, but the file cannot be replaced now");
+			apply_put_off(c, it,
+				      "merged with another device's change, but the file cannot be replaced now");
 			return VERDICT_LATER;
 		}
 		MARK("settle.merged");
@@ -191,8 +196,10 @@ static enum verdict take_merge(struct core *c, struct item *it, const struct sid
 			it->row.settled_as = version;
 		}
 		record(c, it, s, &version, HOW_MERGE);
-		core_notice(c, NOTICE_INFO, "sync", it, "changed here and on another device: merged, %zu of this device's changes with %zu of theirs",
-			    m->taken_mine, m->taken_theirs);
+		core_notice(
+			c, NOTICE_INFO, "sync", it,
+			"changed here and on another device: merged, %zu of this device's changes with %zu of theirs",
+			m->taken_mine, m->taken_theirs);
 	}
 	ledger_touch(&c->ledger, it);
 	core_plan(c, it);
@@ -219,7 +226,8 @@ static enum verdict merge(struct core *c, struct item *it)
 	return verdict;
 }
 
-/* Later edit wins, by the hub's clock. An edit whose time nobody can vouch for does not beat what the hub accepted first. */
+/* Later edit wins, by the hub's clock. An edit whose time nobody can vouch for does not beat what the hub accepted
+ * first. */
 static enum verdict newest(struct core *c, struct item *it)
 {
 	struct sides s = { it->row.agreed, it->row.local, it->row.head_version };
@@ -227,7 +235,8 @@ static enum verdict newest(struct core *c, struct item *it)
 	uint64_t mine = it->row.local_edited, theirs = it->row.head_edited;
 	bool sure = core_time_sure(mine) && core_time_sure(theirs);
 	int64_t now;
-	if (core_hub_now(c, &now) && (body_edited_ms(theirs) > now + CLOCK_AHEAD_MS || body_edited_ms(mine) > now + CLOCK_AHEAD_MS))
+	if (core_hub_now(c, &now) &&
+	    (body_edited_ms(theirs) > now + CLOCK_AHEAD_MS || body_edited_ms(mine) > now + CLOCK_AHEAD_MS))
 		sure = false;
 	if (PLANTED("settle.newest_by_arrival"))
 		sure = false;
@@ -241,7 +250,8 @@ static enum verdict newest(struct core *c, struct item *it)
 	it->row.agreed = keep_mine ? s.theirs : s.mine;
 	settle_chosen(c, it, keep_mine ? &s.mine : &s.theirs, &c->setup.device, HOW_NEWEST);
 	record(c, it, &s, keep_mine ? &s.mine : &s.theirs, HOW_NEWEST);
-	core_notice(c, NOTICE_INFO, "sync", it, "changed here and on another device: the %s edit stands, %s is in the history",
+	core_notice(c, NOTICE_INFO, "sync", it,
+		    "changed here and on another device: the %s edit stands, %s is in the history",
 		    sure ? "newer" : "first accepted", keep_mine ? "the other device's" : "this device's");
 	ledger_touch(&c->ledger, it);
 	core_plan(c, it);
@@ -267,7 +277,8 @@ bool settle_asks(const struct core *c, const struct item *it)
 {
 	struct plan_facts facts = ledger_facts(it);
 	return !plan_may_settle(&facts) || settle_strategy(c, it) == STRATEGY_ASK ||
-	       (id_equal(&it->rare->asked_local, &it->row.local) && id_equal(&it->rare->asked_head, &it->row.head_version));
+	       (id_equal(&it->rare->asked_local, &it->row.local) &&
+		id_equal(&it->rare->asked_head, &it->row.head_version));
 }
 
 bool settle_try(struct core *c, struct item *it)
@@ -305,9 +316,11 @@ void settle_captured(struct core *c, struct item *it, const struct id *version, 
 	uint8_t before_meta;
 	if (found_merge(c, it, version))
 		return;
-	if (id_zero(&it->row.local) || id_zero(&it->row.head_version) || id_equal(version, &it->row.head_version) || !content.len)
+	if (id_zero(&it->row.local) || id_zero(&it->row.head_version) || id_equal(version, &it->row.head_version) ||
+	    !content.len)
 		return; /* an empty file says nothing of where it came from */
-	if (!c->world.version_has(c->world.ctx, version) || !c->world.came_back(c->world.ctx, &it->row.item, version, &it->row.agreed))
+	if (!c->world.version_has(c->world.ctx, version) ||
+	    !c->world.came_back(c->world.ctx, &it->row.item, version, &it->row.agreed))
 		return;
 	/* A bit changed back is no old content. */
 	bool bits = c->world.version_get(c->world.ctx, &it->row.local, &before, &before_meta) && before_meta != meta &&
@@ -331,7 +344,8 @@ static bool settled_here(const struct item *side)
 	enum plan plan = plan_item(&facts);
 	if (main->own_side == side)
 		return plan == PLAN_SEND || plan == PLAN_AGREE || plan == PLAN_SIDE_DROP;
-	bool chosen = id_equal(&main->row.settles, &side->row.item) && id_equal(&main->row.settled, &side->row.head_version) &&
+	bool chosen = id_equal(&main->row.settles, &side->row.item) &&
+		      id_equal(&main->row.settled, &side->row.head_version) &&
 		      id_equal(&main->row.settled_as, &main->row.local);
 	return id_zero(&side->row.local) || (chosen && plan == PLAN_SEND);
 }
@@ -346,7 +360,8 @@ bool settle_opening(const struct item *main)
 
 bool settle_open(const struct item *it)
 {
-	return it->row.side ? ledger_side_open(it) && !settled_here(it) : it->row.hold != HOLD_NONE && settle_opening(it);
+	return it->row.side ? ledger_side_open(it) && !settled_here(it)
+			    : it->row.hold != HOLD_NONE && settle_opening(it);
 }
 
 /* The one that is settled next; the main item itself where that is still to be opened. Last of all one that was settled
@@ -373,7 +388,8 @@ static void measure(struct core *c, struct item *side)
 	struct measure *known = side->measure;
 	struct texts t;
 	struct merge m;
-	if (known && id_equal(&known->base, &s.base) && id_equal(&known->mine, &s.mine) && id_equal(&known->theirs, &s.theirs))
+	if (known && id_equal(&known->base, &s.base) && id_equal(&known->mine, &s.mine) &&
+	    id_equal(&known->theirs, &s.theirs))
 		return;
 	if (!known)
 		known = side->measure = mem_alloc(sizeof *known);
@@ -426,8 +442,8 @@ static bool fails(struct err *e, const struct item *it, const char *fix, const c
 	return false;
 }
 
-static bool put_or_fail(struct core *c, struct item *it, const struct id *version, const struct blob *content, uint8_t meta,
-			enum history_how how, struct err *e)
+static bool put_or_fail(struct core *c, struct item *it, const struct id *version, const struct blob *content,
+			uint8_t meta, enum history_how how, struct err *e)
 {
 	enum place_result result = settle_put(c, it, version, content, meta, how);
 	if (result == PLACE_CHANGED)
@@ -447,7 +463,8 @@ static bool put_version(struct core *c, struct item *it, const struct id *versio
 	struct blob content = { 0 };
 	uint8_t meta = 0;
 	if (!id_zero(version) && !c->world.version_get(c->world.ctx, version, &content, &meta))
-		return fails(e, it, "another device may have it: run 'syncline history' there", "that version's content is not on this device");
+		return fails(e, it, "another device may have it: run 'syncline history' there",
+			     "that version's content is not on this device");
 	bool done = put_or_fail(c, it, version, &content, meta, how, e);
 	blob_finish(&content);
 	return done;
@@ -463,8 +480,8 @@ bool core_restore(struct core *c, const char *category, const char *path, const 
 }
 
 /* What a choice makes of the conflict: a content. False with e set. */
-static bool make_content(const struct item *it, const struct sides *s, const struct texts *t, const struct decision *choice,
-			 struct blob *out, uint8_t *meta, struct err *e)
+static bool make_content(const struct item *it, const struct sides *s, const struct texts *t,
+			 const struct decision *choice, struct blob *out, uint8_t *meta, struct err *e)
 {
 	enum merge_choice *choices = NULL;
 	const char *why = "it has no clean merge";
@@ -476,7 +493,8 @@ static bool make_content(const struct item *it, const struct sides *s, const str
 		return true;
 	}
 	if (choice->keep == KEEP_AUTO && id_zero(&s->base))
-		return fails(e, it, "choose mine, theirs or both", "the two versions have no common original to merge from");
+		return fails(e, it, "choose mine, theirs or both",
+			     "the two versions have no common original to merge from");
 	compare(it, s, t, &m);
 	if (m.outcome == MERGE_REFUSED) {
 		done = fails(e, it, "choose mine or theirs", m.why ? m.why : "it cannot be merged");
@@ -496,14 +514,16 @@ static bool make_content(const struct item *it, const struct sides *s, const str
 		done = true;
 		*out = blob_copy(m.result.data, m.result.len);
 	} else {
-		done = choice->keep != KEEP_AUTO && merge_settle(&m, choices ? choices : choice->choices, m.hunk_count, out, &why);
+		done = choice->keep != KEEP_AUTO &&
+		       merge_settle(&m, choices ? choices : choice->choices, m.hunk_count, out, &why);
 	}
 	free(choices);
 	merge_finish(&m);
 	return done || fails(e, it, "choose mine or theirs", why);
 }
 
-static bool make_result(struct core *c, struct item *it, struct sides *s, const struct decision *choice, struct id *result, struct err *e)
+static bool make_result(struct core *c, struct item *it, struct sides *s, const struct decision *choice,
+			struct id *result, struct err *e)
 {
 	struct texts t;
 	struct blob content = { 0 };
@@ -519,7 +539,8 @@ static bool make_result(struct core *c, struct item *it, struct sides *s, const 
 		return put_version(c, it, result, HOW_SETTLE, e);
 	}
 	if (!load(c, s, &t))
-		return fails(e, it, "wait until it is here, and decide again", "a version's content is not on this device");
+		return fails(e, it, "wait until it is here, and decide again",
+			     "a version's content is not on this device");
 	bool done = make_content(it, s, &t, choice, &content, &meta, e);
 	if (done) {
 		*result = core_version_of(c, meta, span_blob(&content));
@@ -556,7 +577,8 @@ bool core_resolve(struct core *c, const char *category, const char *path, const 
 	struct sides s = sides_of(it, side);
 	if ((!id_zero(&choice->mine) && !id_equal(&choice->mine, &s.mine)) ||
 	    (!id_zero(&choice->theirs) && !id_equal(&choice->theirs, &s.theirs)))
-		return fails(e, it, "look at it and decide again", "one of the two versions has changed since it was shown");
+		return fails(e, it, "look at it and decide again",
+			     "one of the two versions has changed since it was shown");
 	if (!make_result(c, it, &s, choice, &result, e))
 		return false;
 	bool mine = id_equal(&result, &s.mine);
@@ -588,11 +610,14 @@ bool core_undo(struct core *c, const struct settlement_row *row, struct err *e)
 	struct settlement_row done = *row;
 	if (!it || it->row.side)
 		return err_set(e, "undo", NULL, "the item is no longer known");
-	bool at_hub = id_equal(&it->row.head_version, &row->result), waits = id_equal(&it->row.head_version, &row->theirs);
+	bool at_hub = id_equal(&it->row.head_version, &row->result),
+	     waits = id_equal(&it->row.head_version, &row->theirs);
 	if (!id_equal(&it->row.local, &row->result) || (!at_hub && !waits))
-		return fails(e, it, "'syncline restore' brings an older version back", "it has changed since it was settled");
+		return fails(e, it, "'syncline restore' brings an older version back",
+			     "it has changed since it was settled");
 	if (id_zero(&row->mine) || id_zero(&row->theirs))
-		return fails(e, it, "'syncline restore' brings an older version back", "one of the two sides was a deletion");
+		return fails(e, it, "'syncline restore' brings an older version back",
+			     "one of the two sides was a deletion");
 	if (!id_equal(&row->theirs, &it->row.head_version) && !c->world.version_has(c->world.ctx, &row->theirs))
 		return fails(e, it, "another device may have it", "the other version's content is not on this device");
 	if (!id_equal(&row->mine, &it->row.local) && !put_version(c, it, &row->mine, HOW_UNDO, e))

@@ -13,7 +13,8 @@ bool core_catching_up(const struct core *c)
 bool core_calm(const struct core *c)
 {
 	bool lately = c->up && c->wall_ms >= c->state.last_synced_ms && c->wall_ms - c->state.last_synced_ms < CALM_MS;
-	return !lately && !c->flight_count && !c->plans.count && !c->scans && !core_catching_up(c) && core_deadline(c) > c->now_ms;
+	return !lately && !c->flight_count && !c->plans.count && !c->scans && !core_catching_up(c) &&
+	       core_deadline(c) > c->now_ms;
 }
 
 void core_view_link(const struct core *c, struct link_view *v)
@@ -50,7 +51,8 @@ static const char *item_state(const struct core *c, const struct item *it, bool 
 	*incoming = false;
 	if (row->side || !it->category->active || it->unwanted)
 		return NULL;
-	if (!it->in_flight && !it->own_side && id_equal(&row->local, &row->head_version) && id_equal(&row->local, &row->agreed))
+	if (!it->in_flight && !it->own_side && id_equal(&row->local, &row->head_version) &&
+	    id_equal(&row->local, &row->agreed))
 		return NULL; /* nearly all are in step, and this is asked of all */
 	struct plan_facts facts = ledger_facts(it);
 	enum plan plan = plan_item(&facts);
@@ -65,10 +67,12 @@ static const char *item_state(const struct core *c, const struct item *it, bool 
 	return held_why(c, it) ? "held" : holding_state(it) ? holding_state(it) : "queued";
 }
 
-/* It is not on its way anywhere, and yet not as it should be: what this device has of it stays here until somebody acts. */
+/* It is not on its way anywhere, and yet not as it should be: what this device has of it stays here until somebody
+ * acts. */
 static bool is_stuck(const struct item *it)
 {
-	return !it->row.side && it->category->active && !it->unwanted && (it->refused || (it->lost && it->category->held));
+	return !it->row.side && it->category->active && !it->unwanted &&
+	       (it->refused || (it->lost && it->category->held));
 }
 
 /* Another device's second version that a person here chose against, not sent yet. */
@@ -129,8 +133,8 @@ void core_view_counts(const struct core *c, struct counts_view *v)
 	bool held = false;
 	for (size_t i = 0; i < c->categories.count; i++)
 		held = held || (c->categories.all[i]->active && c->categories.all[i]->held);
-	v->quiet = !held && !c->scans && !c->debounce.count && !c->flight_count && !v->incoming && !v->outgoing && !c->plans.count &&
-		   !c->missing && c->state.cursor >= c->head;
+	v->quiet = !held && !c->scans && !c->debounce.count && !c->flight_count && !v->incoming && !v->outgoing &&
+		   !c->plans.count && !c->missing && c->state.cursor >= c->head;
 }
 
 bool core_view_category(const struct core *c, size_t index, struct category_view *v)
@@ -181,17 +185,28 @@ static bool queue_row(const struct core *c, const struct item *it, struct queue_
 	const struct flight *f = what->in_flight ? send_find(c, what->in_flight) : NULL;
 	const char *why = held_why(c, it);
 	*q = (struct queue_view){
-		.category = it->row.category, .path = it->path, .incoming = incoming, .state = state,
-		.priority = (enum priority)it->urgency, .reason = why ? why : holding_reason(it), .delta = "none", .compression = "none",
-		.size_plain = incoming ? it->row.head_size : it->row.local_stat.size, .age_ms = age(c, it->queued_ms),
+		.category = it->row.category,
+		.path = it->path,
+		.incoming = incoming,
+		.state = state,
+		.priority = (enum priority)it->urgency,
+		.reason = why ? why : holding_reason(it),
+		.delta = "none",
+		.compression = "none",
+		.size_plain = incoming ? it->row.head_size : it->row.local_stat.size,
+		.age_ms = age(c, it->queued_ms),
 		.retry_count = incoming ? it->failures : 0,
 	};
 	if (!why && !c->up)
 		q->reason = "offline: it waits safely on this device";
 	else if (!why && it->missing)
 		q->reason = "its content is asked for";
-	q->kind = incoming ? (id_zero(&it->row.head_version) ? KIND_DELETE : id_zero(&it->row.local) ? KIND_CREATE : KIND_UPDATE)
-			   : (id_zero(&it->row.local) || it->lost ? KIND_DELETE : id_zero(&it->row.head_version) ? moves_kind(c, it) : KIND_UPDATE);
+	q->kind = incoming ? (id_zero(&it->row.head_version) ? KIND_DELETE
+			      : id_zero(&it->row.local)      ? KIND_CREATE
+							     : KIND_UPDATE)
+			   : (id_zero(&it->row.local) || it->lost ? KIND_DELETE
+			      : id_zero(&it->row.head_version)    ? moves_kind(c, it)
+								  : KIND_UPDATE);
 	if (f) {
 		q->kind = (enum change_kind)f->row.kind;
 		q->size_plain = f->row.size_plain;
@@ -227,11 +242,18 @@ size_t core_view_queue(const struct core *c, struct queue_view *out, size_t cap)
 			continue; /* it is listed already */
 		if (count < cap)
 			out[count] = (struct queue_view){
-				.category = w->category->name, .path = w->path, .state = w->tries ? "held" : "debouncing",
-				.kind = w->absent_since_ms ? KIND_DELETE : it ? KIND_UPDATE : KIND_CREATE,
-				.priority = PRIORITY_NORMAL, .size_plain = it ? it->row.local_stat.size : w->stat.size,
+				.category = w->category->name,
+				.path = w->path,
+				.state = w->tries ? "held" : "debouncing",
+				.kind = w->absent_since_ms ? KIND_DELETE
+					: it               ? KIND_UPDATE
+							   : KIND_CREATE,
+				.priority = PRIORITY_NORMAL,
+				.size_plain = it ? it->row.local_stat.size : w->stat.size,
 				.reason = w->tries ? "it cannot be read now" : "it may change again in a moment",
-				.delta = "none", .compression = "none", .age_ms = age(c, w->first_ms),
+				.delta = "none",
+				.compression = "none",
+				.age_ms = age(c, w->first_ms),
 			};
 		count++;
 	}
@@ -242,9 +264,11 @@ static struct version_view version_of(const struct core *c, const struct item *i
 {
 	const struct item_row *row = &it->row;
 	if (local)
-		return (struct version_view){ row->local, c->setup.device, row->local_edited ? body_edited_ms(row->local_edited) : row->local_at_ms,
+		return (struct version_view){ row->local, c->setup.device,
+					      row->local_edited ? body_edited_ms(row->local_edited) : row->local_at_ms,
 					      row->local_stat.size, row->local_stat.meta };
-	return (struct version_view){ row->head_version, row->head_device, body_edited_ms(row->head_edited), row->head_size, row->head_meta };
+	return (struct version_view){ row->head_version, row->head_device, body_edited_ms(row->head_edited),
+				      row->head_size, row->head_meta };
 }
 
 bool core_view_conflict(const struct core *c, size_t index, struct conflict_view *v)
@@ -257,7 +281,8 @@ bool core_view_conflict(const struct core *c, size_t index, struct conflict_view
 	return true;
 }
 
-void core_each_conflict(const struct core *c, void (*each)(void *ctx, const char *category, const char *path, size_t count), void *ctx)
+void core_each_conflict(const struct core *c,
+			void (*each)(void *ctx, const char *category, const char *path, size_t count), void *ctx)
 {
 	for (size_t i = 0; i < c->ledger.count; i++) {
 		const struct item *it = c->ledger.all[i];
@@ -304,7 +329,8 @@ bool core_view_peer(const struct core *c, size_t index, struct peer_view *v)
 	const struct peer *p = &c->peers[index];
 	bool self = id_equal(&p->row.device, &c->setup.device);
 	uint64_t cursor = self ? c->state.cursor : p->row.cursor;
-	*v = (struct peer_view){ &p->row, self ? c->up : p->online && c->up, self, c->head > cursor ? c->head - cursor : 0 };
+	*v = (struct peer_view){ &p->row, self ? c->up : p->online && c->up, self,
+				 c->head > cursor ? c->head - cursor : 0 };
 	return true;
 }
 
@@ -375,7 +401,8 @@ void core_view_why(const struct core *c, const char *category, const char *path,
 	const char *state = item_state(c, it, &incoming);
 	const char *held = held_why(c, it);
 	char unmerged_words[200];
-	snprintf(unmerged_words, sizeof unmerged_words, "it was changed on two devices: both versions are kept; %s", unmerged ? unmerged : "");
+	snprintf(unmerged_words, sizeof unmerged_words, "it was changed on two devices: both versions are kept; %s",
+		 unmerged ? unmerged : "");
 	if (conflict)
 		tell(v, "conflict",
 		     it->row.hold == HOLD_ROLLBACK
@@ -387,7 +414,9 @@ void core_view_why(const struct core *c, const char *category, const char *path,
 	else if (it->refused)
 		tell(v, "held", it->refused, "make it smaller, or leave it out with an ignore line");
 	else if (is_stuck(it))
-		tell(v, "held", LOST_HERE, "'syncline restore CATEGORY' brings all of them back; 'syncline resume CATEGORY' deletes them on all devices");
+		tell(v, "held", LOST_HERE,
+		     "'syncline restore CATEGORY' brings all of them back; 'syncline resume CATEGORY' deletes them on "
+		     "all devices");
 	else if (settled && !c->up)
 		tell(v, "offline", "its conflict is settled, and that is kept on this device: the hub is not connected",
 		     "it goes out when the link is back");
@@ -396,13 +425,22 @@ void core_view_why(const struct core *c, const char *category, const char *path,
 	else if (!state)
 		tell(v, "in-sync", "this device and the hub hold the same", "");
 	else if (held)
-		tell(v, strcmp(held, "paused") == 0 ? "paused" : "held", held, strcmp(held, "paused") == 0 ? it->category->paused ? "run 'syncline resume CATEGORY'" : "run 'syncline resume'" : "it is tried again by itself");
+		tell(v, strcmp(held, "paused") == 0 ? "paused" : "held", held,
+		     strcmp(held, "paused") == 0
+			     ? it->category->paused ? "run 'syncline resume CATEGORY'" : "run 'syncline resume'"
+			     : "it is tried again by itself");
 	else if (holding_state(it)) {
 		tell(v, holding_state(it), holding_reason(it), "");
 		holding_next(c, it, v->next, sizeof v->next);
 	} else if (!c->up)
-		tell(v, "offline", c->setup.joined ? "the hub is not connected: the change is safe on this device" : "this device has not joined a hub",
+		tell(v, "offline",
+		     c->setup.joined ? "the hub is not connected: the change is safe on this device"
+				     : "this device has not joined a hub",
 		     c->setup.joined ? "it goes out when the link is back" : "run 'syncline join'");
 	else
-		tell(v, state, incoming ? "a newer version is being brought to the file" : strcmp(state, "sent") == 0 ? "it was sent; the hub has not confirmed it yet" : "it is about to be sent", "");
+		tell(v, state,
+		     incoming                     ? "a newer version is being brought to the file"
+		     : strcmp(state, "sent") == 0 ? "it was sent; the hub has not confirmed it yet"
+						  : "it is about to be sent",
+		     "");
 }

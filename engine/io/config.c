@@ -339,7 +339,8 @@ static const struct tunable {
 	int64_t least, most;
 	const char *fix;
 } tunables[] = {
-	{ "interval", offsetof(struct config_category, interval_ms), true, 1000, 86400000, "use a time from 1s to 24h" },
+	{ "interval", offsetof(struct config_category, interval_ms), true, 1000, 86400000,
+	  "use a time from 1s to 24h" },
 	{ "debounce", offsetof(struct config_category, debounce_ms), true, 0, 60000, "use a time from 0s to 60s" },
 	{ "min-change", offsetof(struct config_category, min_change_bytes), false, 0, 1048576,
 	  "use a number of bytes from 0 to 1048576" },
@@ -435,10 +436,11 @@ static bool category_key(struct loading *l, const struct gitconfig_entry *g)
 		return c->path[0] == '/' || err_set(l->e, l->where, "write the whole path, or start it with ~/",
 		                                    "the path of a category must be absolute");
 	}
-	return err_set(l->e, l->where,
-	               "a category has path, profile, strategy, strategy-for, merge, keep, include, ignore, allow, interval, "
-	               "debounce, min-change and max-per-minute",
-	               "unknown key '%s'", g->key);
+	return err_set(
+		l->e, l->where,
+		"a category has path, profile, strategy, strategy-for, merge, keep, include, ignore, allow, interval, "
+		"debounce, min-change and max-per-minute",
+		"unknown key '%s'", g->key);
 }
 
 static bool one_key(struct loading *l, const struct gitconfig_entry *g)

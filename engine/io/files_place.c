@@ -82,8 +82,8 @@ static int open_folder(struct placing *w, bool make)
 	return fd;
 }
 
-/* Folders that somebody made a moment ago may not be on the disk yet, nor may what is placed in them be then. Waited for
- * once each: their names stay where they are, or they are other folders to us. */
+/* Folders that somebody made a moment ago may not be on the disk yet, nor may what is placed in them be then. Waited
+ * for once each: their names stay where they are, or they are other folders to us. */
 static bool sync_way(struct placing *w)
 {
 	char key[sizeof(ino_t) + CATEGORY_MAX + RELPATH_MAX + 2], above[RELPATH_MAX + 1], at[RELPATH_MAX + 1];
@@ -94,8 +94,8 @@ static bool sync_way(struct placing *w)
 	if (fstat(w->dir, &st))
 		return false;
 	memcpy(key, &st.st_ino, sizeof st.st_ino);
-	size_t len = sizeof st.st_ino + (size_t)snprintf(key + sizeof st.st_ino, sizeof key - sizeof st.st_ino, "%s%c%s",
-	                                                 w->root->category, 0, w->folder);
+	size_t len = sizeof st.st_ino + (size_t)snprintf(key + sizeof st.st_ino, sizeof key - sizeof st.st_ino,
+							 "%s%c%s", w->root->category, 0, w->folder);
 	if (map_find(&w->f->ways, key, len))
 		return true;
 	for (snprintf(at, sizeof at, "%s", w->folder); *at; memcpy(at, above, sizeof at)) {
@@ -208,8 +208,8 @@ static void drop(struct placing *w)
 	files_retire(w->f, retire_later(w, w->temp));
 }
 
-/* Neither exchange nor links: the name is absent for a moment, but no byte is lost. Afterwards w->temp names what had the
- * name, which is `aside`. */
+/* Neither exchange nor links: the name is absent for a moment, but no byte is lost. Afterwards w->temp names what had
+ * the name, which is `aside`. */
 static int step_aside(struct placing *w, const char *aside)
 {
 	if (files_rename_new(w->f, w->dir, w->name, aside))
@@ -254,9 +254,10 @@ static int swap(struct placing *w, const struct id *out)
 	return step_aside(w, old);
 }
 
-/* The file that came out is not the expected one: back with it. The new file comes out whole, never by being written over:
- * whoever found it under its name for a moment may have changed it. The name may have been taken by a third file meanwhile,
- * which is newer: that one keeps it. What we hold in the end is judged later. False: ours may stand there still. */
+/* The file that came out is not the expected one: back with it. The new file comes out whole, never by being written
+ * over: whoever found it under its name for a moment may have changed it. The name may have been taken by a third file
+ * meanwhile, which is newer: that one keeps it. What we hold in the end is judged later. False: ours may stand there
+ * still. */
 static bool swap_back(struct placing *w)
 {
 	char aside[FILES_TEMP_NAME];

@@ -162,7 +162,8 @@ static int write_file(struct placing *w, const char *to, bool wait)
 	bool ok = write_whole(fd, w->p->content);
 	if (ok && w->was_there && w->old.st_gid != getegid() && fchown(fd, (uid_t)-1, w->old.st_gid))
 		errno = 0; /* not ours to give: it stays in our own group */
-	ok = ok && fchmod(fd, mode_for(w)) == 0 && futimens(fd, times) == 0 && (!wait || PLANTED("files.bytes_not_synced") || fsync(fd) == 0);
+	ok = ok && fchmod(fd, mode_for(w)) == 0 && futimens(fd, times) == 0 &&
+	     (!wait || PLANTED("files.bytes_not_synced") || fsync(fd) == 0);
 	if (ok && !*part && name_file(fd, w->dir, to)) {
 		/* Without /proc an unnamed file stays unnamed: then by way of a named one. */
 		ok = false;

@@ -17,8 +17,8 @@
 #define LEDGER_ASIDE                                                                                                   \
 	"move the state folder aside: the device then joins its hub again and nothing of your files changes"
 
-/* What is left of the history (thinned = 0), by item and by version; the branches of a repository that is being made anew
- * (versions_thin.c). */
+/* What is left of the history (thinned = 0), by item and by version; the branches of a repository that is being made
+ * anew (versions_thin.c). */
 #define THINNING                                                                                                       \
 	"CREATE INDEX history_left ON history (item) WHERE thinned = 0;"                                               \
 	"CREATE INDEX history_version ON history (version) WHERE thinned = 0;"                                         \
@@ -64,7 +64,8 @@ static const char *const steps[LEDGER_FORMAT] = {
 	      "ALTER TABLE items ADD COLUMN settled_as BLOB DEFAULT x'00000000000000000000000000000000';"
 	      "ALTER TABLE items ADD COLUMN merged BLOB DEFAULT x'00000000000000000000000000000000';"
 	      "ALTER TABLE items ADD COLUMN merged_on BLOB DEFAULT x'00000000000000000000000000000000';"
-	      "CREATE TABLE settlements (id INTEGER PRIMARY KEY, item BLOB, base BLOB, mine BLOB, theirs BLOB, result BLOB,"
+	      "CREATE TABLE settlements (id INTEGER PRIMARY KEY, item BLOB, base BLOB, mine BLOB, theirs BLOB, result "
+	      "BLOB,"
 	      " at_ms INT, how INT, undone INT);",
 	[2] = "ALTER TABLE history ADD COLUMN thinned INT DEFAULT 0;"
 	      "ALTER TABLE packs ADD COLUMN age INT DEFAULT 0;" THINNING,
@@ -89,7 +90,8 @@ enum statement {
 	STATEMENTS
 };
 static const char *const texts[STATEMENTS] = {
-	[SAVE_ITEM] = "INSERT OR REPLACE INTO items VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[SAVE_ITEM] = "INSERT OR REPLACE INTO items VALUES "
+		      "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[SAVE_NAME] = "INSERT INTO names VALUES (?,?,?,?,?) ON CONFLICT (item) DO NOTHING",
 	[DROP_ITEM] = "DELETE FROM items WHERE item = ?",
 	[SAVE_OUTBOX] = "INSERT OR REPLACE INTO outbox VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -100,19 +102,20 @@ static const char *const texts[STATEMENTS] = {
 	[SAVE_SETTLEMENT] = "INSERT OR REPLACE INTO settlements VALUES (?,?,?,?,?,?,?,?,?)",
 	/* how 1, 2, 3, 6: remote, merge, settle, newest */
 	[CAME_BACK] = "SELECT max(CASE WHEN version = ?2 THEN id ELSE 0 END), max(CASE WHEN how IN (1,2,3,6) AND"
-	              " id <= (SELECT max(id) FROM history WHERE item = ?1 AND version = ?3) THEN id ELSE 0 END)"
-	              " FROM history WHERE item = ?1",
+		      " id <= (SELECT max(id) FROM history WHERE item = ?1 AND version = ?3) THEN id ELSE 0 END)"
+		      " FROM history WHERE item = ?1",
 	[SET_FACT] = "INSERT OR REPLACE INTO facts VALUES (?,?)",
 	[UNSET_FACT] = "DELETE FROM facts WHERE name = ?",
 	[GET_FACT] = "SELECT value FROM facts WHERE name = ?",
 	[FIRST_ROW] = "SELECT item, version, device, at_ms, seq, size, kind, how, meta FROM history"
-	              " WHERE item = ? AND version = ? ORDER BY id LIMIT 1",
+		      " WHERE item = ? AND version = ? ORDER BY id LIMIT 1",
 	/* The deletion stands close behind: both were captured, or received, as one. */
-	[OLD_NAME] = "SELECT n.category, n.path FROM history d JOIN names n ON n.item = d.item"
-	             " WHERE d.id BETWEEN (SELECT min(id) FROM history WHERE item = ?1 AND version = ?2)"
-	             " AND (SELECT min(id) FROM history WHERE item = ?1 AND version = ?2) + 4096"
-	             " AND d.kind = 2 AND d.item <> ?1"
-	             " AND EXISTS (SELECT 1 FROM history s WHERE s.item = d.item AND s.version = ?2) ORDER BY d.id LIMIT 1",
+	[OLD_NAME] =
+		"SELECT n.category, n.path FROM history d JOIN names n ON n.item = d.item"
+		" WHERE d.id BETWEEN (SELECT min(id) FROM history WHERE item = ?1 AND version = ?2)"
+		" AND (SELECT min(id) FROM history WHERE item = ?1 AND version = ?2) + 4096"
+		" AND d.kind = 2 AND d.item <> ?1"
+		" AND EXISTS (SELECT 1 FROM history s WHERE s.item = d.item AND s.version = ?2) ORDER BY d.id LIMIT 1",
 };
 
 struct ledger {

@@ -20,8 +20,9 @@ const char *refuse_word(enum refuse_kind kind)
 
 const char *refuse_why(enum refuse_kind kind)
 {
-	return kind == REFUSE_DATABASES ? "it is (part of) an SQLite database, which is not whole while its program has it open"
-	                                : "it is a private key";
+	return kind == REFUSE_DATABASES
+		       ? "it is (part of) an SQLite database, which is not whole while its program has it open"
+		       : "it is a private key";
 }
 
 static bool starts(struct span s, const char *with, size_t len)
@@ -98,8 +99,8 @@ static bool has_age_key(struct span s)
 
 static bool is_key_name(const char *path)
 {
-	static const char *const whole[] = { "id_rsa", "id_dsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk",
-		                             "id_xmss" };
+	static const char *const whole[] = { "id_rsa",     "id_dsa",        "id_ecdsa", "id_ecdsa_sk",
+					     "id_ed25519", "id_ed25519_sk", "id_xmss" };
 	static const char *const tails[] = { ".ppk", ".p12", ".pfx" };
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	size_t len = strlen(name);
@@ -118,7 +119,8 @@ enum refuse_kind refuse_judge(const char *path, struct span content)
 		return REFUSE_DATABASES;
 	if (!content.len)
 		return REFUSE_NOTHING;
-	if (is_key_name(path) || starts(content, "PuTTY-User-Key-File-", 20) || has_pem_key(content) || has_age_key(content))
+	if (is_key_name(path) || starts(content, "PuTTY-User-Key-File-", 20) || has_pem_key(content) ||
+	    has_age_key(content))
 		return REFUSE_PRIVATE_KEYS;
 	return REFUSE_NOTHING;
 }

@@ -253,7 +253,8 @@ void thinning_start(struct thinning *t, int64_t now_ms, bool reclaim_always)
 	end(t);
 	t->now_ms = now_ms;
 	t->always = reclaim_always;
-	t->done = (struct thinning_done){ .versions = goes_on ? t->done.versions : 0, .bytes = goes_on ? t->done.bytes : 0 };
+	t->done = (struct thinning_done){ .versions = goes_on ? t->done.versions : 0,
+					  .bytes = goes_on ? t->done.bytes : 0 };
 	t->phase = PHASE_ITEMS;
 }
 

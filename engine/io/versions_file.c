@@ -428,8 +428,8 @@ static bool make_commit(struct versions *v, struct branch *b, const struct row *
 		free(own);
 		message_of(rows, count, &message);
 		const git_commit *parents[1] = { parent };
-		ok = ok && git_commit_create(&commit_id, repo_of(v), NULL, author, committer, "UTF-8", buf_text(&message),
-		                             tree, parent ? 1 : 0, parents) == 0;
+		ok = ok && git_commit_create(&commit_id, repo_of(v), NULL, author, committer, "UTF-8",
+					     buf_text(&message), tree, parent ? 1 : 0, parents) == 0;
 		if (ok) {
 			b->tip = commit_id;
 			b->exists = b->moved = true;
@@ -568,9 +568,10 @@ static bool settle(struct versions *v)
 		                        : "INSERT OR REPLACE INTO branches VALUES (?, ?)", f->branches[i].name, -1,
 		               f->branches[i].tip.id, GIT_OID_RAWSZ, 0))
 			return false;
-	if (f->pack_name[0] && !write_row(v, again ? "INSERT OR REPLACE INTO packs VALUES (?, ?, 0, 1)"
-	                                           : "INSERT OR REPLACE INTO packs VALUES (?, ?, 0, 0)", f->pack_name, -1, NULL, 0,
-	                                  (int64_t)map_count(&v->fresh)))
+	if (f->pack_name[0] && !write_row(v,
+					  again ? "INSERT OR REPLACE INTO packs VALUES (?, ?, 0, 1)"
+						: "INSERT OR REPLACE INTO packs VALUES (?, ?, 0, 0)",
+					  f->pack_name, -1, NULL, 0, (int64_t)map_count(&v->fresh)))
 		return false;
 	snprintf(mark, sizeof mark, "%lld", (long long)f->upto);
 	if (f->upto && !ledger_set(v->ledger, again ? "refiled" : "filed", mark))

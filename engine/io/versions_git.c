@@ -512,7 +512,8 @@ bool versions_drop(struct versions *v, const struct id *version, uint64_t *size)
 		v->dead[v->dead_count++] = *version;
 	} else {
 		char *known = ledger_get(v->ledger, "garbage"), text[32];
-		snprintf(text, sizeof text, "%llu", (known ? strtoull(known, NULL, 10) : 0) + (unsigned long long)row.size);
+		snprintf(text, sizeof text, "%llu",
+			 (known ? strtoull(known, NULL, 10) : 0) + (unsigned long long)row.size);
 		free(known);
 		ledger_set(v->ledger, "garbage", text);
 	}
@@ -576,7 +577,8 @@ static uint64_t folder_bytes(const char *path)
 void versions_measure(struct versions *v, struct versions_size *out)
 {
 	*out = (struct versions_size){ .disk_bytes = folder_bytes(v->pack_dir) + folder_bytes(v->large_dir) };
-	sqlite3_stmt *q = versions_prepare(v, "SELECT place = 3, count(*), coalesce(sum(size), 0) FROM versions GROUP BY 1");
+	sqlite3_stmt *q =
+		versions_prepare(v, "SELECT place = 3, count(*), coalesce(sum(size), 0) FROM versions GROUP BY 1");
 	while (q && sqlite3_step(q) == SQLITE_ROW) {
 		bool gone = sqlite3_column_int(q, 0);
 		*(gone ? &out->thinned : &out->versions) = (uint64_t)sqlite3_column_int64(q, 1);

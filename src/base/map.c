@@ -67,8 +67,8 @@ static inline __attribute__((always_inline)) void sip_round(uint64_t v[4])
 	v[2] = turned(v[2], 32);
 }
 
-/* SipHash-1-3 (Aumasson and Bernstein: SipHash, a fast short-input PRF): fewer rounds than 2-4, and still nobody without
- * the secret makes keys collide. Written here since maps are asked all the time. */
+/* SipHash-1-3 (Aumasson and Bernstein: SipHash, a fast short-input PRF): fewer rounds than 2-4, and still nobody
+ * without the secret makes keys collide. Written here since maps are asked all the time. */
 static uint32_t hash_of(const struct map *m, const void *key, size_t len)
 {
 	const uint8_t *p = key;

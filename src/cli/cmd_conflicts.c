@@ -21,8 +21,8 @@ static void advise(const char *item)
 {
 	struct buf word = { 0 };
 	shell_word(&word, item ? item : "ITEM");
-	printf("\nsyncline diff %s\nsyncline resolve %s --keep mine    (or theirs, both, original, auto)\n", buf_text(&word),
-	       buf_text(&word));
+	printf("\nsyncline diff %s\nsyncline resolve %s --keep mine    (or theirs, both, original, auto)\n",
+	       buf_text(&word), buf_text(&word));
 	buf_finish(&word);
 }
 

@@ -146,7 +146,8 @@ static void check_store(struct doctor *d, const json_t *store)
 	if (thinned)
 		snprintf(gone, sizeof gone, ", %lld thinned away", (long long)thinned);
 	if (store)
-		find(d, HEALTH_OK, "versions", NULL, "%s in %s%s", say_count(json_get_int(store, "versions", 0), "version", "versions"),
+		find(d, HEALTH_OK, "versions", NULL, "%s in %s%s",
+		     say_count(json_get_int(store, "versions", 0), "version", "versions"),
 		     say_bytes((double)json_get_int(store, "disk_bytes", 0)), gone);
 }
 
@@ -291,11 +292,12 @@ static void check_polled(struct doctor *d, const json_t *root, const json_t *fac
 	snprintf(mend, sizeof mend, "sysctl fs.inotify.max_user_watches=%lld fs.inotify.max_user_instances=1024",
 	         (long long)limit);
 	if (path && farfs_at(path))
-		find(d, HEALTH_WARN, name, "nothing to mend: 'interval' in its category says how often", "looked at every %s: %s",
-		     say_span(json_get_int(root, "interval_ms", 0)), why ? why : "");
+		find(d, HEALTH_WARN, name, "nothing to mend: 'interval' in its category says how often",
+		     "looked at every %s: %s", say_span(json_get_int(root, "interval_ms", 0)), why ? why : "");
 	else
 		find(d, HEALTH_FAIL, name, mend, "looked at every %s, not watched: %s (%s needed)",
-		     say_span(json_get_int(root, "interval_ms", 0)), why ? why : "", say_count(needed, "watch", "watches"));
+		     say_span(json_get_int(root, "interval_ms", 0)), why ? why : "",
+		     say_count(needed, "watch", "watches"));
 }
 
 /* What only the engine knows. */

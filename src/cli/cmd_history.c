@@ -33,7 +33,9 @@ static void add_note(struct table *t, const json_t *row)
 	const char *content = json_get_text(row, "content");
 	if (content && strcmp(content, "here") != 0)
 		snprintf(note + strlen(note), sizeof note - strlen(note), "%s%s", *note ? ", " : "",
-		         !strcmp(content, "thinned") ? "thinned away" : !strcmp(content, "lost") ? "lost" : "not on this device");
+			 !strcmp(content, "thinned") ? "thinned away"
+			 : !strcmp(content, "lost")  ? "lost"
+						     : "not on this device");
 	table_cell(t, TINT_DIM, note);
 }
 

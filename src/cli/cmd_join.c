@@ -83,7 +83,9 @@ static bool read_invite(const char *from, struct invite *v)
 		return read_all(STDIN_FILENO, v);
 	int fd = open(from, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
-		return say_fail(CONTROL_FAILED, from, "name the file that holds the invite, or - for standard input", "it cannot be opened: %m"), false;
+		return say_fail(CONTROL_FAILED, from, "name the file that holds the invite, or - for standard input",
+				"it cannot be opened: %m"),
+		       false;
 	bool done = read_all(fd, v);
 	close(fd);
 	return done;

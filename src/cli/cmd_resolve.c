@@ -111,7 +111,8 @@ int cmd_resolve(int argc, char **argv)
 	if ((argc > 1) == opts[ALL].given)
 		return say_usage("resolve", "name one item, or say --all");
 	if (opts[KEEP].given == opts[WITH].given || (opts[ALL].given && opts[WITH].given))
-		return say_usage("resolve", "say what to keep: --keep mine, theirs, both, original or auto, or --with FILE");
+		return say_usage("resolve",
+				 "say what to keep: --keep mine, theirs, both, original or auto, or --with FILE");
 	if (opts[KEEP].given && !one_of(opts[KEEP].value, words))
 		return say_usage("resolve", "--keep is mine, theirs, both, original or auto, not '%s'",
 		                 opts[KEEP].value);

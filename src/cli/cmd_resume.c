@@ -17,7 +17,8 @@ static void tell(const json_t *was, const char *category)
 	else if (json_get_bool(was, "was_paused"))
 		say_done("going on%s%s", category ? " with " : "", category ? category : "");
 	else if (category && json_get_bool(was, "all_paused"))
-		say_done("%s was neither paused by itself nor held: everything is paused, 'syncline resume' goes on", category);
+		say_done("%s was neither paused by itself nor held: everything is paused, 'syncline resume' goes on",
+			 category);
 	else if (category)
 		say_done("%s was neither paused nor held", category);
 	else if (json_array_size(paused))

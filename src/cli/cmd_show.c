@@ -55,8 +55,9 @@ static int show(struct client *c, char *item, const char *version, char *at)
 	if (!client_content(c, item, version, &content, &meta, &e, &code)) {
 		if (at && is_misspelt(c, item, at))
 			return say_fail(CONTROL_FAILED, item, "'syncline history' with its name lists them",
-			                at[1] ? "'%s' is no version: those are hex digits" : "no version stands behind the @%s",
-			                at + 1);
+					at[1] ? "'%s' is no version: those are hex digits"
+					      : "no version stands behind the @%s",
+					at + 1);
 		return say_error(code, &e);
 	}
 	if (globals.json) {

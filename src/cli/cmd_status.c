@@ -186,8 +186,8 @@ static void print_watching(const json_t *rows)
 			printf("\n  %s%s is looked at every %s: %s%s\n", say_tint(TINT_WARN), say_text(name),
 			       say_span(json_get_int(row, "interval_ms", 0)), say_text(why), say_plain());
 		if (refused)
-			printf("\n  %s: %s on this device: 'syncline log' names them, 'syncline why' says more\n", say_text(name),
-			       say_count(refused, "file stays", "files stay"));
+			printf("\n  %s: %s on this device: 'syncline log' names them, 'syncline why' says more\n",
+			       say_text(name), say_count(refused, "file stays", "files stay"));
 	}
 }
 

@@ -22,8 +22,9 @@ int cmd_undo(int argc, char **argv)
 		say_json(answer);
 	else
 		say_done("%s: %s was taken back: the file holds version %s again, and the conflict is open",
-		         say_text(json_get_text(answer, "item")), merge ? "what its category's strategy made of it" : "the settlement",
-		         say_short(json_get_text(answer, "version")));
+			 say_text(json_get_text(answer, "item")),
+			 merge ? "what its category's strategy made of it" : "the settlement",
+			 say_short(json_get_text(answer, "version")));
 	json_decref(answer);
 	return code;
 }

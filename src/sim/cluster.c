@@ -202,10 +202,11 @@ static void node_faults(struct cluster *cl, struct simnode *n)
 	}
 	if (!n->asleep && n->core && cluster_strikes(cl, FAULT_sleep, n)) {
 		n->asleep = true;
-		agenda_add(&cl->agenda, cl->now_us + 1000000 +
-		                           cluster_drawn(cl, FAULT_sleep, n,
-		                                         cluster_drawn(cl, FAULT_sleep, n, 4) ? 120000000 : 86400000000),
-		           AGENDA_WAKE, n->index, 0, NULL);
+		agenda_add(&cl->agenda,
+			   cl->now_us + 1000000 +
+				   cluster_drawn(cl, FAULT_sleep, n,
+						 cluster_drawn(cl, FAULT_sleep, n, 4) ? 120000000 : 86400000000),
+			   AGENDA_WAKE, n->index, 0, NULL);
 	}
 	if (n->core && !n->asleep && cluster_strikes(cl, FAULT_restart, n)) {
 		cl->tally.restarts++;

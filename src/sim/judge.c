@@ -83,7 +83,8 @@ static const char *leak(const struct cluster *cl, struct span bytes, bool words)
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (memmem(bytes.data, bytes.len, names[i], strlen(names[i])))
 			return names[i];
-	for (const uint8_t *at = bytes.data, *end = at + bytes.len; at && (at = memchr(at, 't', (size_t)(end - at))); at++)
+	for (const uint8_t *at = bytes.data, *end = at + bytes.len; at && (at = memchr(at, 't', (size_t)(end - at)));
+	     at++)
 		if (reads_like_token(at, (size_t)(end - at)))
 			return "a file's content";
 	return NULL;
@@ -158,8 +159,8 @@ static bool nobody_gave_up(struct cluster *cl, unsigned path, uint32_t token)
 	return !side_may_lose(cl, path, NULL, token);
 }
 
-/* Two settled it at once, and the hub heard the other one first: that stands, and what was made of it here (which may be
- * new, a file of the person's) is in this device's history and was never sent. See doc/conflicts.md. */
+/* Two settled it at once, and the hub heard the other one first: that stands, and what was made of it here (which may
+ * be new, a file of the person's) is in this device's history and was never sent. See doc/conflicts.md. */
 static bool lost_the_choice(const struct simnode *n, const struct place *p, const struct witness_version *was)
 {
 	bool chosen = false, kept = false;
@@ -195,9 +196,10 @@ void judge_replaces(struct simnode *n, const struct simfile *f, const struct pla
 	free(new);
 }
 
-/* The second half of a rename: whoever renames a folder gives up under the old names all that has gone along, also what the
- * engine was just putting there. */
-static void follow_rename(struct cluster *cl, const struct simnode *n, const struct witness_item *item, const struct simentry *e)
+/* The second half of a rename: whoever renames a folder gives up under the old names all that has gone along, also what
+ * the engine was just putting there. */
+static void follow_rename(struct cluster *cl, const struct simnode *n, const struct witness_item *item,
+			  const struct simentry *e)
 {
 	const struct simentry *first = simstore_entry(cl->hub.store, e->e.seq - 1);
 	if (first && (e->e.change.flags & CHANGE_LINKED) && (e->e.change.flags & CHANGE_DELETE) && !item->side &&
@@ -236,8 +238,8 @@ static void check_lineage(struct cluster *cl, struct simnode *n, const struct wi
 }
 
 /* Any device of the account can make the version out of it that it names. */
-static void check_opens(struct cluster *cl, struct simnode *n, const struct witness_item *item, const struct simentry *e,
-                        const struct simentry *base)
+static void check_opens(struct cluster *cl, struct simnode *n, const struct witness_item *item,
+			const struct simentry *e, const struct simentry *base)
 {
 	struct judge *j = judge_of(cl);
 	struct blob plain = { 0 }, content = { 0 };
@@ -255,7 +257,8 @@ static void check_opens(struct cluster *cl, struct simnode *n, const struct witn
 		                                                           : NULL;
 		from = version && packer_needs_base(&b) ? witness_version(&cl->witness, version) : NULL;
 		ok = is && b.meta == is->meta && (from || !packer_needs_base(&b)) &&
-		     packer_expand(j->packer, &b, from ? span_blob(&from->content) : span_of(NULL, 0), &content, &err) &&
+		     packer_expand(j->packer, &b, from ? span_blob(&from->content) : span_of(NULL, 0), &content,
+				   &err) &&
 		     span_equal(span_blob(&content), span_blob(&is->content));
 	}
 	if (ok && b.side && (b.main_seq > simstore_count(cl->hub.store) || !id_equal(&b.main_item, &item->main)))
@@ -350,8 +353,8 @@ static struct resend *resend_of(struct cluster *cl, uint64_t conn, uint64_t coun
 	return r;
 }
 
-/* A change goes out of a saved outbox, as it was saved; once on a connection, and again only when it was refused, and not
- * before the time that the hub asked for (a device's clock may run a little fast). */
+/* A change goes out of a saved outbox, as it was saved; once on a connection, and again only when it was refused, and
+ * not before the time that the hub asked for (a device's clock may run a little fast). */
 static void check_sending(struct simnode *n, const struct change *c)
 {
 	struct cluster *cl = n->cl;
@@ -369,7 +372,8 @@ static void check_sending(struct simnode *n, const struct change *c)
 	struct resend *r = resend_of(cl, n->conn, c->counter);
 	JUDGED(cl, I8);
 	if (++r->times > r->allowed)
-		cluster_break(cl, "I8", "%s sends change %llu again and again", n->name, (unsigned long long)c->counter);
+		cluster_break(cl, "I8", "%s sends change %llu again and again", n->name,
+			      (unsigned long long)c->counter);
 	else if (cl->now_us < r->not_before_us)
 		cluster_break(cl, "I8", "%s sends change %llu again sooner than the hub asked for", n->name,
 		              (unsigned long long)c->counter);
@@ -382,7 +386,8 @@ void judge_saves_change(struct simnode *n, const struct outbox_row *row)
 	const char *name = item ? witness_name(&n->cl->witness, item->path) : "";
 	const struct simfile *f = map_find(&n->disk.index, name, strlen(name));
 	const struct item_row *main = f ? core_find_item(n->core, f->category, f->path) : NULL;
-	bool held = main && main->hold; /* an older version written over the head waits for a person, as a conflict does */
+	/* an older version written over the head waits for a person, as a conflict does */
+	bool held = main && main->hold;
 	map_put(&judge_of(n->cl)->saved, key, sizeof key, (void *)(uintptr_t)((f && !held ? f->made_least : 0) + 1));
 }
 
@@ -401,16 +406,16 @@ void judge_saves(struct simnode *n, const struct item_row *row)
 	JUDGED(cl, I5);
 	const struct witness_item *main = row->side ? witness_item(&cl->witness, &row->main) : NULL;
 	if (relpath_bad(row->path, strlen(row->path)) || (row->side && (!main || main->side)))
-		cluster_break(cl, "I5", "%s saves an item that has no place: %s/%s%s", n->name, row->category, row->path,
-		              row->side ? " (side)" : "");
+		cluster_break(cl, "I5", "%s saves an item that has no place: %s/%s%s", n->name, row->category,
+			      row->path, row->side ? " (side)" : "");
 	if (judge_went_back(cl) || n->restored || !row->head_seq)
 		return;
 	JUDGED(cl, I6);
 	bool known = witness_version(&cl->witness, &row->head_version) || id_zero(&row->head_version);
 	if (!e || !id_equal(&e->e.change.item, &row->item) ||
 	    (known && !id_equal(&e->e.change.version, &row->head_version)))
-		cluster_break(cl, "I6", "%s takes entry %llu for the head of %s/%s, which the log says it is not", n->name,
-		              (unsigned long long)row->head_seq, row->category, row->path);
+		cluster_break(cl, "I6", "%s takes entry %llu for the head of %s/%s, which the log says it is not",
+			      n->name, (unsigned long long)row->head_seq, row->category, row->path);
 }
 
 /* Somebody reads a file between any two steps. */
@@ -425,7 +430,8 @@ void judge_reader(struct simnode *n, const struct simfile *f)
 		return;
 	struct id version = core_version_of(n->core, now->meta, span_blob(&now->content));
 	if (!witness_version(&cl->witness, &version))
-		cluster_break(cl, "I9", "whoever reads %s/%s on %s finds bytes that nobody wrote", f->category, f->path, n->name);
+		cluster_break(cl, "I9", "whoever reads %s/%s on %s finds bytes that nobody wrote", f->category, f->path,
+			      n->name);
 }
 
 void judge_turn(struct simnode *n)
@@ -438,12 +444,14 @@ void judge_turn(struct simnode *n)
 		judge_reader(n, n->placed);
 	for (int i = 0; i < 4; i++)
 		sends += c->sends[i].count;
-	if (c->flight_count > LIMIT_IN_FLIGHT_CHANGES + 2 || c->flight_bytes > LIMIT_IN_FLIGHT_BYTES + LIMIT_ITEM_BYTES ||
-	    c->plans.count > c->ledger.count || sends > 4 * c->ledger.count)
+	if (c->flight_count > LIMIT_IN_FLIGHT_CHANGES + 2 ||
+	    c->flight_bytes > LIMIT_IN_FLIGHT_BYTES + LIMIT_ITEM_BYTES || c->plans.count > c->ledger.count ||
+	    sends > 4 * c->ledger.count)
 		cluster_break(cl, "I8", "%s: a queue has outgrown its bound (%zu in flight, %zu to plan, %zu to send)",
 		              n->name, c->flight_count, c->plans.count, sends);
 	if (!simio_busy(n) && n->kernel.fd_open > n->io.area_count + 1) /* the roots and the watcher's */
-		cluster_break(cl, "I8", "%s has %zu descriptors open while nothing is under way", n->name, n->kernel.fd_open);
+		cluster_break(cl, "I8", "%s has %zu descriptors open while nothing is under way", n->name,
+			      n->kernel.fd_open);
 	const struct simconn *conn = simnet_conn(cl, n->conn);
 	if (conn && (conn->up_backlog > 2 * LIMIT_BACKLOG || conn->down_backlog > 2 * HUB_SLOW))
 		cluster_break(cl, "I8", "%s: more than a window's worth waits on its connection", n->name);
@@ -529,8 +537,9 @@ static void check_told(struct cluster *cl, struct simnode *n, struct simconn *c)
 	if (!c->behind_us)
 		c->behind_us = cl->now_us;
 	else if (cl->now_us - c->behind_us > TOLD_US)
-		cluster_break(cl, "Q10", "the hub has told %s of %llu entries and goes no further, though nothing is under way",
-		              n->name, (unsigned long long)c->heard);
+		cluster_break(cl, "Q10",
+			      "the hub has told %s of %llu entries and goes no further, though nothing is under way",
+			      n->name, (unsigned long long)c->heard);
 }
 
 void judge_second(struct cluster *cl)
@@ -555,8 +564,9 @@ void judge_places(struct simnode *n, const struct simfile *f, uint64_t seq)
 		e = e->e.change.base ? simstore_entry(cl->hub.store, e->e.change.base) : NULL;
 	JUDGED(cl, I9);
 	if (e && e->e.seq > seq)
-		cluster_break(cl, "I9", "%s catches up and puts entry %llu into %s/%s, which %llu had replaced long since",
-		              n->name, (unsigned long long)seq, f->category, f->path, (unsigned long long)e->e.seq);
+		cluster_break(cl, "I9",
+			      "%s catches up and puts entry %llu into %s/%s, which %llu had replaced long since",
+			      n->name, (unsigned long long)seq, f->category, f->path, (unsigned long long)e->e.seq);
 }
 
 /* In a folder that may not be read: the engine has told so, and says nothing of what is in it. */
@@ -659,7 +669,8 @@ void judge_conflict(struct simnode *n, const char *category, const char *path, s
 		const struct witness_item *side = witness_item(&n->cl->witness, &v.id);
 		if (strcmp(v.category, category) != 0 || strcmp(v.path, path) != 0)
 			continue;
-		own = !side || id_equal(&side->device, &n->device); /* !side: an undo opens it, and it is not saved yet */
+		/* !side: an undo opens it, and it is not saved yet */
+		own = !side || id_equal(&side->device, &n->device);
 		if (!own && v.detected_ms > oldest)
 			continue;
 		out->known = own || v.detected_ms < oldest;
@@ -671,14 +682,16 @@ void judge_conflict(struct simnode *n, const char *category, const char *path, s
 }
 
 /* What either side has and the original does not stays, whatever a merge takes out. */
-static void check_kept(struct simnode *n, const char *name, const struct judged_conflict *was, const struct id *side, const struct id *is)
+static void check_kept(struct simnode *n, const char *name, const struct judged_conflict *was, const struct id *side,
+		       const struct id *is)
 {
 	const struct witness_version *base = witness_version(&n->cl->witness, &was->base),
-	                             *from = witness_version(&n->cl->witness, side), *to = witness_version(&n->cl->witness, is);
+				     *from = witness_version(&n->cl->witness, side),
+				     *to = witness_version(&n->cl->witness, is);
 	for (size_t i = 0; from && i < from->token_count; i++)
 		if (!token_in(base, from->tokens[i]) && !token_in(to, from->tokens[i]))
-			cluster_break(n->cl, "Q4", "%s settles %s keeping what both added, and t%08x is gone", n->name, name,
-			              from->tokens[i]);
+			cluster_break(n->cl, "Q4", "%s settles %s keeping what both added, and t%08x is gone", n->name,
+				      name, from->tokens[i]);
 }
 
 static void check_choice(struct simnode *n, const char *name, const struct judged_conflict *was, const struct id *is)
@@ -699,7 +712,8 @@ static void check_choice(struct simnode *n, const char *name, const struct judge
 }
 
 /* What it leads to: only once nobody edits any more; until then others may say otherwise at any moment. */
-void judge_chose(struct simnode *n, unsigned number, const char *category, const char *path, const struct judged_conflict *was)
+void judge_chose(struct simnode *n, unsigned number, const char *category, const char *path,
+		 const struct judged_conflict *was)
 {
 	struct cluster *cl = n->cl;
 	const struct item_row *row = core_find_item(n->core, category, path);

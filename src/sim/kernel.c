@@ -535,7 +535,8 @@ static ssize_t read_events(void *out, size_t len)
 	size_t used = 0, done = 0;
 	if (k->queue_count && n->cl->now_us < k->ready_us)
 		return error(EAGAIN);
-	size_t most = k->queue_count - (size_t)chance_below(&n->cl->chance, chance_of(CHANCE_DISK, n->index), k->queue_count);
+	size_t most =
+		k->queue_count - (size_t)chance_below(&n->cl->chance, chance_of(CHANCE_DISK, n->index), k->queue_count);
 	while (done < k->queue_count && done < most) {
 		struct simnotice *q = &k->queue[done];
 		size_t text = q->name ? (strlen(q->name) / 16 + 1) * 16 : 0;

@@ -105,9 +105,11 @@ void knowledge_cut(struct simnode *n)
 }
 
 /* Does the new version keep every token of the old one that nobody here gave up? Then it is a merge. */
-static bool keeps(struct cluster *cl, const struct simnode *n, unsigned path, const struct id *new, const struct id *old)
+static bool keeps(struct cluster *cl, const struct simnode *n, unsigned path, const struct id *new,
+		  const struct id *old)
 {
-	const struct witness_version *from = witness_version(&cl->witness, old), *to = witness_version(&cl->witness, new);
+	const struct witness_version *from = witness_version(&cl->witness, old),
+				     *to = witness_version(&cl->witness, new);
 	size_t k = 0;
 	if (!from || !to || (!from->token_count && judge_strategy(cl, path) != STRATEGY_MERGE))
 		return false;
@@ -152,9 +154,10 @@ static void judge_main(struct cluster *cl, struct simnode *n, const struct witne
 		return; /* the very same was here before: what others did since was taken back */
 	JUDGED(cl, I2);
 	if (base->e.seq > f->made_most && !keeps(cl, n, item->path, &e->e.change.version, &base->e.change.version))
-		cluster_break(cl, "I2", "entry %llu of %s overwrites entry %llu of %s, which its file was not made from",
-		              (unsigned long long)e->e.seq, n->name, (unsigned long long)base->e.seq,
-		              witness_name(&cl->witness, item->path));
+		cluster_break(cl, "I2",
+			      "entry %llu of %s overwrites entry %llu of %s, which its file was not made from",
+			      (unsigned long long)e->e.seq, n->name, (unsigned long long)base->e.seq,
+			      witness_name(&cl->witness, item->path));
 }
 
 /* Whoever holds these bytes by now may go on from them. */
@@ -166,15 +169,16 @@ static void spread(struct cluster *cl, const char *name, const struct simentry *
 		if (!f)
 			continue;
 		const struct simimage *now = &f->now;
-		bool same = v ? now->present && now->meta == v->meta && span_equal(span_blob(&now->content), span_blob(&v->content))
+		bool same = v ? now->present && now->meta == v->meta &&
+					    span_equal(span_blob(&now->content), span_blob(&v->content))
 			      : !now->present;
 		if (same && e->e.seq > f->made_most)
 			f->made_most = e->e.seq;
 	}
 }
 
-void knowledge_appended(struct cluster *cl, struct simnode *n, const struct witness_item *item, const struct simentry *e,
-                        const struct simentry *base)
+void knowledge_appended(struct cluster *cl, struct simnode *n, const struct witness_item *item,
+			const struct simentry *e, const struct simentry *base)
 {
 	const char *name = witness_name(&cl->witness, item->path);
 	const struct change *c = &e->e.change;
@@ -207,8 +211,8 @@ void knowledge_rest(struct cluster *cl)
 				continue;
 			JUDGED(cl, Q3);
 			if (f->now.present)
-				cluster_break(cl, "Q3", "%s/%s is back on %s: it was deleted when all had seen it", f->category,
-				              f->path, n->name);
+				cluster_break(cl, "Q3", "%s/%s is back on %s: it was deleted when all had seen it",
+					      f->category, f->path, n->name);
 		}
 	}
 }

@@ -17,7 +17,11 @@ static const struct category_setup categories[] = {
 	{ .name = "notes", .debounce_ms = 2000, .max_wait_ms = 10000, .strategy = STRATEGY_ASK },
 	{ .name = "aliases", .strategy = STRATEGY_ASK },
 	{ .name = "snippets", .strategy = STRATEGY_MERGE, .merge = MERGE_BY_KIND },
-	{ .name = "quicklinks", .debounce_ms = 500, .max_wait_ms = 5000, .strategy = STRATEGY_MERGE, .merge = MERGE_LINES },
+	{ .name = "quicklinks",
+	  .debounce_ms = 500,
+	  .max_wait_ms = 5000,
+	  .strategy = STRATEGY_MERGE,
+	  .merge = MERGE_LINES },
 	{ .name = "themes", .strategy = STRATEGY_NEWEST },
 };
 #define CATEGORIES (sizeof categories / sizeof *categories)
@@ -199,7 +203,8 @@ static void resolve_all(struct cluster *cl)
 				continue;
 			any = true;
 			char *category = mem_text(v.category), *path = mem_text(v.path);
-			if (!person_settle(n, category, path, chance_below(&cl->chance, CHANCE_END, PERSON_WAYS), &e) && n->core)
+			if (!person_settle(n, category, path, chance_below(&cl->chance, CHANCE_END, PERSON_WAYS), &e) &&
+			    n->core)
 				person_resolve(n, category, path, KEEP_MINE, &e); /* there was no such way */
 			free(category);
 			free(path);

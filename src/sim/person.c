@@ -658,9 +658,11 @@ void person_edit(struct simnode *n, struct simfile *near)
 	}
 }
 
-static bool settle(struct simnode *n, const char *category, const char *path, const struct decision *choice, struct err *e)
+static bool settle(struct simnode *n, const char *category, const char *path, const struct decision *choice,
+		   struct err *e)
 {
-	static const char *const words[] = { "keep mine", "keep theirs", "keep both", "keep original", "keep auto", "", "with a file" };
+	static const char *const words[] = { "keep mine", "keep theirs", "keep both", "keep original", "keep auto",
+					     "",          "with a file" };
 	struct cluster *cl = n->cl;
 	struct witness *w = &cl->witness;
 	struct conflict_view v;
@@ -686,7 +688,8 @@ static bool settle(struct simnode *n, const char *category, const char *path, co
 		judge_chose(n, number, category, path, &before);
 	if (done && simdisk_find(&n->disk, category, path))
 		knowledge_chose(n, simdisk_find(&n->disk, category, path));
-	cluster_tell(cl, "%s resolves %s/%s: %s: %s", n->name, category, path, words[choice->keep], done ? "done" : e->why);
+	cluster_tell(cl, "%s resolves %s/%s: %s: %s", n->name, category, path, words[choice->keep],
+		     done ? "done" : e->why);
 	cl->tally.settlements += done;
 	simnode_end_turn(n);
 	return done;
@@ -702,7 +705,8 @@ static bool settle_by_hand(struct simnode *n, const char *category, const char *
 {
 	struct buf text = longer(n, person_file(n, category, path));
 	uint32_t token = n->cl->witness.tokens;
-	bool done = settle(n, category, path, &(struct decision){ .keep = KEEP_CONTENT, .content = buf_view(&text) }, e);
+	bool done =
+		settle(n, category, path, &(struct decision){ .keep = KEEP_CONTENT, .content = buf_view(&text) }, e);
 	if (!done)
 		witness_never_said(&n->cl->witness, token); /* refused: it is in the editor still, and nowhere else */
 	buf_finish(&text);
@@ -741,7 +745,8 @@ static bool take_back(struct simnode *n, const struct settlement_row *row, struc
 	bool done = core_undo(n->core, &settlement, e);
 	if (done)
 		witness_note(w, item->path)->chosen_us = 0;
-	cluster_tell(n->cl, "%s takes the settlement of %s back: %s", n->name, witness_name(w, item->path), done ? "done" : e->why);
+	cluster_tell(n->cl, "%s takes the settlement of %s back: %s", n->name, witness_name(w, item->path),
+		     done ? "done" : e->why);
 	simnode_end_turn(n);
 	return done;
 }

@@ -189,7 +189,8 @@ static void verify_ledger(struct cluster *cl, struct simnode *n)
 	for (size_t i = 0; i < n->ledger.history_count && !judge_went_back(cl); i++) {
 		const struct history_row *h = &n->ledger.history[i];
 		const struct simentry *e = simstore_entry(cl->hub.store, h->seq);
-		if (h->seq && (!e || !id_equal(&e->e.change.item, &h->item) || !id_equal(&e->e.change.version, &h->version)))
+		if (h->seq &&
+		    (!e || !id_equal(&e->e.change.item, &h->item) || !id_equal(&e->e.change.version, &h->version)))
 			cluster_break(cl, "Q9", "%s tells a history that the log does not have at %llu", n->name,
 			              (unsigned long long)h->seq);
 	}
@@ -213,8 +214,8 @@ static void verify_log(struct cluster *cl)
 	map_finish(&heads);
 }
 
-/* Of three versions two were settled for what the third was made from, "original" say: then the third is an edit that goes
- * on from it, and follows unasked. */
+/* Of three versions two were settled for what the third was made from, "original" say: then the third is an edit that
+ * goes on from it, and follows unasked. */
 static bool third_goes_on(struct cluster *cl, size_t path, const struct witness_name *note, const struct simentry *head)
 {
 	const struct simentry *base = simstore_entry(cl->hub.store, head->e.change.base);
@@ -243,8 +244,10 @@ static void check_choices(struct cluster *cl, const struct heads *heads)
 			continue;
 		JUDGED(cl, Q4);
 		const struct simentry *head = heads->main[path];
-		if (!head || (!id_equal(&head->e.change.version, &note->chosen) && !third_goes_on(cl, path, note, head)))
-			cluster_break(cl, "Q4", "%s is not what was chosen for it", witness_name(&cl->witness, (unsigned)path));
+		if (!head ||
+		    (!id_equal(&head->e.change.version, &note->chosen) && !third_goes_on(cl, path, note, head)))
+			cluster_break(cl, "Q4", "%s is not what was chosen for it",
+				      witness_name(&cl->witness, (unsigned)path));
 	}
 }
 

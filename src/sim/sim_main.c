@@ -79,12 +79,14 @@ static int choose_plant(const char *name)
 {
 	const struct plant *p;
 	if (!plant_at(0))
-		return say_usage("sim", "--plant: this build has no planted mistakes (configure with --enable-planted)");
+		return say_usage("sim",
+				 "--plant: this build has no planted mistakes (configure with --enable-planted)");
 	for (size_t i = 0; strcmp(name, "list") == 0 && (p = plant_at(i)); i++)
 		printf("%s\n", p->name);
 	if (strcmp(name, "list") == 0)
 		return 0;
-	return plant_choose(name) ? -1 : say_usage("sim", "--plant %s: there is none of that name (--plant list)", name);
+	return plant_choose(name) ? -1
+				  : say_usage("sim", "--plant %s: there is none of that name (--plant list)", name);
 }
 
 /* -1: go on. */
@@ -173,8 +175,8 @@ static void tell_broken(const struct wish *w, const struct life_setup *s, const 
 	printf("           %s\n", say_text(b->text));
 	printf("           seed %llu, step %llu, %.3f s of its life\n", (unsigned long long)s->seed,
 	       (unsigned long long)b->step, (double)b->at_us / 1e6);
-	printf("whole      syncline sim --seed %llu --devices %u --minutes %llu%s --trace\n", (unsigned long long)s->seed,
-	       s->devices, (unsigned long long)w->minutes, s->thin ? " --thin" : "");
+	printf("whole      syncline sim --seed %llu --devices %u --minutes %llu%s --trace\n",
+	       (unsigned long long)s->seed, s->devices, (unsigned long long)w->minutes, s->thin ? " --thin" : "");
 	fflush(stdout);
 	replay_shrunk(s, r, w->shrink ? SHRINK_LONG_SECONDS : SHRINK_SECONDS);
 }

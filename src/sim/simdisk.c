@@ -182,7 +182,8 @@ static void seat(struct simfile *f, struct siminode *i)
 	show(f);
 }
 
-static int walk(struct simdisk *d, struct siminode *from, const char *path, bool whatever_rights, struct siminode **out);
+static int walk(struct simdisk *d, struct siminode *from, const char *path, bool whatever_rights,
+		struct siminode **out);
 
 /* What is there, also where nobody may look just now. */
 static void look_again(struct simdisk *d, struct simfile *f)
@@ -621,7 +622,8 @@ static void cut_back(struct siminode *i)
 		i->kept.ctime_ns += TICK_NS;
 	blob_finish(&i->content);
 	i->content = blob_copy(i->kept.content.data, i->kept.content.len);
-	i->ours = i->kept.ours; /* what a person wrote over the engine's copy is gone with the power, not by the engine */
+	/* what a person wrote over the engine's copy is gone with the power, not by the engine */
+	i->ours = i->kept.ours;
 	i->mode = i->kept.mode;
 	i->mtime_ns = i->kept.mtime_ns;
 	i->ctime_ns = i->kept.ctime_ns;

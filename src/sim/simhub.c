@@ -140,7 +140,8 @@ static void wake(struct cluster *cl, uint64_t at_us)
 {
 	struct simhub *h = &cl->hub;
 	if (cl->now_us < h->slow_until_us && at_us > cl->now_us)
-		at_us = cl->now_us + (at_us - cl->now_us < 1000 ? (at_us - cl->now_us) * h->slowness : at_us - cl->now_us);
+		at_us = cl->now_us +
+			(at_us - cl->now_us < 1000 ? (at_us - cl->now_us) * h->slowness : at_us - cl->now_us);
 	if (at_us < cl->now_us)
 		at_us = cl->now_us;
 	if (!h->up || h->turn_at_us <= at_us)

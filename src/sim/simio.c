@@ -185,9 +185,11 @@ static size_t answers(const struct simarea *a)
 
 static void hook_seen(void *ctx, const char *category, const char *path, enum look look, const struct file_stat *stat)
 {
-	struct event e = {
-		.type = EVENT_SEEN, .category = category, .path = path, .look = look, .scan = answers(area(ctx, category))
-	};
+	struct event e = { .type = EVENT_SEEN,
+			   .category = category,
+			   .path = path,
+			   .look = look,
+			   .scan = answers(area(ctx, category)) };
 	if (stat)
 		e.stat = *stat;
 	simnode_push(ctx, &e, 0);
@@ -267,7 +269,8 @@ static bool hook_known(void *ctx, const struct id *version)
 static void hook_found(void *ctx, const struct files_found *f)
 {
 	struct simnode *n = ctx;
-	cluster_note(n->cl, "%s keeps bytes that came out of %s/%s", n->name, f->category, f->path ? f->path : f->folder);
+	cluster_note(n->cl, "%s keeps bytes that came out of %s/%s", n->name, f->category,
+		     f->path ? f->path : f->folder);
 	if (!f->path)
 		MARK("leftover.of_an_earlier_life_captured");
 	if (!simnode_keep(n, &f->item, &f->version, f->meta, f->content) || !f->path)
@@ -376,7 +379,8 @@ void simio_jobs(struct simnode *n)
 	poll(n);
 	start_rescans(n);
 	if (n->inbox_count < INBOX_MOST && scan_active(io->scan, NULL))
-		scan_step(io->scan, 50 + (unsigned)chance_below(&n->cl->chance, chance_of(CHANCE_PROCESS, n->index), 800));
+		scan_step(io->scan,
+			  50 + (unsigned)chance_below(&n->cl->chance, chance_of(CHANCE_PROCESS, n->index), 800));
 }
 
 void simio_tidy(struct simnode *n)
@@ -489,8 +493,8 @@ enum look simio_take(void *ctx, const struct file_ref *f, struct file_stat *stat
 	return n->dying ? LOOK_ERROR : look;
 }
 
-/* What is not the item's head is of the core's own making: a merge, a settlement. When it is killed before it can say so,
- * the next life finds the file and sends it as what it is here: an edit. */
+/* What is not the item's head is of the core's own making: a merge, a settlement. When it is killed before it can say
+ * so, the next life finds the file and sends it as what it is here: an edit. */
 static void made_by_core(struct simnode *n, unsigned number, const struct place *p)
 {
 	const struct item_row *row = core_find_item(n->core, p->file.category, p->file.path);
@@ -538,7 +542,8 @@ enum place_result simio_place(void *ctx, const struct place *p, struct file_stat
 		n->placed = f;
 		judge_replaces(n, f, p);
 		cl->tally.places++;
-		cluster_note(cl, "%s places %s/%s (%zu bytes)", n->name, p->file.category, p->file.path, p->content.len);
+		cluster_note(cl, "%s places %s/%s (%zu bytes)", n->name, p->file.category, p->file.path,
+			     p->content.len);
 	}
 	return result;
 }

@@ -217,7 +217,8 @@ void simledger_save_settlement(struct simledger *l, const struct settlement_row 
 	add(l, WRITE_SETTLEMENT)->row = mem_copy(row, sizeof *row);
 }
 
-static bool came_back(const struct simledger *l, const struct id *item, const struct id *version, const struct id *agreed)
+static bool came_back(const struct simledger *l, const struct id *item, const struct id *version,
+		      const struct id *agreed)
 {
 	size_t held = 0, elsewhere = 0, before_agreed = 0, at = 0;
 	for (size_t i = 0; i < l->history_count + l->write_count; i++) {
@@ -237,7 +238,8 @@ static bool came_back(const struct simledger *l, const struct id *item, const st
 	return held && held < before_agreed;
 }
 
-bool simledger_came_back(const struct simledger *l, const struct id *item, const struct id *version, const struct id *agreed)
+bool simledger_came_back(const struct simledger *l, const struct id *item, const struct id *version,
+			 const struct id *agreed)
 {
 	return l->real ? ledger_came_back(l->real, item, version, agreed) : came_back(l, item, version, agreed);
 }
@@ -360,7 +362,8 @@ static void sum_item(void *ctx, const struct item_row *r)
 	uint64_t sum = mix_text(mix_text(1, r->category), r->path);
 	MIX(r->item), MIX(r->side), MIX(r->main), MIX(r->device), MIX(r->head_seq), MIX(r->head_version);
 	MIX(r->head_edited), MIX(r->head_device), MIX(r->head_meta), MIX(r->head_size), MIX(r->head_mtime_ms);
-	MIX(r->agreed), MIX(r->local), MIX(r->local_stat.size), MIX(r->local_stat.mtime_ns), MIX(r->local_stat.ctime_ns);
+	MIX(r->agreed), MIX(r->local), MIX(r->local_stat.size), MIX(r->local_stat.mtime_ns),
+		MIX(r->local_stat.ctime_ns);
 	MIX(r->local_stat.inode), MIX(r->local_stat.meta), MIX(r->local_edited), MIX(r->local_at_ms), MIX(r->chain_len);
 	MIX(r->chain_bytes), MIX(r->retry_count), MIX(r->detected_ms), MIX(r->hold), MIX(r->want), MIX(r->settles);
 	MIX(r->settled), MIX(r->settled_as), MIX(r->merged), MIX(r->merged_on);

@@ -76,7 +76,8 @@ static void garble(struct cluster *cl, unsigned stream, struct simframe *f, size
 	switch (chance_below(ch, stream, 5)) {
 	case 0: /* one bit, or a few */
 		for (uint64_t flips = 1 + chance_below(ch, stream, 3); f->len && flips; flips--) {
-			size_t at = (size_t)chance_below(ch, stream, f->len); /* one draw a statement: compilers differ */
+			/* one draw a statement: compilers differ */
+			size_t at = (size_t)chance_below(ch, stream, f->len);
 			f->bytes[at] ^= (uint8_t)(1u << chance_below(ch, stream, 8));
 		}
 		break;
@@ -99,8 +100,8 @@ static void garble(struct cluster *cl, unsigned stream, struct simframe *f, size
 	}
 }
 
-/* Under way to the hub nothing can be altered unseen: TLS and TCP see to it, and the hub, which holds no key, could not.
- * So what still reads like records of a device costs the connection instead. */
+/* Under way to the hub nothing can be altered unseen: TLS and TCP see to it, and the hub, which holds no key, could
+ * not. So what still reads like records of a device costs the connection instead. */
 static bool passes_for_records(const struct simframe *f)
 {
 	struct reader r = reader_of(span_of(f->bytes, f->len));
@@ -153,8 +154,8 @@ void simnet_send_up(struct simnode *n, bool text, struct span frame)
 		send_frame(n->cl, c, true, text, frame);
 }
 
-/* The hub has applied it, and the confirmation that is about to leave does not arrive, nor anything after it: by chance,
- * or as a story wishes. */
+/* The hub has applied it, and the confirmation that is about to leave does not arrive, nor anything after it: by
+ * chance, or as a story wishes. */
 static bool loses_answer(struct simnode *n, struct span frame)
 {
 	struct cluster *cl = n->cl;
@@ -205,8 +206,9 @@ void simnet_hang_up(struct simnode *n)
 		return;
 	c->node_end = false;
 	if (c->open && c->hub_end)
-		agenda_add(&n->cl->agenda, c->up_at_us > n->cl->now_us ? c->up_at_us + 1 : n->cl->now_us + delay(n->cl, n->index),
-		           AGENDA_CLOSED_HUB, n->index, c->number, NULL);
+		agenda_add(&n->cl->agenda,
+			   c->up_at_us > n->cl->now_us ? c->up_at_us + 1 : n->cl->now_us + delay(n->cl, n->index),
+			   AGENDA_CLOSED_HUB, n->index, c->number, NULL);
 }
 
 void simnet_hub_close(struct cluster *cl, uint64_t conn)
@@ -272,8 +274,9 @@ void simnet_hub_died(struct cluster *cl)
 			continue;
 		c->hub_end = false;
 		if (c->node_end)
-			agenda_add(&cl->agenda, c->down_at_us > cl->now_us ? c->down_at_us + 1 : cl->now_us + delay(cl, c->node),
-			           AGENDA_CLOSED_NODE, c->node, c->number, NULL);
+			agenda_add(&cl->agenda,
+				   c->down_at_us > cl->now_us ? c->down_at_us + 1 : cl->now_us + delay(cl, c->node),
+				   AGENDA_CLOSED_NODE, c->node, c->number, NULL);
 	}
 }
 

@@ -62,8 +62,8 @@ void simnode_fresh(struct simnode *n, struct simfile *f)
 	n->fresh[n->fresh_count++] = f;
 }
 
-/* Then nothing is lost: it comes again with its entry. So it is where the engine gives its own new file up, and somebody
- * changed the mode and back, or a power cut left the old one with just these bytes. */
+/* Then nothing is lost: it comes again with its entry. So it is where the engine gives its own new file up, and
+ * somebody changed the mode and back, or a power cut left the old one with just these bytes. */
 static bool in_log(const struct cluster *cl, const struct id *version)
 {
 	const struct witness_version *v = witness_version(&cl->witness, version);
@@ -480,8 +480,8 @@ static void open_ledger(struct simnode *n)
 		simvfs_wipe(n->real->disk);
 	struct err e = { 0 };
 	if (!simledger_open(&n->ledger, simvfs_name(n->real->disk), "state.db", version_durable, n, &e))
-		cluster_break(n->cl, "I3", "%s: what its ledger had committed does not come back: %s: %s", n->name, e.what,
-		              e.why);
+		cluster_break(n->cl, "I3", "%s: what its ledger had committed does not come back: %s: %s", n->name,
+			      e.what, e.why);
 	n->real->armed = true;
 }
 
@@ -522,9 +522,10 @@ static void changed_by_itself(struct simnode *n, struct simfile *f, bool was_the
 {
 	struct id is = simnode_version(n, f);
 	if (f->owed && !id_equal(&is, &f->due))
-		cluster_break(n->cl, "I2", "%s has committed that %s/%s is replaced, and a power cut takes it back", n->name,
-		              f->category, f->path);
-	witness_replaced(&n->cl->witness, n->index, f->number, before, span_blob(&f->now.content), was_there && !f->now.present);
+		cluster_break(n->cl, "I2", "%s has committed that %s/%s is replaced, and a power cut takes it back",
+			      n->name, f->category, f->path);
+	witness_replaced(&n->cl->witness, n->index, f->number, before, span_blob(&f->now.content),
+			 was_there && !f->now.present);
 	if (f->now.present)
 		witness_wrote(&n->cl->witness, n->index, f->number, f->now.meta, span_blob(&f->now.content));
 	knowledge_lost(f);
@@ -543,8 +544,8 @@ static bool root_is_away(struct simnode *n, const char *category)
 	return gone && gone->now;
 }
 
-/* A folder that is away may be hit by a power cut, and written to by a program that had a file open: that shows when it is
- * back. */
+/* A folder that is away may be hit by a power cut, and written to by a program that had a file open: that shows when it
+ * is back. */
 static void goes_away(struct simfile *f, bool there, uint8_t meta, struct span content)
 {
 	f->is_away = true;
@@ -620,7 +621,8 @@ static void die(struct simnode *n, enum simdeath how)
 		n->cut = true;
 		knowledge_cut(n);
 		cl->tally.power_cuts++;
-		simdisk_power_cut(&n->disk, &cl->chance, chance_of(CHANCE_FAULTS + FAULT_power, n->index), power_lost, n);
+		simdisk_power_cut(&n->disk, &cl->chance, chance_of(CHANCE_FAULTS + FAULT_power, n->index), power_lost,
+				  n);
 		find_seats(n);
 		n->mono_us += 1000000 * chance_below(&cl->chance, chance_of(CHANCE_PROCESS, n->index), 1000);
 		away += chance_below(&cl->chance, chance_of(CHANCE_PROCESS, n->index), 20000000);

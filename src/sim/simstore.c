@@ -428,7 +428,8 @@ void simstore_restore(struct store *store, uint64_t seq)
 	}
 	for (size_t i = 0; i < old.a.device_count; i++) {
 		const struct message_device *d = &old.devices[i].public;
-		s->real->ops->cursor(s->real, s->account, &d->device, d->cursor < seq ? d->cursor : seq, d->last_seen_ms);
+		s->real->ops->cursor(s->real, s->account, &d->device, d->cursor < seq ? d->cursor : seq,
+				     d->last_seen_ms);
 	}
 	struct reply now = ask_account(s, 0); /* which makes it write them */
 	reply_finish(&now);

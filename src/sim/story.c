@@ -33,11 +33,27 @@ struct story {
 
 /* A category for each strategy, and for each way to merge; and one that holds what is small or frequent. */
 static const struct category_setup categories[] = {
-	{ .name = "notes", .debounce_ms = 2000, .max_wait_ms = 10000, .strategy = STRATEGY_ASK, .merge = MERGE_BY_KIND },
-	{ .name = "merged", .debounce_ms = 2000, .max_wait_ms = 10000, .strategy = STRATEGY_MERGE, .merge = MERGE_BY_KIND },
-	{ .name = "lines", .debounce_ms = 2000, .max_wait_ms = 10000, .strategy = STRATEGY_MERGE, .merge = MERGE_LINES },
+	{ .name = "notes",
+	  .debounce_ms = 2000,
+	  .max_wait_ms = 10000,
+	  .strategy = STRATEGY_ASK,
+	  .merge = MERGE_BY_KIND },
+	{ .name = "merged",
+	  .debounce_ms = 2000,
+	  .max_wait_ms = 10000,
+	  .strategy = STRATEGY_MERGE,
+	  .merge = MERGE_BY_KIND },
+	{ .name = "lines",
+	  .debounce_ms = 2000,
+	  .max_wait_ms = 10000,
+	  .strategy = STRATEGY_MERGE,
+	  .merge = MERGE_LINES },
 	{ .name = "newest", .debounce_ms = 2000, .max_wait_ms = 10000, .strategy = STRATEGY_NEWEST },
-	{ .name = "held", .debounce_ms = 2000, .max_wait_ms = 30000, .strategy = STRATEGY_ASK, .min_change_bytes = 20,
+	{ .name = "held",
+	  .debounce_ms = 2000,
+	  .max_wait_ms = 30000,
+	  .strategy = STRATEGY_ASK,
+	  .min_change_bytes = 20,
 	  .max_changes_per_minute = 3 },
 };
 
@@ -261,7 +277,8 @@ static bool rename_folder(struct story *s, struct simnode *n, const char *from, 
 	const char *category, *same, *a = folder(s, n, from, &category), *b = folder(s, n, to, &same);
 	if (!a || !b)
 		return false;
-	return (strcmp(category, same) == 0 && person_rename_folder(n, category, a, b)) || fails(s, "%s has no folder %s", n->name, from);
+	return (strcmp(category, same) == 0 && person_rename_folder(n, category, a, b)) ||
+	       fails(s, "%s has no folder %s", n->name, from);
 }
 
 static bool remove_folder(struct story *s, struct simnode *n, const char *item)
@@ -294,7 +311,8 @@ static bool clone(struct story *s, struct simnode *n, const char *name)
 	for (size_t i = 0; i < from->disk.count; i++) {
 		const struct simfile *f = from->disk.files[i];
 		if (f->now.present)
-			person_write(n, person_file(n, f->category, f->path), span_blob(&f->now.content), f->now.meta, false);
+			person_write(n, person_file(n, f->category, f->path), span_blob(&f->now.content), f->now.meta,
+				     false);
 	}
 	return true;
 }
@@ -565,7 +583,8 @@ static bool expect_history(struct story *s, struct simnode *n, const char *item,
 		found = id_equal(&h->item, &row->item) && id_equal(&h->version, &version) &&
 			simledger_has_version(&n->ledger, &version);
 	}
-	return found == wanted || fails(s, "%s %s get \"%s\" of %s back", n->name, wanted ? "cannot" : "can", word, item);
+	return found == wanted ||
+	       fails(s, "%s %s get \"%s\" of %s back", n->name, wanted ? "cannot" : "can", word, item);
 }
 
 static bool expect_refuses(struct story *s, struct simnode *n)

@@ -247,7 +247,8 @@ bool witness_made_any(const struct witness *w, unsigned path, uint8_t meta, stru
 {
 	struct authored key = authored_key(0, path, meta, content);
 	for (; key.who < 32; key.who++)
-		if (path < w->note_count && w->notes[path].authors >> key.who & 1 && map_find(&w->authored, &key, sizeof key))
+		if (path < w->note_count && w->notes[path].authors >> key.who & 1 &&
+		    map_find(&w->authored, &key, sizeof key))
 			return true;
 	return false;
 }

@@ -174,7 +174,8 @@ static json_int_t outgoing(struct client *c)
 	json_int_t n = -1;
 	json_t *answer = client_ask(c, control_request("status"), 60000, &e, NULL);
 	if (!answer || json_unpack(answer, "{s:{s:I}}", "queue", "outgoing", &n)) {
-		fprintf(stderr, "measure: no status: %s\n", answer ? "not understood" : err_line(&e, line, sizeof line));
+		fprintf(stderr, "measure: no status: %s\n",
+			answer ? "not understood" : err_line(&e, line, sizeof line));
 		exit(1);
 	}
 	json_decref(answer);

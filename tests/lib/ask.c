@@ -1,5 +1,5 @@
-/* ask SOCKET: sends the request on standard input, one JSON object, to an engine; prints the answer's data, or the error
- * on stderr. Exit: 0, or the code that the engine gave. */
+/* ask SOCKET: sends the request on standard input, one JSON object, to an engine; prints the answer's data, or the
+ * error on stderr. Exit: 0, or the code that the engine gave. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -57,7 +57,10 @@ int main(int argc, char **argv)
 			if (!strcmp(argv[2], "html"))
 				(void)!write(fd, page, sizeof page - 1);
 			else if (atoi(argv[2]))
-				dprintf(fd, "HTTP/1.1 %d No\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]", atoi(argv[2]));
+				dprintf(fd,
+					"HTTP/1.1 %d No\r\nContent-Type: application/json\r\nContent-Length: "
+					"2\r\n\r\n[]",
+					atoi(argv[2]));
 			else
 				(void)!write(fd, noise, sizeof noise);
 		}

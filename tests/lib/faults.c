@@ -124,12 +124,15 @@ ssize_t write(int fd, const void *from, size_t len)
 
 ssize_t pwrite(int fd, const void *from, size_t len, off_t at)
 {
-	return fails_at("write", fd) ? -1 : REAL(pwrite, ssize_t (*)(int, const void *, size_t, off_t))(fd, from, len, at);
+	return fails_at("write", fd) ? -1
+				     : REAL(pwrite, ssize_t(*)(int, const void *, size_t, off_t))(fd, from, len, at);
 }
 
 ssize_t pwrite64(int fd, const void *from, size_t len, off64_t at)
 {
-	return fails_at("write", fd) ? -1 : REAL(pwrite64, ssize_t (*)(int, const void *, size_t, off64_t))(fd, from, len, at);
+	return fails_at("write", fd)
+		       ? -1
+		       : REAL(pwrite64, ssize_t(*)(int, const void *, size_t, off64_t))(fd, from, len, at);
 }
 
 int mkdirat(int at, const char *name, mode_t mode)

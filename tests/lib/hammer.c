@@ -4,9 +4,9 @@
  *   hammer burst DIR COUNT SUFFIX    COUNT small files, as fast as it goes
  *   hammer run DIR SECONDS WRITERS SEED
  *
- * `run` lets WRITERS processes work in folders of their own below DIR for so long. Every save carries a token that was never
- * used before. Each then prints what its files must hold, "path<TAB>token", and how many saves it made, "# saves N"; no
- * other process may change them. Exit 1 when something could not be done. */
+ * `run` lets WRITERS processes work in folders of their own below DIR for so long. Every save carries a token that was
+ * never used before. Each then prints what its files must hold, "path<TAB>token", and how many saves it made, "# saves
+ * N"; no other process may change them. Exit 1 when something could not be done. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -64,8 +64,8 @@ static void put(const char *name, const char *text, int flags)
 	int fd = open(name, O_WRONLY | O_CREAT | flags, 0644);
 	must(fd >= 0, "open", name);
 	size_t len = strlen(text), half = len / 2;
-	must(write(fd, text, half) == (ssize_t)half && write(fd, text + half, len - half) == (ssize_t)(len - half), "write",
-	     name);
+	must(write(fd, text, half) == (ssize_t)half && write(fd, text + half, len - half) == (ssize_t)(len - half),
+	     "write", name);
 	close(fd);
 }
 
@@ -75,7 +75,8 @@ static const char *text_of(const struct writer *w, unsigned token)
 	static char text[6000];
 	int len = 0;
 	for (unsigned i = 0; i < 1 + token % 40; i++)
-		len += snprintf(text + len, sizeof text - (size_t)len, "line %u of the text that %u wrote, %u\n", i, w->number, token);
+		len += snprintf(text + len, sizeof text - (size_t)len, "line %u of the text that %u wrote, %u\n", i,
+				w->number, token);
 	snprintf(text + len, sizeof text - (size_t)len, "token-%u-%u\n", w->number, token);
 	return text;
 }

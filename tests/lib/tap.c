@@ -4,7 +4,8 @@
  *
  * TARGET is ADDR:PORT, or @FILE that holds it (read at each connection: a hub may come back elsewhere). COUNT_FILE
  * always holds "UP DOWN CONNECTIONS": bytes to the target, from it, connections so far. While there is a file named
- * COUNT_FILE.cut, each connection ends once as many bytes as it says have come from the target. Ends with its parent. */
+ * COUNT_FILE.cut, each connection ends once as many bytes as it says have come from the target. Ends with its parent.
+ */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* Plays stories, each under a few seeds (other timings of the same story), and prints TAP. In the environment: TRACE=1
- * tells what happens, STORY_SEEDS=N plays more or fewer of them, PLANT=NAME wakes a planted mistake (base/plant.h), MARKS=FILE
- * gets the names of the marks that were reached (base/mark.h). */
+ * tells what happens, STORY_SEEDS=N plays more or fewer of them, PLANT=NAME wakes a planted mistake (base/plant.h),
+ * MARKS=FILE gets the names of the marks that were reached (base/mark.h). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

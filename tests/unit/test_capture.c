@@ -33,15 +33,26 @@ static void scan(void *ctx, const char *category, const char *under)
 	scans++;
 }
 
-static bool version_put(void *ctx, const struct id *v, uint8_t meta, struct span content) { (void)ctx, (void)v, (void)meta, (void)content; return true; }
+static bool version_put(void *ctx, const struct id *v, uint8_t meta, struct span content)
+{
+	(void)ctx, (void)v, (void)meta, (void)content;
+	return true;
+}
 static bool save_item(void *ctx, const struct item_row *row) { (void)ctx, (void)row; return true; }
 static bool save_state(void *ctx, const struct state_row *row) { (void)ctx, (void)row; return true; }
 static bool save_peer(void *ctx, const struct peer_row *row) { (void)ctx, (void)row; return true; }
 static bool add_history(void *ctx, const struct history_row *row) { (void)ctx, (void)row; return true; }
 static bool save_settlement(void *ctx, const struct settlement_row *row) { (void)ctx, (void)row; return true; }
-static bool came_back(void *ctx, const struct id *i, const struct id *v, const struct id *a) { (void)ctx, (void)i, (void)v, (void)a; return false; }
+static bool came_back(void *ctx, const struct id *i, const struct id *v, const struct id *a)
+{
+	(void)ctx, (void)i, (void)v, (void)a;
+	return false;
+}
 static void entropy(void *ctx, void *out, size_t len) { (void)ctx; memset(out, 7, len); }
-static void notice(void *ctx, enum notice_level l, const char *from, const char *item, const char *text) { (void)ctx, (void)l, (void)from, (void)item, (void)text; }
+static void notice(void *ctx, enum notice_level l, const char *from, const char *item, const char *text)
+{
+	(void)ctx, (void)l, (void)from, (void)item, (void)text;
+}
 
 static void happen(struct event e)
 {
@@ -72,13 +83,29 @@ static void scanned(void)
 
 static void begin(void)
 {
-	static const struct category_setup notes = { .name = "notes", .debounce_ms = 2000, .max_wait_ms = 10000, .strategy = STRATEGY_ASK };
+	static const struct category_setup notes = {
+		.name = "notes", .debounce_ms = 2000, .max_wait_ms = 10000, .strategy = STRATEGY_ASK
+	};
 	static const struct world world = {
-		.look = look, .take = take, .scan = scan, .version_put = version_put, .save_item = save_item,
-		.save_state = save_state, .save_peer = save_peer, .add_history = add_history, .save_settlement = save_settlement, .came_back = came_back, .entropy = entropy, .notice = notice,
+		.look = look,
+		.take = take,
+		.scan = scan,
+		.version_put = version_put,
+		.save_item = save_item,
+		.save_state = save_state,
+		.save_peer = save_peer,
+		.add_history = add_history,
+		.save_settlement = save_settlement,
+		.came_back = came_back,
+		.entropy = entropy,
+		.notice = notice,
 	};
 	struct core_setup setup = { .categories = &notes, .category_count = 1, .device_name = "desk" };
-	struct item_row row = { .category = "notes", .path = "a", .head_seq = 1, .local_at_ms = WALL_MS, .local_stat = { 3, 1, 1, 'a', 0 } };
+	struct item_row row = { .category = "notes",
+				.path = "a",
+				.head_seq = 1,
+				.local_at_ms = WALL_MS,
+				.local_stat = { 3, 1, 1, 'a', 0 } };
 	cr_assert(sodium_init() >= 0);
 	core = core_create(&world, &setup);
 	/* its id as the account key (zeros) names it */

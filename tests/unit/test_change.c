@@ -110,11 +110,21 @@ static enum place_result place(void *ctx, const struct place *p, struct file_sta
 	return PLACE_DONE;
 }
 
-static void scan(void *ctx, const char *category, const char *under) { (void)ctx, (void)category, (void)under; scans++; }
+static void scan(void *ctx, const char *category, const char *under)
+{
+	(void)ctx, (void)category, (void)under;
+	scans++;
+}
 static bool save_item(void *ctx, const struct item_row *row) { (void)ctx, (void)row; return true; }
 static bool save_state(void *ctx, const struct state_row *row) { (void)ctx, (void)row; return true; }
 static bool save_peer(void *ctx, const struct peer_row *row) { (void)ctx, (void)row; return true; }
-static bool save_category(void *ctx, const struct category_row *row) { (void)ctx; doubts = *row; doubts.category = "notes"; return true; }
+static bool save_category(void *ctx, const struct category_row *row)
+{
+	(void)ctx;
+	doubts = *row;
+	doubts.category = "notes";
+	return true;
+}
 static bool add_history(void *ctx, const struct history_row *row) { (void)ctx, (void)row; return true; }
 static void entropy(void *ctx, void *out, size_t len) { (void)ctx; memset(out, 7, len); }
 static void notice(void *ctx, enum notice_level l, const char *from, const char *item, const char *text)
@@ -144,7 +154,10 @@ static void scanned(void)
 	for (; scans; scans--) {
 		for (size_t i = 0; i < count; i++)
 			if (files[i].present)
-				happen((struct event){ .type = EVENT_SEEN, .path = files[i].path, .look = LOOK_FILE, .stat = files[i].stat });
+				happen((struct event){ .type = EVENT_SEEN,
+						       .path = files[i].path,
+						       .look = LOOK_FILE,
+						       .stat = files[i].stat });
 		happen((struct event){ .type = EVENT_SCANNED, .path = "", .complete = true });
 	}
 	wait(1000);
@@ -170,12 +183,24 @@ static void begin(size_t files_there, bool unclean)
 		{ .name = "other", .debounce_ms = 2000, .max_wait_ms = 10000, .strategy = STRATEGY_ASK },
 	};
 	static const struct world world = {
-		.look = look, .take = take, .place = place, .scan = scan, .version_put = version_put, .version_get = version_get,
+		.look = look,
+		.take = take,
+		.place = place,
+		.scan = scan,
+		.version_put = version_put,
+		.version_get = version_get,
 		.version_has = version_has,
-		.save_item = save_item, .save_state = save_state, .save_peer = save_peer, .save_category = save_category, .add_history = add_history,
-		.entropy = entropy, .notice = notice,
+		.save_item = save_item,
+		.save_state = save_state,
+		.save_peer = save_peer,
+		.save_category = save_category,
+		.add_history = add_history,
+		.entropy = entropy,
+		.notice = notice,
 	};
-	struct core_setup setup = { .categories = notes, .category_count = elsewhere_ms ? 2 : 1, .device_name = "desk" };
+	struct core_setup setup = { .categories = notes,
+				    .category_count = elsewhere_ms ? 2 : 1,
+				    .device_name = "desk" };
 	cr_assert(sodium_init() >= 0);
 	core = core_create(&world, &setup);
 	count = files_there;
@@ -190,7 +215,11 @@ static void begin(size_t files_there, bool unclean)
 		written(f, "text");
 		now_ms = 100000;
 		f->stat.inode = 100 + i;
-		struct item_row row = { .category = "notes", .path = f->path, .head_seq = 1 + i, .local_at_ms = WALL_MS + 50000, .local_stat = f->stat };
+		struct item_row row = { .category = "notes",
+					.path = f->path,
+					.head_seq = 1 + i,
+					.local_at_ms = WALL_MS + 50000,
+					.local_stat = f->stat };
 		struct span parts[] = { span_text("notes"), span_text(f->path) };
 		row.item = hash_id(key, "main", parts, 2);
 		row.head_version = row.agreed = row.local = core_version_of(core, 0, span_text("text"));

@@ -15,7 +15,8 @@ Test(debounce, yields_names_by_due_time_whatever_the_order_of_notes)
 	for (int i = 0; i < 500; i++) {
 		char path[32];
 		snprintf(path, sizeof path, "f%d", (int)rng_below(&rng, 300));
-		struct watched *w = debounce_note(&d, &notes, path, (uint64_t)i, rng_below(&rng, 1000), rng_below(&rng, 2));
+		struct watched *w =
+			debounce_note(&d, &notes, path, (uint64_t)i, rng_below(&rng, 1000), rng_below(&rng, 2));
 		cr_assert_str_eq(w->path, path);
 		if (rng_below(&rng, 5) == 0)
 			debounce_drop(&d, w);
@@ -47,8 +48,11 @@ Test(debounce, a_second_note_moves_the_look_as_asked)
 
 Test(debounce, knows_names_that_pass)
 {
-	static const char *const passing[] = { "sedAb12cD", "a/b/.x.txt.Zk3aP0", "4913", "x~", ".#lock", "d/.goutputstream-AB12", "x.tmp", "x.tmp.4711", "y.swp" };
-	static const char *const staying[] = { "sed", "sedentary-life", "notes.md", ".bashrc", ".config.json", "a.tmpl", "sed1234567", "tmp/x", ".x.txt" };
+	static const char *const passing[] = { "sedAb12cD", "a/b/.x.txt.Zk3aP0",     "4913",  "x~",
+					       ".#lock",    "d/.goutputstream-AB12", "x.tmp", "x.tmp.4711",
+					       "y.swp" };
+	static const char *const staying[] = { "sed",    "sedentary-life", "notes.md", ".bashrc", ".config.json",
+					       "a.tmpl", "sed1234567",     "tmp/x",    ".x.txt" };
 	for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
 		cr_assert(debounce_passing(passing[i]), "%s", passing[i]);
 	for (size_t i = 0; i < sizeof staying / sizeof *staying; i++)

@@ -64,7 +64,8 @@ Test(edits, reads_every_kind)
 	cr_assert(t, "%s", e.why);
 	cr_expect_str_eq(edits_name(t), "small");
 	cr_assert_eq(edits_next(t, &d, &e), 1);
-	cr_expect(d.op == EDIT_SEED && strcmp(d.path, "a.md") == 0 && d.content.len == 3 && memcmp(d.content.data, "one", 3) == 0);
+	cr_expect(d.op == EDIT_SEED && strcmp(d.path, "a.md") == 0 && d.content.len == 3 &&
+		  memcmp(d.content.data, "one", 3) == 0);
 	edit_finish(&d);
 	cr_assert_eq(edits_next(t, &d, &e), 1);
 	cr_expect(d.op == EDIT_PUT && strcmp(d.path, "sub/b.md") == 0 && d.content.len == 4);
@@ -90,11 +91,13 @@ Test(edits, refuses_what_is_not_possible)
 	cr_expect_eq(ends(HEAD "put\t1\t1\t2\tnotes\t1x\tx\ta\t\nx\n", &count), -1);
 	cr_expect_eq(ends(HEAD "put\t1\t1\t2\tnotes\t1\tx\t../a\t\nx\n", &count), -1, "a name that leads out");
 	cr_expect_eq(ends(HEAD "put\t1\t1\t2\tno/tes\t1\tx\ta\t\nx\n", &count), -1, "a category that is none");
-	cr_expect_eq(ends(HEAD "rename\t1\t1\t2\tnotes\t1\tx\ta\t/etc/x\nx\n", &count), -1, "from a name that leads out");
+	cr_expect_eq(ends(HEAD "rename\t1\t1\t2\tnotes\t1\tx\ta\t/etc/x\nx\n", &count), -1,
+		     "from a name that leads out");
 	cr_expect_eq(ends(HEAD "steal\t1\t1\t2\tnotes\t1\tx\ta\t\nx\n", &count), -1, "an op that is none");
 	cr_expect_eq(ends(HEAD "put\t1\t1\n", &count), -1, "too few fields");
 	cr_expect_eq(ends(HEAD "put\t1\t1\t2\tnotes\t9\tx\ta\t\nx\n", &count), -1, "less content than it says");
-	cr_expect_eq(ends(HEAD "put\t1\t1\t2\tnotes\t1\tx\ta\t\nx\nput\t2\t1\t2\tnotes\t1", &count), -1, "cut in a line");
+	cr_expect_eq(ends(HEAD "put\t1\t1\t2\tnotes\t1\tx\ta\t\nx\nput\t2\t1\t2\tnotes\t1", &count), -1,
+		     "cut in a line");
 	cr_expect_eq(count, 1);
 	struct buf line = { 0 };
 	buf_printf(&line, "%sput\t1\t1\t2\tnotes\t1\tx\t", HEAD);

@@ -68,8 +68,9 @@ Test(io_config, strategies_by_path)
 {
 	struct config c;
 	struct err e = { 0 };
-	write_config("[category \"notes\"]\n\tpath = ~/notes\n\tstrategy = merge\n\tstrategy-for = newest  drafts/\n"
-	             "\tstrategy-for = ask *.key\n\tstrategy-for = merge drafts/a b.md\n\tstrategy-for = newest *.log\n");
+	write_config(
+		"[category \"notes\"]\n\tpath = ~/notes\n\tstrategy = merge\n\tstrategy-for = newest  drafts/\n"
+		"\tstrategy-for = ask *.key\n\tstrategy-for = merge drafts/a b.md\n\tstrategy-for = newest *.log\n");
 	cr_assert(config_load(&c, file, home_dirs, &e), "%s %s", e.what, e.why);
 	const struct config_category *n = config_find(&c, "notes");
 	cr_assert(n && config_setup(n).by_path);
@@ -132,7 +133,8 @@ Test(io_config, a_category_has_numbers_of_its_own)
 	             "\tmin-change = 7\n\tmax-per-minute = 0\n\tmerge = lines\n"
 	             "[category \"themes\"]\n\tpath = ~/themes\n");
 	cr_assert(config_load(&c, file, home_dirs, &e), "%s %s", e.what, e.why);
-	struct category_setup own = config_setup(config_find(&c, "notes")), shipped = config_setup(config_find(&c, "themes"));
+	struct category_setup own = config_setup(config_find(&c, "notes")),
+			      shipped = config_setup(config_find(&c, "themes"));
 	cr_expect_eq(own.max_wait_ms, 300000);
 	cr_expect_eq(own.debounce_ms, 500);
 	cr_expect_eq(own.min_change_bytes, 7);
@@ -144,8 +146,9 @@ Test(io_config, a_category_has_numbers_of_its_own)
 	cr_expect_eq(shipped.max_changes_per_minute, 30);
 	cr_expect_eq(shipped.merge, MERGE_NONE);
 	config_finish(&c);
-	static const char *const bad[] = { "interval = 0s", "interval = 25h", "debounce = soon", "debounce = 61s", "min-change = -1",
-	                                   "min-change = 2M", "max-per-minute = 601", "max-per-minute = ", "merge = best" };
+	static const char *const bad[] = { "interval = 0s",        "interval = 25h",    "debounce = soon",
+					   "debounce = 61s",       "min-change = -1",   "min-change = 2M",
+					   "max-per-minute = 601", "max-per-minute = ", "merge = best" };
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		char text[96];
 		snprintf(text, sizeof text, "[category \"x\"]\n\tpath = ~/x\n\t%s\n", bad[i]);
@@ -301,17 +304,21 @@ Test(io_config, private_keys_are_told_by_their_content)
 	cr_expect_eq(judge("all.pem", "-----BEGIN CERTIFICATE-----\n" BODY "\n-----END CERTIFICATE-----\n"
 	                              "-----BEGIN EC PRIVATE KEY-----\n" BODY "\n"),
 	             REFUSE_PRIVATE_KEYS, "behind a certificate");
-	cr_expect_eq(judge("k.asc", "-----BEGIN PGP PRIVATE KEY BLOCK-----\nVersion: x\n\n" BODY "\n"), REFUSE_PRIVATE_KEYS);
+	cr_expect_eq(judge("k.asc", "-----BEGIN PGP PRIVATE KEY BLOCK-----\nVersion: x\n\n" BODY "\n"),
+		     REFUSE_PRIVATE_KEYS);
 	cr_expect_eq(judge("k.ppk", "PuTTY-User-Key-File-3: ssh-ed25519\n"), REFUSE_PRIVATE_KEYS);
-	cr_expect_eq(judge("age.txt", "# created\nAGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ\n"),
-	             REFUSE_PRIVATE_KEYS);
+	cr_expect_eq(judge("age.txt",
+			   "# created\nAGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ\n"),
+		     REFUSE_PRIVATE_KEYS);
 	cr_expect_eq(judge("ssh/id_ed25519", "x"), REFUSE_PRIVATE_KEYS, "by its name");
 }
 
 Test(io_config, what_only_speaks_of_keys_is_none)
 {
-	cr_expect_eq(judge("a.md", "A key begins with:\n-----BEGIN PRIVATE KEY-----\nand then comes base64.\n"), REFUSE_NOTHING);
-	cr_expect_eq(judge("a.md", "see -----BEGIN PRIVATE KEY-----\n" BODY "\n"), REFUSE_NOTHING, "no line of its own");
+	cr_expect_eq(judge("a.md", "A key begins with:\n-----BEGIN PRIVATE KEY-----\nand then comes base64.\n"),
+		     REFUSE_NOTHING);
+	cr_expect_eq(judge("a.md", "see -----BEGIN PRIVATE KEY-----\n" BODY "\n"), REFUSE_NOTHING,
+		     "no line of its own");
 	cr_expect_eq(judge("a.pem", "-----BEGIN CERTIFICATE-----\n" BODY "\n"), REFUSE_NOTHING);
 	cr_expect_eq(judge("a.pub", "-----BEGIN PUBLIC KEY-----\n" BODY "\n"), REFUSE_NOTHING);
 	cr_expect_eq(judge("id_ed25519.pub", "ssh-ed25519 AAAA"), REFUSE_NOTHING);
@@ -327,7 +334,8 @@ Test(io_config, databases_are_told_by_their_header)
 	cr_expect_eq(refuse_judge("notes.txt", span_of(page, sizeof page)), REFUSE_DATABASES, "whatever its name");
 	cr_expect_eq(refuse_judge("a-wal", span_of("\x37\x7f\x06\x82....", 8)), REFUSE_DATABASES);
 	cr_expect_eq(refuse_judge("a-journal", span_of("\xd9\xd5\x05\xf9\x20\xa1\x63\xd7", 8)), REFUSE_DATABASES);
-	cr_expect_eq(judge("a.db", "SQLite format 3 is what it begins with"), REFUSE_NOTHING, "the header ends with a NUL");
+	cr_expect_eq(judge("a.db", "SQLite format 3 is what it begins with"), REFUSE_NOTHING,
+		     "the header ends with a NUL");
 	cr_expect_eq(refuse_beside("d/places.sqlite-wal"), strlen("d/places.sqlite"));
 	cr_expect_eq(refuse_beside("places.db-shm"), strlen("places.db"));
 	cr_expect_eq(refuse_beside("d/-wal"), 0);
@@ -353,9 +361,21 @@ Test(io_config, shipped_rules)
 	struct config c;
 	struct err e = { 0 };
 	char text[256];
-	static const char *const out[] = { "a~", ".a.swp", "4913", "d/.#a", "d/#a#", ".cache/x", "d/__pycache__/x.pyc", "s.sock",
-		                           ".nfs0001", ".fuse_hidden01", ".DS_Store", ".~lock.a.odt#", ".git/config" };
-	static const char *const in[] = { "a", "cache/x", ".hidden", "a.git", ".gitignore", "#a", "~a", "dir-foo/a", "a#", "100%s%n" };
+	static const char *const out[] = { "a~",
+					   ".a.swp",
+					   "4913",
+					   "d/.#a",
+					   "d/#a#",
+					   ".cache/x",
+					   "d/__pycache__/x.pyc",
+					   "s.sock",
+					   ".nfs0001",
+					   ".fuse_hidden01",
+					   ".DS_Store",
+					   ".~lock.a.odt#",
+					   ".git/config" };
+	static const char *const in[] = { "a",  "cache/x", ".hidden",   "a.git", ".gitignore",
+					  "#a", "~a",      "dir-foo/a", "a#",    "100%s%n" };
 	snprintf(text, sizeof text, "[category \"n\"]\npath = %s\n", root);
 	write_config(text);
 	cr_assert(config_load(&c, file, home_dirs, &e));

@@ -465,7 +465,8 @@ Test(io_files, an_edit_of_the_new_file_is_not_hidden)
 	cr_expect_not(same_stat(&after, &now), "the next look sees that it changed");
 }
 
-/* One program writes to the file before the exchange, another one to what it finds in its place, before that is undone. */
+/* One program writes to the file before the exchange, another one to what it finds in its place, before that is undone.
+ */
 static void both_edited(void *ctx, const char *point)
 {
 	(void)ctx;
@@ -773,7 +774,8 @@ Test(io_files, folders_that_others_made_are_on_the_disk_before_what_is_placed_in
 	char from[128], to[128];
 	make_folder("made");
 	make_folder("made/deep");
-	struct place p = plan("made/deep/a", "x", NULL), q = plan("made/deep/b", "x", NULL), r = plan("made/deep/c", "x", NULL);
+	struct place p = plan("made/deep/a", "x", NULL), q = plan("made/deep/b", "x", NULL),
+		     r = plan("made/deep/c", "x", NULL);
 	cr_assert_eq(place(&p), PLACE_DONE);
 	cr_expect_eq(waits("made/deep"), 1, "what holds the file");
 	cr_expect_eq(waits("made"), 1, "what holds that");
@@ -900,7 +902,8 @@ Test(io_files, a_file_that_is_written_while_it_is_read_gives_no_content)
 		char path[128];
 		snprintf(path, sizeof path, "%s/a", dir);
 		put("a", "first");
-		utimensat(AT_FDCWD, path, (struct timespec[]){ { .tv_sec = 1 }, { .tv_sec = 1 } }, 0); /* a write in this tick shows */
+		/* a write in this tick shows */
+		utimensat(AT_FDCWD, path, (struct timespec[]){ { .tv_sec = 1 }, { .tv_sec = 1 } }, 0);
 		reading = ways[i];
 		cr_expect_eq(files_take(files, &ref, &stat, &content), LOOK_BUSY, "way %zu", i);
 		cr_expect(!content.data && !reading, "way %zu", i);

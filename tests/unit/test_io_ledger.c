@@ -134,13 +134,20 @@ static struct item_row item(uint64_t n)
 /* A ledger of the format before, with rows in it, is brought up to date. */
 Test(io_ledger, a_ledger_of_the_first_format)
 {
-	static const char *const back[] = { "ALTER TABLE items DROP COLUMN hold",       "ALTER TABLE items DROP COLUMN want",
-		                            "ALTER TABLE items DROP COLUMN settles",    "ALTER TABLE items DROP COLUMN settled",
-		                            "ALTER TABLE items DROP COLUMN settled_as", "ALTER TABLE items DROP COLUMN merged",
-		                            "ALTER TABLE items DROP COLUMN merged_on",  "DROP TABLE settlements",
-		                            "DROP INDEX history_left",                  "DROP INDEX history_version",
-		                            "ALTER TABLE history DROP COLUMN thinned",  "ALTER TABLE packs DROP COLUMN age",
-		                            "DROP TABLE rebranches",                    "PRAGMA user_version=1" };
+	static const char *const back[] = { "ALTER TABLE items DROP COLUMN hold",
+					    "ALTER TABLE items DROP COLUMN want",
+					    "ALTER TABLE items DROP COLUMN settles",
+					    "ALTER TABLE items DROP COLUMN settled",
+					    "ALTER TABLE items DROP COLUMN settled_as",
+					    "ALTER TABLE items DROP COLUMN merged",
+					    "ALTER TABLE items DROP COLUMN merged_on",
+					    "DROP TABLE settlements",
+					    "DROP INDEX history_left",
+					    "DROP INDEX history_version",
+					    "ALTER TABLE history DROP COLUMN thinned",
+					    "ALTER TABLE packs DROP COLUMN age",
+					    "DROP TABLE rebranches",
+					    "PRAGMA user_version=1" };
 	char file[80];
 	sqlite3 *db;
 	struct item_row row = item(0);
@@ -149,7 +156,8 @@ Test(io_ledger, a_ledger_of_the_first_format)
 	snprintf(file, sizeof file, "%s/state.db", dir);
 	cr_assert_eq(sqlite3_open(file, &db), SQLITE_OK);
 	for (size_t i = 0; i < sizeof back / sizeof *back; i++)
-		cr_assert_eq(sqlite3_exec(db, back[i], NULL, NULL, NULL), SQLITE_OK, "%s: %s", back[i], sqlite3_errmsg(db));
+		cr_assert_eq(sqlite3_exec(db, back[i], NULL, NULL, NULL), SQLITE_OK, "%s: %s", back[i],
+			     sqlite3_errmsg(db));
 	sqlite3_close(db);
 	open_all();
 	row = item(1);

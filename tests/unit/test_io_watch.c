@@ -233,7 +233,9 @@ static size_t events_len;
 
 static void event(const char *category, uint32_t mask, uint32_t cookie, const char *name)
 {
-	const struct inotify_event e = { .wd = watcher_wd(watcher, category, ""), .mask = mask, .cookie = cookie, .len = 16 };
+	const struct inotify_event e = {
+		.wd = watcher_wd(watcher, category, ""), .mask = mask, .cookie = cookie, .len = 16
+	};
 	cr_assert(events_len + sizeof e + e.len <= sizeof events && strlen(name) < e.len);
 	memcpy(events + events_len, &e, sizeof e);
 	memset(events + events_len + sizeof e, 0, e.len);
@@ -307,7 +309,8 @@ Test(io_watch, halves_of_moves_find_each_other_by_their_number)
 	event("n", IN_DELETE, 0, "y");
 	event("n", IN_MOVED_TO, 11, "a2");
 	feed();
-	cr_expect(said("moved n/a to n/a2") && said("gone n/a") && said("written n/a2") && said("gone n/b"), "%s", buf_text(&told));
+	cr_expect(said("moved n/a to n/a2") && said("gone n/a") && said("written n/a2") && said("gone n/b"), "%s",
+		  buf_text(&told));
 	cr_expect(said("written n/x") && said("gone n/y"));
 	cr_expect_eq(times("moved "), 1);
 	event("n", IN_CLOSE_WRITE, 0, "x");
@@ -541,7 +544,8 @@ Test(io_watch_short, no_watches_left)
 	watches_left = 3; /* the root twice (when it comes and when it is scanned), and one folder */
 	watcher_add(watcher, "n");
 	settle();
-	cr_expect_eq(times("polling n the limit on watched folders is reached (sysctl"), 1, "once: %s", buf_text(&told));
+	cr_expect_eq(times("polling n the limit on watched folders is reached (sysctl"), 1, "once: %s",
+		     buf_text(&told));
 	cr_expect(strstr(watcher_polling(watcher, "n"), "max_user_watches"));
 	cr_expect_eq(times("/file"), 3, "all of it was scanned nevertheless");
 	cr_expect_eq(watcher_needed(watcher), 4);
@@ -704,8 +708,9 @@ Test(io_watch, an_unreadable_folder_hides_only_itself)
 	if (was == 0)
 		cr_assert_eq(seteuid(0), 0);
 	chmod(at("locked"), 0755);
-	cr_expect(said("error n/locked") && said("closed n/locked EACCES") && said("file n/b") && said("done n/ complete"),
-	          "%s", buf_text(&told));
+	cr_expect(said("error n/locked") && said("closed n/locked EACCES") && said("file n/b") &&
+			  said("done n/ complete"),
+		  "%s", buf_text(&told));
 }
 
 Test(io_watch, a_scan_is_done_in_slices)

@@ -5,7 +5,9 @@
 #include "engine/core/change/differ.h"
 #include "engine/core/change/pace.h"
 
-static const struct pace_rule notes = { .debounce_ms = 2000, .max_wait_ms = 30000, .min_change_bytes = 50, .max_per_minute = 30 };
+static const struct pace_rule notes = {
+	.debounce_ms = 2000, .max_wait_ms = 30000, .min_change_bytes = 50, .max_per_minute = 30
+};
 
 static enum pace_why ask(const struct pace *p, uint64_t changed, uint64_t now_ms, uint64_t *until)
 {
@@ -69,7 +71,8 @@ Test(pace, never_more_than_so_many_in_any_minute)
 	size_t count = 0;
 	for (uint64_t at = 10000; at < 600000; at += 150) {
 		pace_edit(&p, &(struct pace_rule){ .debounce_ms = 100, .max_wait_ms = 30000, .max_per_minute = 7 }, at);
-		if (pace_why(&p, &(struct pace_rule){ .debounce_ms = 100, .max_wait_ms = 30000, .max_per_minute = 7 }, UINT64_MAX, at, &until) == PACE_NOT) {
+		if (pace_why(&p, &(struct pace_rule){ .debounce_ms = 100, .max_wait_ms = 30000, .max_per_minute = 7 },
+			     UINT64_MAX, at, &until) == PACE_NOT) {
 			pace_sent(&p, at);
 			sent[count++] = at;
 		}
@@ -112,9 +115,12 @@ Test(differ, counts_what_changed_not_how_large_the_file_is)
 Test(differ, recognises_a_file_that_was_edited)
 {
 	static const char *const was = "one line of text\ntwo lines of text\nthree lines of text\nfour lines\n";
-	static const char *const edited = "one line of text\ntwo lines of text\nthree lines of text\nfive lines, and more\n";
+	static const char *const edited =
+		"one line of text\ntwo lines of text\nthree lines of text\nfive lines, and more\n";
 	cr_expect_eq(differ_alike(span_text(was), span_text(was)), 100);
 	cr_expect_geq(differ_alike(span_text(was), span_text(edited)), DIFFER_ALIKE);
-	cr_expect_lt(differ_alike(span_text(was), span_text("another thing\nof which nothing\nstands above, nor below\n")), 10);
+	cr_expect_lt(
+		differ_alike(span_text(was), span_text("another thing\nof which nothing\nstands above, nor below\n")),
+		10);
 	cr_expect_eq(differ_alike(span_text(was), span_text("")), 0);
 }

@@ -15,7 +15,13 @@ static struct id version(int n)
 
 #define FOR_ALL_FACTS(f)                                                                                               \
 	for (int all_ = 0; all_ < 4 * 4 * 4 * 5; all_++)                                                               \
-		for (struct plan_facts f = { .agreed = version(all_ % 4), .local = version(all_ / 4 % 4), .head = version(all_ / 16 % 4), .side_open = all_ / 64 > 0, .side = version(all_ / 64) }, *once_ = &f; once_; once_ = NULL)
+		for (struct plan_facts f = { .agreed = version(all_ % 4),                                              \
+					     .local = version(all_ / 4 % 4),                                           \
+					     .head = version(all_ / 16 % 4),                                           \
+					     .side_open = all_ / 64 > 0,                                               \
+					     .side = version(all_ / 64) },                                             \
+				       *once_ = &f;                                                                    \
+		     once_; once_ = NULL)
 
 Test(plan, never_overwrites_what_was_edited_here)
 {
@@ -89,7 +95,9 @@ Test(plan, comes_to_rest_from_everywhere)
 				break;
 			}
 		}
-		cr_assert(id_equal(&f.local, &f.head) ? !f.side_open && id_equal(&f.agreed, &f.head) : plan_conflict(&f) && f.side_open, "case %d", all_);
+		cr_assert(id_equal(&f.local, &f.head) ? !f.side_open && id_equal(&f.agreed, &f.head)
+						      : plan_conflict(&f) && f.side_open,
+			  "case %d", all_);
 	}
 }
 
@@ -184,7 +192,8 @@ Test(plan, strategies_need_a_common_original_and_nobody_asked)
 {
 	FOR_ALL_FACTS(f) {
 		bool may = plan_may_settle(&f);
-		cr_expect(!may || (plan_item(&f) == PLAN_SIDE_PUT && !id_zero(&f.agreed) && !f.side_open), "case %d", all_);
+		cr_expect(!may || (plan_item(&f) == PLAN_SIDE_PUT && !id_zero(&f.agreed) && !f.side_open), "case %d",
+			  all_);
 		f.held = true;
 		cr_expect_not(plan_may_settle(&f), "case %d, held", all_);
 	}
@@ -229,8 +238,10 @@ Test(plan, two_devices_and_two_names_come_to_rest_in_every_order)
 		for (int order = 0; order < 16; order++) {
 			struct id heads[2] = { version(n % 4), version(0) };
 			struct device d[2] = {
-				{ { { .agreed = heads[0], .local = version(n / 4 % 4) }, { .local = version(n / 64 % 4) } } },
-				{ { { .agreed = heads[0], .local = version(n / 16 % 4) }, { .local = version(n / 256 % 4) } } },
+				{ { { .agreed = heads[0], .local = version(n / 4 % 4) },
+				    { .local = version(n / 64 % 4) } } },
+				{ { { .agreed = heads[0], .local = version(n / 16 % 4) },
+				    { .local = version(n / 256 % 4) } } },
 			};
 			struct device first[2] = { d[0], d[1] };
 			struct id base = heads[0];
@@ -243,7 +254,9 @@ Test(plan, two_devices_and_two_names_come_to_rest_in_every_order)
 				for (int who = 0; who < 2; who++) {
 					const struct plan_facts *f = &d[who].f[name];
 					struct id mine = first[who].f[name].local, was = name ? version(0) : base;
-					cr_assert(same(f->local, heads[name]) || (f->side_open && same(f->side, f->local)), "case %d, order %d", n, order);
+					cr_assert(same(f->local, heads[name]) ||
+							  (f->side_open && same(f->side, f->local)),
+						  "case %d, order %d", n, order);
 					bool edited = !id_zero(&mine) && !same(mine, was);
 					bool kept = same(heads[name], mine) || (f->side_open && same(f->side, mine));
 					cr_assert(!edited || kept, "case %d, order %d: an edit is gone", n, order);

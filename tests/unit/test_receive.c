@@ -196,16 +196,35 @@ static void greet(struct bench *b)
 
 static void start(struct bench *b)
 {
-	static const struct category_setup notes = { .name = "notes", .debounce_ms = 10, .max_wait_ms = 100, .strategy = STRATEGY_ASK };
+	static const struct category_setup notes = {
+		.name = "notes", .debounce_ms = 10, .max_wait_ms = 100, .strategy = STRATEGY_ASK
+	};
 	struct core_setup setup = { .device_name = "me", .categories = &notes, .category_count = 1, .joined = true };
 	uint8_t public[crypto_sign_PUBLICKEYBYTES];
 	*b = (struct bench){ .now_ms = 1000, .hub = { { 9 } }, .other = { { 2 } } };
 	b->world = (struct world){
-		.ctx = b, .look = look, .take = take, .place = place, .version_put = version_put, .version_get = version_get,
-		.version_has = version_has, .save_item = save_item, .drop_item = drop_item, .save_outbox = save_outbox,
-		.drop_outbox = drop_outbox, .save_state = save_state, .save_peer = save_peer, .add_history = add_history,
-		.save_settlement = save_settlement, .came_back = came_back,
-		.dial = dial, .hang_up = hang_up, .send = send_frame, .backlog = backlog, .scan = scan, .notice = notice,
+		.ctx = b,
+		.look = look,
+		.take = take,
+		.place = place,
+		.version_put = version_put,
+		.version_get = version_get,
+		.version_has = version_has,
+		.save_item = save_item,
+		.drop_item = drop_item,
+		.save_outbox = save_outbox,
+		.drop_outbox = drop_outbox,
+		.save_state = save_state,
+		.save_peer = save_peer,
+		.add_history = add_history,
+		.save_settlement = save_settlement,
+		.came_back = came_back,
+		.dial = dial,
+		.hang_up = hang_up,
+		.send = send_frame,
+		.backlog = backlog,
+		.scan = scan,
+		.notice = notice,
 		.entropy = entropy,
 	};
 	crypto_sign_keypair(public, setup.sign_secret);
@@ -467,7 +486,9 @@ Test(receive, what_is_missing_of_a_conflict_is_asked_for_again)
 	hash_key(item_key, account, "syncline item", NULL, 0);
 	struct id main = story[0].item;
 	struct span names[] = { span_of(main.b, ID_LEN), span_of(b.other.b, ID_LEN) };
-	struct change c = { .counter = 4, .item = hash_id(item_key, "side", names, 2), .version = { { 7 } }, .edited = 1 };
+	struct change c = {
+		.counter = 4, .item = hash_id(item_key, "side", names, 2), .version = { { 7 } }, .edited = 1
+	};
 	struct body body = { .kind = KIND_UPDATE,
 		             .named = true,
 		             .side = true,
@@ -501,14 +522,17 @@ Test(receive, what_is_missing_of_a_conflict_is_asked_for_again)
 }
 
 /* A second version of `main`, from a device that the hub knows by this writer. */
-static void conflict_from(struct bench *b, const struct id *device, uint32_t writer, const struct change *main, const char *name,
-			  const char *text)
+static void conflict_from(struct bench *b, const struct id *device, uint32_t writer, const struct change *main,
+			  const char *name, const char *text)
 {
 	uint8_t item_key[KEY_LEN], account[KEY_LEN];
 	memset(account, 3, sizeof account);
 	hash_key(item_key, account, "syncline item", NULL, 0);
 	struct span names[] = { span_of(main->item.b, ID_LEN), span_of(device->b, ID_LEN) };
-	struct change c = { .flags = CHANGE_KEYFRAME, .counter = b->seq + 1, .item = hash_id(item_key, "side", names, 2), .edited = 1 };
+	struct change c = { .flags = CHANGE_KEYFRAME,
+			    .counter = b->seq + 1,
+			    .item = hash_id(item_key, "side", names, 2),
+			    .edited = 1 };
 	struct body body = { .kind = KIND_CREATE,
 		             .named = true,
 		             .side = true,
@@ -612,8 +636,8 @@ static void owe(struct bench *b, uint64_t counter, const char *name, bool linked
 	drop(&c);
 }
 
-/* Both were refused for now; then the link was lost. On the next one they go together, once: what the hub asked to wait for
- * before must not send the second of them alone. */
+/* Both were refused for now; then the link was lost. On the next one they go together, once: what the hub asked to wait
+ * for before must not send the second of them alone. */
 Test(receive, a_pair_that_was_refused_goes_once_on_the_next_link)
 {
 	struct bench b;

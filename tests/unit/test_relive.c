@@ -27,7 +27,8 @@ static bool relive(const struct buf *trace, bool faults, struct relive_result *r
 	cr_assert(fd >= 0 && write(fd, packed, len) == (ssize_t)len);
 	close(fd);
 	free(packed);
-	bool done = relive_run(&(struct relive_setup){ .file = path, .seed = 7, .devices = 2, .faults = faults }, r, &e);
+	bool done =
+		relive_run(&(struct relive_setup){ .file = path, .seed = 7, .devices = 2, .faults = faults }, r, &e);
 	unlink(path);
 	cr_expect(done, "%s %s", e.what, e.why);
 	cr_expect_not(r->breach.found, "%s: %s", r->breach.invariant, r->breach.text);

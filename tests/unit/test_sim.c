@@ -270,7 +270,8 @@ Test(sim, lives_whose_histories_are_thinned)
 		struct life_setup s = { .seed = seed, .devices = 3, .seconds = 60, .thin = true };
 		struct life_result r;
 		life_run(&s, &r);
-		cr_assert_not(r.breach.found, "seed %llu: %s %s", (unsigned long long)seed, r.breach.invariant, r.breach.text);
+		cr_assert_not(r.breach.found, "seed %llu: %s %s", (unsigned long long)seed, r.breach.invariant,
+			      r.breach.text);
 		thinned += r.tally.thinned;
 	}
 	cr_assert_gt(thinned, 50, "%llu", (unsigned long long)thinned);

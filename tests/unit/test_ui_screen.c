@@ -708,11 +708,14 @@ Test(ui_screen, of_several_places_the_preview_shows_the_first)
 		if (strcmp(k->item, "snippets/deploy.sh"))
 			continue;
 		json_object_set_new(texts, k->base.version, json_string("first\nsame\nas\nbefore\nlast\n"));
-		json_object_set_new(texts, k->mine.version, json_string("first of mine\nsame\nas\nbefore\nlast of mine\n"));
-		json_object_set_new(texts, k->theirs.version, json_string("first of theirs\nsame\nas\nbefore\nlast of theirs\n"));
+		json_object_set_new(texts, k->mine.version,
+				    json_string("first of mine\nsame\nas\nbefore\nlast of mine\n"));
+		json_object_set_new(texts, k->theirs.version,
+				    json_string("first of theirs\nsame\nas\nbefore\nlast of theirs\n"));
 	}
 	type(s, "3j");
-	cr_expect(is_on_screen(s, "first of mine") && is_on_screen(s, "first of theirs") && is_on_screen(s, "place 1 of 3"));
+	cr_expect(is_on_screen(s, "first of mine") && is_on_screen(s, "first of theirs") &&
+		  is_on_screen(s, "place 1 of 3"));
 	cr_expect_not(is_on_screen(s, "last of") || is_on_screen(s, "more lines"));
 	close_stage(s);
 }

@@ -63,10 +63,10 @@ static void draw(struct view *v, struct canvas *c, int y, int h)
 		if (q->done)
 			snprintf(words, sizeof words, "%.300s: done.", q->item);
 		else
-			snprintf(words, sizeof words, "%.300s: %s, %.250s%s%s", q->item, q->kind[0] ? q->kind : "change",
-			         q->reason && *q->reason ? q->reason : "next in line",
-			         strcmp(q->state, "held") ? ", since " : "", /* what is held was not queued */
-			         strcmp(q->state, "held") ? format_time(since, q->since_ms, v->now_ms, true) : "");
+			snprintf(words, sizeof words, "%.300s: %s, %.250s%s%s", q->item,
+				 q->kind[0] ? q->kind : "change", q->reason && *q->reason ? q->reason : "next in line",
+				 strcmp(q->state, "held") ? ", since " : "", /* what is held was not queued */
+				 strcmp(q->state, "held") ? format_time(since, q->since_ms, v->now_ms, true) : "");
 		int lines = canvas_wrapped_rows(c->w - 2, words) > 1 ? 2 : 1;
 		canvas_wrapped(c, 1, y + h - lines, c->w - 2, lines, ROLE_MUTED, words);
 	}

@@ -60,8 +60,10 @@ void category_trouble(struct category *c, const char *why)
 {
 	free(c->trouble);
 	c->trouble = why || !c->held ? mem_text(why)
-		     : mem_printf("many files are gone: 'syncline restore %s' brings them back, 'syncline resume %s' deletes them on all"
-				  " devices; so many gone at once are deleted nowhere unasked", c->name, c->name);
+				     : mem_printf("many files are gone: 'syncline restore %s' brings them back, "
+						  "'syncline resume %s' deletes them on all"
+						  " devices; so many gone at once are deleted nowhere unasked",
+						  c->name, c->name);
 }
 
 void category_hold(struct category *c, bool held)

@@ -36,7 +36,8 @@ static bool random_six(const char *at)
 bool debounce_passing(const char *path)
 {
 	static const char *const starts[] = { ".#", ".~", ".goutputstream-", ".nfs", ".fuse_hidden" };
-	static const char *const tails[] = { "~", ".tmp", ".temp", ".part", ".partial", ".crdownload", ".swp", ".swx", ".bak" };
+	static const char *const tails[] = { "~",           ".tmp", ".temp", ".part", ".partial",
+					     ".crdownload", ".swp", ".swx",  ".bak" };
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot;
 	size_t len = strlen(name);
 	for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
@@ -45,7 +46,8 @@ bool debounce_passing(const char *path)
 	for (size_t i = 0; i < sizeof tails / sizeof *tails; i++)
 		if (ends(name, len, tails[i]))
 			return true;
-	if (strstr(name, ".tmp.") || strcmp(name, "4913") == 0 || (strncmp(name, "sed", 3) == 0 && random_six(name + 3)))
+	if (strstr(name, ".tmp.") || strcmp(name, "4913") == 0 ||
+	    (strncmp(name, "sed", 3) == 0 && random_six(name + 3)))
 		return true;
 	return name[0] == '.' && (dot = strrchr(name + 1, '.')) && random_six(dot + 1); /* rsync's .name.XXXXXX */
 }
@@ -56,7 +58,10 @@ char *debounce_derived(const char *path)
 	size_t folder = (size_t)(name - path);
 	name += *name == '.' && name[1] && strchr(name + 1, '.');
 	const char *last = strrchr(name, '.'), *mark = strstr(name, "___jb_");
-	size_t len = mark ? (size_t)(mark - name) : ends(name, strlen(name), "~") ? strlen(name) - 1 : last ? (size_t)(last - name) : 0;
+	size_t len = mark                            ? (size_t)(mark - name)
+		     : ends(name, strlen(name), "~") ? strlen(name) - 1
+		     : last                          ? (size_t)(last - name)
+						     : 0;
 	return len ? mem_printf("%.*s%.*s", (int)folder, path, (int)len, name) : NULL;
 }
 
@@ -108,7 +113,8 @@ struct watched *debounce_find(const struct debounce *d, const struct category *c
 	return w;
 }
 
-struct watched *debounce_note(struct debounce *d, struct category *c, const char *path, uint64_t now_ms, uint64_t due_ms, bool sooner)
+struct watched *debounce_note(struct debounce *d, struct category *c, const char *path, uint64_t now_ms,
+			      uint64_t due_ms, bool sooner)
 {
 	struct watched *w = debounce_find(d, c, path);
 	if (w) {

@@ -59,10 +59,12 @@ static uint64_t window_end(const struct pace *h, const struct pace_rule *r)
 
 bool pace_weighs(const struct pace *h, const struct pace_rule *r, uint64_t now_ms)
 {
-	return r->min_change_bytes && !h->lone && h->sent_ms && window_end(h, r) <= now_ms && h->since_ms + r->max_wait_ms > now_ms;
+	return r->min_change_bytes && !h->lone && h->sent_ms && window_end(h, r) <= now_ms &&
+	       h->since_ms + r->max_wait_ms > now_ms;
 }
 
-enum pace_why pace_why(const struct pace *h, const struct pace_rule *r, uint64_t changed, uint64_t now_ms, uint64_t *until_ms)
+enum pace_why pace_why(const struct pace *h, const struct pace_rule *r, uint64_t changed, uint64_t now_ms,
+		       uint64_t *until_ms)
 {
 	uint64_t window = window_end(h, r), rate = r->max_per_minute ? free_at(h, r->max_per_minute, now_ms) : 0;
 	*until_ms = 0;

@@ -262,6 +262,6 @@ void diff_write(struct buf *out, const struct diff *d)
 	else if (d->kind == DIFF_KEYS)
 		write_keys(out, d);
 	else if (d->kind == DIFF_SIZES)
-		buf_printf(out, "%zu bytes → %zu bytes, not shown: it is not text, too large, or differs too much\n", d->from_bytes,
-			   d->to_bytes);
+		buf_printf(out, "%zu bytes → %zu bytes, not shown: it is not text, too large, or differs too much\n",
+			   d->from_bytes, d->to_bytes);
 }

@@ -145,7 +145,8 @@ void merge_run(struct merge *m, enum merge_kind kind, struct span base, struct s
 	case MERGE_KIND_NONE:
 		break;
 	}
-	merge_refuse(m, kind == MERGE_KIND_JSON ? "it is too large to be merged by key" : "this category is not merged");
+	merge_refuse(m,
+		     kind == MERGE_KIND_JSON ? "it is too large to be merged by key" : "this category is not merged");
 }
 
 bool merge_settle(const struct merge *m, const enum merge_choice *choices, size_t count, struct blob *out,

@@ -197,7 +197,8 @@ static bool afford(const uint32_t *from, size_t from_count, const uint32_t *to, 
 			in_from[from[i]] = true;
 		for (size_t i = 0; i < to_count; i++)
 			in_to[to[i]] = true;
-		size_t a_count = keep_common(a, from, from_count, in_to), b_count = keep_common(b, to, to_count, in_from);
+		size_t a_count = keep_common(a, from, from_count, in_to),
+		       b_count = keep_common(b, to, to_count, in_from);
 		charge = (uint64_t)(a_count + b_count) * WORK_EACH;
 		if (charge > WORK_SMALL) {
 			uint64_t exact = work_of(a, a_count, b, b_count, charge < *work ? charge : *work);

@@ -85,7 +85,9 @@ static void append_one(struct ledger *l, struct submission *u, size_t at)
 		.known_same = known && span_equal(span_blob(&l->rows[known - 1].record), u->records[at]),
 		.item_head = number_in(&l->items, c->item.b, ID_LEN),
 		.account_head = l->count,
-		.before = before && (before->kind == VERDICT_APPENDED || before->kind == VERDICT_DUPLICATE) ? before->counter : 0,
+		.before = before && (before->kind == VERDICT_APPENDED || before->kind == VERDICT_DUPLICATE)
+				  ? before->counter
+				  : 0,
 	};
 	struct verdict v = u->verdicts[at] = sequencer_judge(&facts, c);
 	if (v.kind != VERDICT_APPENDED)
