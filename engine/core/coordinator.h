@@ -224,6 +224,7 @@ void settle_measure(struct core *c, struct item *main); /* hunks of its open con
 bool settle_open(const struct item *it);
 bool settle_opening(const struct item *main);
 /* What the two versions of a conflict came from, if known; `side` NULL: it is still opening. */
+bool settle_readable(const struct core *c, const struct id *version); /* it is in the store, and whole */
 bool settle_base(const struct item *main, const struct item *side, struct id *base);
 enum place_result settle_put(struct core *c, struct item *it, const struct id *version, const struct blob *content, uint8_t meta,
 			     enum history_how how);       /* into the file, if it is as captured; on PLACE_DONE it is local */

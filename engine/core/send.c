@@ -304,6 +304,15 @@ static void send_return(struct core *c, struct item *it)
 	struct wish w = { .it = it, .version = it->row.want, .kind = KIND_UPDATE, .priority = PRIORITY_CRITICAL };
 	if (it->in_flight || it->row.head_seq < it->await_seq)
 		return; /* planned again when that is answered */
+	if (!settle_readable(c, &it->row.want)) {
+		it->row.want = (struct id){ { 0 } };
+		it->row.hold = HOLD_NONE;
+		ledger_touch(&c->ledger, it);
+		core_notice(c, NOTICE_ALERT, "sync", it,
+			    "the settlement cannot be taken back: the other version's content is lost here");
+		core_plan(c, it);
+		return;
+	}
 	MARK("send.settlement_taken_back");
 	launch(c, make_change(c, &w), NULL);
 }

@@ -604,6 +604,16 @@ bool core_resolve(struct core *c, const char *category, const char *path, const 
 	return true;
 }
 
+bool settle_readable(const struct core *c, const struct id *version)
+{
+	struct blob content;
+	uint8_t meta;
+	if (!c->world.version_get(c->world.ctx, version, &content, &meta))
+		return false;
+	blob_finish(&content);
+	return true;
+}
+
 bool core_undo(struct core *c, const struct settlement_row *row, struct err *e)
 {
 	struct item *it = ledger_find(&c->ledger, &row->item);
@@ -618,7 +628,7 @@ bool core_undo(struct core *c, const struct settlement_row *row, struct err *e)
 	if (id_zero(&row->mine) || id_zero(&row->theirs))
 		return fails(e, it, "'syncline restore' brings an older version back",
 			     "one of the two sides was a deletion");
-	if (!id_equal(&row->theirs, &it->row.head_version) && !c->world.version_has(c->world.ctx, &row->theirs))
+	if (!id_equal(&row->theirs, &it->row.head_version) && !settle_readable(c, &row->theirs))
 		return fails(e, it, "another device may have it", "the other version's content is not on this device");
 	if (!id_equal(&row->mine, &it->row.local) && !put_version(c, it, &row->mine, HOW_UNDO, e))
 		return false;
