@@ -156,20 +156,22 @@ static void put_choices(const struct history *h, const struct history_row *row, 
 /* Who wrote the versions that were not the newest: it stands further down. */
 static void name_losers(json_t *rows)
 {
-	size_t i, k;
-	json_t *row, *other;
-	json_array_foreach(rows, i, row) {
-		const char *over = json_get_text(row, "over"), *item = json_get_text(row, "item");
-		for (k = i + 1; over && k < json_array_size(rows); k++) {
-			other = json_array_get(rows, k);
-			const char *version = json_get_text(other, "version"), *how = json_get_text(other, "how");
-			if (!version || strcmp(version, over) != 0 || (strcmp(how, "edit") && strcmp(how, "remote")) ||
-			    (item && strcmp(item, json_get_text(other, "item") ? json_get_text(other, "item") : "")))
-				continue;
-			json_object_set(row, "over_device", json_object_get(other, "device"));
-			break;
-		}
+	json_t *writers = json_object(); /* item and version -> device, of the rows further down */
+	for (size_t i = json_array_size(rows); i-- > 0;) {
+		json_t *row = json_array_get(rows, i);
+		const char *version = json_get_text(row, "version"), *over = json_get_text(row, "over");
+		const char *how = json_get_text(row, "how"), *item = json_get_text(row, "item");
+		char *lost = mem_printf("%s %s", over ? over : "", item ? item : "");
+		char *wrote = mem_printf("%s %s", version ? version : "", item ? item : "");
+		json_t *writer = over ? json_object_get(writers, lost) : NULL;
+		if (writer)
+			json_object_set(row, "over_device", writer);
+		if (how && (strcmp(how, "edit") == 0 || strcmp(how, "remote") == 0))
+			json_object_set(writers, wrote, json_object_get(row, "device"));
+		free(lost);
+		free(wrote);
 	}
+	json_decref(writers);
 }
 
 /* "merge" stands for every strategy, here and in the contract; which one it was is told beside it. */

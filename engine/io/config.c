@@ -387,7 +387,7 @@ static bool add_strategy(struct loading *l, struct config_category *c, const cha
 		               "there is no strategy '%s'", word);
 	if (c->by_path_count == CONFIG_PATTERNS_MAX)
 		return err_set(l->e, l->where, "", "a category may have %d patterns", CONFIG_PATTERNS_MAX);
-	if (!*pattern || *pattern == '!' || strlen(pattern) > RELPATH_MAX || strchr(pattern, '\n'))
+	if (!*pattern || *pattern == '!' || *pattern == '#' || strlen(pattern) > RELPATH_MAX || strchr(pattern, '\n'))
 		return err_set(l->e, l->where, "write merge, newest or ask, then a pattern: strategy-for = ask *.key",
 		               "'%s' is no pattern of paths", pattern);
 	c->by_path = mem_grow(c->by_path, c->by_path_count + 1, sizeof *c->by_path);

@@ -7,7 +7,11 @@
 A=$S/a/notes B=$S/b/notes
 holds() { [ "$(cat "$1")" = "$2" ] || { echo "$1: $(head -c 100 "$1")"; return 1; }; }
 there() { settle a b && same a b; }
-no_deletion() { for device in a b; do ! on $device history --json | grep -q '"kind": *"delete"' || return 1; done; }
+no_deletion() {
+	for device in a b; do
+		on $device history --json >"$S/history" && grep -q '"kind"' "$S/history" && ! grep -q '"kind": *"delete"' "$S/history" || return 1
+	done
+}
 kinds() { on b history --json "notes/$1" | grep -o '"kind": *"[a-z]*"' | sed 's/.*"\([a-z]*\)"$/\1/' | tr '\n' ' '; }
 nothing_half() { [ -z "$(find "$B" -type f \( -size 0 -o -name '.syncline-*' \))" ] || { find "$B" -ls; return 1; }; }
 # Starts engines as device_start does, with the library that lets the disk fail as $S/NAME/faults says.

@@ -99,11 +99,17 @@ static int open_instead(const char *path, int flags, mode_t mode)
 	return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
 
+/* O_TMPFILE has O_DIRECTORY's bit in it. */
+static bool makes_a_file(int flags)
+{
+	return flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE;
+}
+
 int open(const char *path, int flags, ...)
 {
 	va_list more;
 	va_start(more, flags);
-	mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, mode_t) : 0;
+	mode_t mode = makes_a_file(flags) ? va_arg(more, mode_t) : 0;
 	va_end(more);
 	return open_instead(path, flags, mode);
 }
@@ -112,7 +118,7 @@ int open64(const char *path, int flags, ...)
 {
 	va_list more;
 	va_start(more, flags);
-	mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, mode_t) : 0;
+	mode_t mode = makes_a_file(flags) ? va_arg(more, mode_t) : 0;
 	va_end(more);
 	return open_instead(path, flags | O_LARGEFILE, mode);
 }

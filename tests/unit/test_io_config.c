@@ -199,6 +199,7 @@ Test(io_config, refusals)
 	cr_expect(strstr(refusal("[category \"x\"]\n\tstrategy-for = luck *\n"), "no strategy 'luck'"));
 	cr_expect(strstr(refusal("[category \"x\"]\n\tstrategy-for = ask\n"), "no pattern"));
 	cr_expect(strstr(refusal("[category \"x\"]\n\tstrategy-for = ask !a\n"), "no pattern"));
+	cr_expect(strstr(refusal("[category \"x\"]\n\tstrategy-for = \"ask #a\"\n"), "no pattern"), "a comment");
 	cr_expect(strstr(refusal("[category \"x\"]\n\tprofile = none\n"), "no profile 'none'"));
 	cr_expect(strstr(refusal("[category \"x\"]\n\tprofile = notes\n"), "no path"));
 	cr_expect(strstr(refusal("[include]\n\tpath = /etc/passwd\n"), "include"));
