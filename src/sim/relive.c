@@ -288,6 +288,14 @@ static struct simfile *file_of(struct simnode *n, const struct past *p)
 	return person_file(n, categories[p->category].name, p->path);
 }
 
+/* The file that somebody is about to change: whatever was chosen for it before, its history goes on. */
+static struct simfile *to_change(struct simnode *n, const struct past *p)
+{
+	struct simfile *f = file_of(n, p);
+	witness_note(&n->cl->witness, f->number)->chosen_us = 0;
+	return f;
+}
+
 static void cut_off(struct cluster *cl, bool off)
 {
 	for (unsigned i = 0; i < cl->node_count; i++) {
@@ -438,7 +446,7 @@ static void run_round(struct relive *r)
 		for (unsigned k = 0; k < r->doing[i].count; k++) {
 			struct doing *d = &r->doing[i];
 			struct simnode *n = cl->nodes[(d->first + k) % cl->node_count];
-			person_write(n, file_of(n, d->past), span_blob(&d->sides[k]), 0,
+			person_write(n, to_change(n, d->past), span_blob(&d->sides[k]), 0,
 				     chance_below(&cl->chance, CHANCE_PERSON, 2));
 		}
 	cluster_run(cl, 8 * SECOND_US);
@@ -522,7 +530,7 @@ static void take_away(struct relive *r, struct past *p)
 	run_round(r);
 	struct simnode *n = r->cl->nodes[chance_below(&r->cl->chance, CHANCE_PERSON, r->cl->node_count)];
 	if (is_there(r, p))
-		person_remove(n, file_of(n, p));
+		person_remove(n, to_change(n, p));
 	blob_finish(&p->last);
 	come_to_rest(r);
 }
@@ -532,7 +540,7 @@ static void rename_to(struct relive *r, struct past *from, struct past *to)
 	run_round(r);
 	struct simnode *n = r->cl->nodes[chance_below(&r->cl->chance, CHANCE_PERSON, r->cl->node_count)];
 	if (is_there(r, from) && !is_there(r, to))
-		person_rename(n, file_of(n, from), file_of(n, to));
+		person_rename(n, to_change(n, from), to_change(n, to));
 	blob_finish(&to->last);
 	to->last = from->last;
 	from->last = (struct blob){ 0 };
