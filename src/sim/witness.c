@@ -78,8 +78,7 @@ uint32_t *witness_tokens(struct span text, size_t *count)
 		}
 		at += len + 1;
 	}
-	if (used)
-		mem_sort(tokens, used, sizeof *tokens, ascending);
+	mem_sort(tokens, used, sizeof *tokens, ascending);
 	*count = used;
 	return tokens;
 }
