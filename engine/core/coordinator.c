@@ -190,6 +190,15 @@ struct id core_version_of(const struct core *c, uint8_t meta, struct span conten
 	return hash_id(c->version_key, "version", parts, 2);
 }
 
+struct hash_run *core_version_start(const struct core *c, uint8_t meta, uint64_t len)
+{
+	struct hash_run *r = hash_run_start(c->version_key, "version");
+	hash_run_part(r, 1);
+	hash_run_bytes(r, span_of(&meta, 1));
+	hash_run_part(r, len);
+	return r;
+}
+
 static void hello(void *ctx, struct link_hello *out)
 {
 	const struct core *c = ctx;
@@ -215,6 +224,7 @@ struct core *core_create(const struct world *w, const struct core_setup *s)
 	c->device_name = mem_text(s->device_name ? s->device_name : "");
 	c->setup.device_name = c->device_name;
 	c->setup.categories = NULL;
+	c->setup.part_bytes = s->part_bytes ? s->part_bytes : LIMIT_PART_BYTES;
 	c->state = s->state;
 	c->retry_ms = UINT64_MAX;
 	c->cursor_due_ms = UINT64_MAX;

@@ -43,6 +43,7 @@ struct core_setup {
 	size_t category_count;
 	struct state_row state;                /* as loaded; all zeros on a new home (the core makes an epoch) */
 	uint64_t seed;                         /* for jitter */
+	size_t part_bytes;                     /* 0: LIMIT_PART_BYTES; the simulation has smaller ones */
 };
 
 enum event_type {

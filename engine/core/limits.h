@@ -11,6 +11,7 @@
 #define LIMIT_BACKLOG (256u * 1024)            /* handed to the socket, unsent: what an urgent change waits behind */
 #define LIMIT_TURN_ITEMS 256                   /* items planned or captured in one turn: no turn over 20 ms */
 #define LIMIT_TURN_BYTES (2u * 1024 * 1024)
+#define LIMIT_PART_BYTES (1024u * 1024)        /* a content over this is handled in parts of this size, one a turn */
 
 #define DICTIONARY_ITEMS 256                   /* a dictionary pays when so many files wait at once */
 #define DICTIONARY_BYTES (56u * 1024)          /* one part, so that it arrives before what is packed with it */

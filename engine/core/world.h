@@ -36,6 +36,7 @@ enum look {
 	LOOK_ERROR,     /* cannot be told now (EACCES, EIO, EMFILE, …): never a deletion */
 	LOOK_BUSY,      /* it changed while it was read: look again soon */
 	LOOK_TOO_LARGE, /* over the item limit */
+	LOOK_MORE,      /* take only: a part of a large content was read; ask again, in another turn */
 	LOOK_UNWANTED,  /* the category's rules leave it out: it is none of the core's business, and no deletion */
 };
 
@@ -46,6 +47,7 @@ enum place_result {
 	PLACE_FULL,    /* no space or quota; nothing changed */
 	PLACE_DENIED,  /* permissions, read-only; nothing changed */
 	PLACE_ERROR,   /* anything else: what is there is the old or the new, whole; look, and try later */
+	PLACE_MORE,    /* a part of a large content was written, what stands there is untouched; ask again, in another turn */
 	PLACE_UNWANTED, /* not for this device: left out by the rules, or a link that leads out of its category; nothing changed */
 };
 
@@ -164,10 +166,15 @@ struct category_row {
 
 enum notice_level { NOTICE_DEBUG, NOTICE_INFO, NOTICE_WARN, NOTICE_ERROR, NOTICE_ALERT };
 
+enum got { GOT_NOTHING, GOT_MORE, GOT_ALL };
+
+/* Contents over a part (core_setup.part_bytes) come and go in parts, one a turn, so that no turn is long. What was begun
+ * with one of the calls for it is dropped when the next call is for another content: one is under way at a time. */
 struct world {
 	void *ctx;
 	/* files. look fills `stat`; take also reads the content, and only answers LOOK_FILE when the file was the same
-	 * before and after. `content` is new memory. */
+	 * before and after. `content` is new memory; of a large one more is behind it after each LOOK_MORE, and the caller
+	 * gives it back, or an empty one to begin anew. Any other answer but LOOK_FILE leaves it empty. */
 	enum look (*look)(void *ctx, const struct file_ref *f, struct file_stat *stat);
 	enum look (*take)(void *ctx, const struct file_ref *f, struct file_stat *stat, struct blob *content);
 	/* Replaces, creates or removes exactly if the file is still what is expected; `after` gets the new file's stat.
@@ -181,11 +188,17 @@ struct world {
 	/* versions: content by version id, immutable. put is part of the turn's transaction; get finds what was put. */
 	bool (*version_put)(void *ctx, const struct id *version, uint8_t meta, struct span content);
 	bool (*version_get)(void *ctx, const struct id *version, struct blob *content, uint8_t *meta);
+	/* A large one in parts: `content` is empty at first, and grows with each GOT_MORE. Optional (NULL): get does it. */
+	enum got (*version_read)(void *ctx, const struct id *version, struct blob *content, uint8_t *meta);
+	/* For a put of a large content that will follow: all of it that is known so far, more each time; an empty one ends
+	 * it. Optional (NULL), and failing is harmless: put does whatever was not done. */
+	void (*version_stage)(void *ctx, struct span so_far);
 	bool (*version_has)(void *ctx, const struct id *version);
 	/* ledger; all of the turn's transaction. A false answer means the disk refused: the turn will fail as a whole. */
 	bool (*save_item)(void *ctx, const struct item_row *row);
 	bool (*drop_item)(void *ctx, const struct id *item);
 	bool (*save_outbox)(void *ctx, const struct outbox_row *row);
+	void (*outbox_stage)(void *ctx, struct span so_far); /* of a large record, as version_stage */
 	bool (*drop_outbox)(void *ctx, uint64_t counter);
 	bool (*save_state)(void *ctx, const struct state_row *row);
 	bool (*save_peer)(void *ctx, const struct peer_row *row);

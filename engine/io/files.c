@@ -28,6 +28,7 @@ struct files *files_create(const struct files_hooks *hooks)
 {
 	struct files *f = mem_alloc(sizeof *f);
 	f->hooks = *hooks;
+	f->part_bytes = LIMIT_PART_BYTES;
 	f->umask = umask(0);
 	umask(f->umask);
 	/* A lease that somebody breaks is announced by SIGIO, which would end the process. */
@@ -68,6 +69,11 @@ void files_seam(struct files *f, void (*at)(void *ctx, const char *point), void 
 	f->seam = at;
 	f->seam_ctx = ctx;
 	f->poor = poor;
+}
+
+void files_part_bytes(struct files *f, size_t bytes)
+{
+	f->part_bytes = bytes;
 }
 
 /* Roots */

@@ -80,6 +80,9 @@ void files_leftover(struct files *f, const char *category, const char *folder, c
 struct stat;
 bool files_stat_of(const struct stat *st, struct file_stat *out);
 
+/* A content over this is read, and staged, in parts: LIMIT_PART_BYTES, unless said otherwise (core_setup.part_bytes). */
+void files_part_bytes(struct files *f, size_t bytes);
+
 /* For tests: called at named points inside files_place, and ways to make a capable filesystem look poor. */
 enum { FILES_NO_OPENAT2 = 1, FILES_NO_TMPFILE = 2, FILES_NO_EXCHANGE = 4, FILES_NO_LINK = 8, FILES_NO_LEASE = 16, FILES_FAR = 32 };
 void files_seam(struct files *f, void (*at)(void *ctx, const char *point), void *ctx, unsigned poor);

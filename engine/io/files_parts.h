@@ -46,6 +46,7 @@ struct files {
 	struct map deferred; /* category NUL path: a removal whose name files_sync_names will make durable */
 	mode_t umask;
 	unsigned poor;
+	size_t part_bytes;
 	void (*seam)(void *ctx, const char *point);
 	void *seam_ctx;
 };

@@ -14,4 +14,12 @@ void hash_key(uint8_t out[KEY_LEN], const uint8_t key[KEY_LEN], const char *doma
 	size_t count);
 /* Without a key: for device ids, chain hashes and digests. */
 struct id hash_plain(const char *domain, const struct span *parts, size_t count);
+
+/* One of them over parts that come piece by piece: each is announced with its length, and its bytes follow. */
+struct hash_run;
+struct hash_run *hash_run_start(const uint8_t *key, const char *domain); /* key NULL: without one */
+void hash_run_part(struct hash_run *r, uint64_t len);
+void hash_run_bytes(struct hash_run *r, struct span bytes);
+struct id hash_run_end(struct hash_run *r); /* frees it */
+void hash_run_drop(struct hash_run *r);     /* NULL-safe */
 #endif

@@ -20,6 +20,11 @@ void *mem_alloc(size_t len)
 	return must(calloc(1, len ? len : 1));
 }
 
+void *mem_aligned(size_t len, size_t align)
+{
+	return memset(must(aligned_alloc(align, len)), 0, len);
+}
+
 void *mem_grow(void *old, size_t count, size_t size)
 {
 	if (size && count > SIZE_MAX / size)

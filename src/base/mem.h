@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 void *mem_alloc(size_t len);                     /* zeroed */
+void *mem_aligned(size_t len, size_t align);     /* zeroed; len a multiple of align, as sizeof is */
 void *mem_grow(void *old, size_t count, size_t size); /* realloc of count*size, overflow checked; new bytes undefined */
 void *mem_copy(const void *bytes, size_t len);   /* a copy with one NUL added behind it */
 char *mem_text(const char *text);                /* strdup; NULL gives NULL */

@@ -110,6 +110,7 @@ struct cluster {
 struct cluster *cluster_create(uint64_t seed, unsigned nodes, const struct category_setup *categories,
                                size_t category_count);
 void cluster_destroy(struct cluster *cl);
+size_t cluster_part_bytes(const struct cluster *cl); /* core_setup.part_bytes: small in a third of all lives */
 void cluster_use_real_stores(struct cluster *cl); /* before anything has booted */
 void cluster_run(struct cluster *cl, uint64_t for_us); /* until then, or until an invariant breaks */
 /* Ends every fault: partitions heal, everything boots. */

@@ -297,6 +297,7 @@ void simio_start(struct simnode *n)
 	struct err e;
 	kernel_use(n);
 	io->files = files_create(&files);
+	files_part_bytes(io->files, cluster_part_bytes(n->cl));
 	io->watcher = watcher_create(io->files, &watcher);
 	io->scan = scan_create(io->files, &scan);
 	io->tidy_us = n->cl->now_us;

@@ -504,6 +504,7 @@ void simnode_boot(struct simnode *n)
 		.category_count = cl->category_count,
 		.state = n->ledger.state,
 		.seed = chance_below(&cl->chance, chance_of(CHANCE_ENTROPY, n->index), UINT64_MAX),
+		.part_bytes = cluster_part_bytes(cl),
 	};
 	memcpy(setup.sign_secret, n->secret, sizeof setup.sign_secret);
 	memcpy(setup.account_key, cl->account_key, sizeof setup.account_key);

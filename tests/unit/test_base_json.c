@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/rng.h"
 
 static json_t *from(const char *text)
@@ -130,6 +131,27 @@ Test(base_hash, parts_and_domains_count)
 	cr_assert(!id_equal(&x, &y));
 	y = hash_id(key, "d", ab_c, 2);
 	cr_assert(id_equal(&x, &y));
+}
+
+Test(base_hash, piece_by_piece_is_the_same)
+{
+	uint8_t key[KEY_LEN] = { 1 }, *bytes = mem_alloc(5000);
+	for (size_t cut = 0; cut <= 5000; cut += 313) {
+		struct span parts[] = { span_text("a"), span_of(bytes, 5000) };
+		struct id whole = hash_id(key, "d", parts, 2);
+		struct hash_run *r = hash_run_start(key, "d");
+		hash_run_part(r, 1);
+		hash_run_bytes(r, parts[0]);
+		hash_run_part(r, 5000);
+		hash_run_bytes(r, span_of(bytes, cut));
+		hash_run_bytes(r, span_of(bytes + cut, 5000 - cut));
+		struct id joined = hash_run_end(r);
+		cr_assert(id_equal(&whole, &joined), "cut at %zu", cut);
+		bytes[cut / 2]++;
+	}
+	struct id none = hash_plain("d", NULL, 0), run = hash_run_end(hash_run_start(NULL, "d"));
+	cr_assert(id_equal(&none, &run));
+	free(bytes);
 }
 
 Test(base_rng, is_the_same_everywhere)

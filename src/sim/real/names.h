@@ -11,6 +11,7 @@
 #define files_look real_files_look
 #define files_open_below real_files_open_below
 #define files_open_folder real_files_open_folder
+#define files_part_bytes real_files_part_bytes
 #define files_peek real_files_peek
 #define files_place real_files_place
 #define files_prune real_files_prune
