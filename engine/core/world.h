@@ -190,9 +190,11 @@ struct world {
 	bool (*version_get)(void *ctx, const struct id *version, struct blob *content, uint8_t *meta);
 	/* A large one in parts: `content` is empty at first, and grows with each GOT_MORE. Optional (NULL): get does it. */
 	enum got (*version_read)(void *ctx, const struct id *version, struct blob *content, uint8_t *meta);
-	/* For a put of a large content that will follow: all of it that is known so far, more each time; an empty one ends
-	 * it. Optional (NULL), and failing is harmless: put does whatever was not done. */
-	void (*version_stage)(void *ctx, struct span so_far);
+	/* For a put of a large content that will follow: all of it that is known so far, more each time, and all of it, where it
+	 * stands in memory when it is put, last; an empty one ends it. `version` NULL: not known yet (captured). One with a
+	 * version and one
+	 * without may be under way. Optional (NULL), and failing is harmless: put does what was not done. */
+	void (*version_stage)(void *ctx, const struct id *version, struct span so_far);
 	bool (*version_has)(void *ctx, const struct id *version);
 	/* ledger; all of the turn's transaction. A false answer means the disk refused: the turn will fail as a whole. */
 	bool (*save_item)(void *ctx, const struct item_row *row);
