@@ -86,6 +86,18 @@ static bool do_version_get(void *ctx, const struct id *version, struct blob *con
 	return versions_get(g->versions, version, content, meta);
 }
 
+static void do_version_stage(void *ctx, const struct id *version, struct span so_far)
+{
+	struct engine *g = ctx;
+	versions_stage(g->versions, version, so_far);
+}
+
+static enum got do_version_read(void *ctx, const struct id *version, struct blob *content, uint8_t *meta)
+{
+	struct engine *g = ctx;
+	return versions_read(g->versions, version, content, meta);
+}
+
 static int do_strategy_of(void *ctx, const struct file_ref *f)
 {
 	struct engine *g = ctx;
@@ -404,6 +416,8 @@ struct world outside_world(struct engine *g)
 		.stage_sync = do_stage_sync,
 		.version_put = do_version_put,
 		.version_get = do_version_get,
+		.version_read = do_version_read,
+		.version_stage = do_version_stage,
 		.version_has = do_version_has,
 		.save_item = do_save_item,
 		.drop_item = do_drop_item,

@@ -158,10 +158,10 @@ static void damaged(void *ctx, const struct id *version, const char *why)
 	              why);
 }
 
-static struct id version_of(void *ctx, uint8_t meta, struct span content)
+static struct hash_run *version_start(void *ctx, uint8_t meta, uint64_t len)
 {
 	struct engine *g = ctx;
-	return core_version_of(g->core, meta, content);
+	return core_version_start(g->core, meta, len);
 }
 
 static const struct retention *rule_of(void *ctx, const char *category)
@@ -185,7 +185,7 @@ bool state_open(struct engine *g, struct err *e)
 		.device_name = g->config.device_name,
 		.device = message_device_id(g->keyring.sign_public),
 		.damaged = damaged,
-		.version_of = version_of,
+		.version_start = version_start,
 	};
 	g->versions = versions_open(g->home->state, g->ledger, &hooks, e);
 	g->thinning = g->versions ? thinning_create(g->ledger, g->versions, rule_of, g) : NULL;

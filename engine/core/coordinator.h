@@ -139,7 +139,6 @@ bool core_may_work(const struct core *c, const struct item *it); /* not paused, 
 void core_set_local(struct core *c, struct item *it, const struct id *version, uint64_t size); /* keeps the category's sums true */
 void core_history(struct core *c, const struct item *it, const struct id *version, const struct id *device, uint64_t seq,
 		  enum history_how how, enum change_kind kind, uint64_t size, uint8_t meta, int64_t at_ms);
-struct hash_run *core_version_start(const struct core *c, uint8_t meta, uint64_t len); /* the content's bytes follow */
 void core_new_epoch(struct core *c);
 void core_probe_again(struct core *c);                /* asks the hub for what people wait for */
 

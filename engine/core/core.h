@@ -230,4 +230,5 @@ void core_view_why(const struct core *c, const char *category, const char *path,
 
 /* Version of a content under the account key: what place verifies with, and what scans of temporary files need. */
 struct id core_version_of(const struct core *c, uint8_t meta, struct span content);
+struct hash_run *core_version_start(const struct core *c, uint8_t meta, uint64_t len); /* the content's bytes follow */
 #endif

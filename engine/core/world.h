@@ -169,7 +169,8 @@ enum notice_level { NOTICE_DEBUG, NOTICE_INFO, NOTICE_WARN, NOTICE_ERROR, NOTICE
 enum got { GOT_NOTHING, GOT_MORE, GOT_ALL };
 
 /* Contents over a part (core_setup.part_bytes) come and go in parts, one a turn, so that no turn is long. What was begun
- * with one of the calls for it is dropped when the next call is for another content: one is under way at a time. */
+ * with one of the calls for it is dropped when the next call is for another content: one is under way at a time, unless
+ * the call says otherwise. */
 struct world {
 	void *ctx;
 	/* files. look fills `stat`; take also reads the content, and only answers LOOK_FILE when the file was the same
@@ -188,12 +189,12 @@ struct world {
 	/* versions: content by version id, immutable. put is part of the turn's transaction; get finds what was put. */
 	bool (*version_put)(void *ctx, const struct id *version, uint8_t meta, struct span content);
 	bool (*version_get)(void *ctx, const struct id *version, struct blob *content, uint8_t *meta);
-	/* A large one in parts: `content` is empty at first, and grows with each GOT_MORE. Optional (NULL): get does it. */
+	/* A large one in parts: `content` is empty at first, and is given back after each GOT_MORE, which adds to it (or begins
+	 * anew: a reading that was given up is forgotten). Several may be read at a time. Optional (NULL): get does it. */
 	enum got (*version_read)(void *ctx, const struct id *version, struct blob *content, uint8_t *meta);
-	/* For a put of a large content that will follow: all of it that is known so far, more each time, and all of it, where it
-	 * stands in memory when it is put, last; an empty one ends it. `version` NULL: not known yet (captured). One with a
-	 * version and one
-	 * without may be under way. Optional (NULL), and failing is harmless: put does what was not done. */
+	/* For a put of a large content that will follow: all of it that is known so far, more each time, the last time where
+	 * it stands in memory when it is put; an empty one ends it. `version` NULL: not known yet (captured). One with a
+	 * version and one without may be under way. Optional (NULL), and failing is harmless: put does what was not done. */
 	void (*version_stage)(void *ctx, const struct id *version, struct span so_far);
 	bool (*version_has)(void *ctx, const struct id *version);
 	/* ledger; all of the turn's transaction. A false answer means the disk refused: the turn will fail as a whole. */

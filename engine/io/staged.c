@@ -77,10 +77,10 @@ static bool sample_equal(const struct staged *s, struct span content, uint64_t f
 }
 
 /* All of it could be compared, but that would be a long turn for what the caller promised already. */
-static bool begins(const struct staged *s, struct span content)
+bool staged_is(const struct staged *s, struct span content)
 {
 	uint64_t last = s->len > SAMPLE ? s->len - SAMPLE : 0;
-	return s->at == (uintptr_t)content.data && s->len <= content.len && sample_equal(s, content, 0) &&
+	return s->fd >= 0 && s->at == (uintptr_t)content.data && s->len <= content.len && sample_equal(s, content, 0) &&
 	       sample_equal(s, content, last / 2) && sample_equal(s, content, last);
 }
 
@@ -116,7 +116,7 @@ static bool name_it(const struct staged *s, const char *name)
 
 bool staged_finish(struct staged *s, const char *name, struct span content)
 {
-	if (s->fd >= 0 && !begins(s, content))
+	if (!staged_is(s, content))
 		staged_drop(s);
 	bool ok = (s->fd >= 0 || begin(s)) && add(s, content) && fsync(s->fd) == 0;
 	if (!ok || !name_it(s, name)) {

@@ -21,6 +21,7 @@ struct staged {
 
 void staged_init(struct staged *s, const char *folder, const char *stem); /* copies both */
 void staged_grow(struct staged *s, struct span so_far);                   /* an empty one: staged_drop */
+bool staged_is(const struct staged *s, struct span content);              /* may it be the beginning of this one? */
 /* Durable as `name` in the folder, replacing it. False with errno: what has that name now need not last. Either way
  * nothing is staged any more. */
 bool staged_finish(struct staged *s, const char *name, struct span content);

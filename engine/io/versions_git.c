@@ -16,7 +16,6 @@
 #include "engine/io/versions_parts.h"
 
 #define CACHE_BYTES (4u * 1024 * 1024)
-#define LARGE_SLICE (256 * 1024)
 
 /* The cache */
 
@@ -239,6 +238,7 @@ struct versions *versions_open(const char *state_dir, struct ledger *l, const st
 	v->git_path = mem_printf("%s/versions.git", state_dir);
 	v->pack_dir = mem_printf("%s/versions.git/objects/pack", state_dir);
 	v->large_dir = mem_printf("%s/large", state_dir);
+	large_start(v);
 	bool ok = make_folder(v->large_dir, e) && versions_open_repo(v, e);
 	v->find = versions_prepare(v, "SELECT meta, size, place, oid, damaged FROM versions WHERE version = ?");
 	v->insert = versions_prepare(v, "INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, NULL, 0)");
@@ -276,6 +276,7 @@ void versions_close(struct versions *v)
 	refiling_destroy(v);
 	map_finish(&v->kept);
 	free(v->dead);
+	large_end(v);
 	filing_clean_stop(v);
 	versions_cache_trim(v, 0);
 	sqlite3_stmt *all[] = {
@@ -353,33 +354,6 @@ bool versions_has_durable(struct versions *v, const struct id *version)
 
 /* Putting */
 
-static bool large_write(struct versions *v, const struct id *version, struct span content)
-{
-	char hex[ID_HEX];
-	char *path = mem_printf("%s/%s", v->large_dir, id_hex(version, hex)), *part = mem_printf("%s.part", path);
-	int dir = open(v->large_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	bool ok = dir >= 0 && fd >= 0;
-	while (ok && content.len) {
-		ssize_t put = write(fd, content.data, content.len < LARGE_SLICE ? content.len : LARGE_SLICE);
-		ok = put > 0 || (put < 0 && errno == EINTR);
-		if (put > 0) {
-			content.data += put;
-			content.len -= (size_t)put;
-		}
-	}
-	ok = ok && fsync(fd) == 0 && rename(part, path) == 0 && fsync(dir) == 0;
-	if (!ok && fd >= 0)
-		unlink(part);
-	if (fd >= 0)
-		close(fd);
-	if (dir >= 0)
-		close(dir);
-	free(path);
-	free(part);
-	return ok;
-}
-
 static bool inline_write(struct versions *v, const struct id *version, struct span content)
 {
 	sqlite3_bind_blob(v->insert_content, 1, version->b, ID_LEN, SQLITE_STATIC);
@@ -419,27 +393,6 @@ bool versions_read_content(struct versions *v, const struct id *version, struct 
 	return ok;
 }
 
-static bool large_read(struct versions *v, const struct id *version, uint64_t size, struct blob *content)
-{
-	char hex[ID_HEX];
-	char *path = mem_printf("%s/%s", v->large_dir, id_hex(version, hex));
-	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
-	bool ok = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == size &&
-	          size <= LIMIT_ITEM_BYTES;
-	if (ok)
-		content->data = mem_alloc(size + 1);
-	while (ok && content->len < size) {
-		ssize_t got = read(fd, content->data + content->len, size - content->len);
-		ok = got > 0 || (got < 0 && errno == EINTR);
-		content->len += got > 0 ? (size_t)got : 0;
-	}
-	if (fd >= 0)
-		close(fd);
-	free(path);
-	return ok;
-}
-
 static bool git_read(struct versions *v, const git_oid *oid, uint64_t size, struct blob *content)
 {
 	git_odb_object *object = NULL;
@@ -461,8 +414,10 @@ static bool read_stored(struct versions *v, const struct id *version, const stru
 	          : row->place == IN_GIT ? git_read(v, &row->oid, row->size, content)
 	                                 : versions_read_content(v, version, content);
 	ok = ok && content->len == row->size;
-	if (ok && v->hooks.version_of) {
-		struct id is = v->hooks.version_of(v->hooks.ctx, row->meta, span_blob(content));
+	if (ok && v->hooks.version_start) {
+		struct hash_run *run = v->hooks.version_start(v->hooks.ctx, row->meta, content->len);
+		hash_run_bytes(run, span_blob(content));
+		struct id is = hash_run_end(run);
 		ok = id_equal(&is, version);
 	}
 	if (ok)
@@ -492,6 +447,18 @@ bool versions_get(struct versions *v, const struct id *version, struct blob *con
 	*meta = row.meta;
 	cache_put(v, version, row.meta, span_blob(content));
 	return true;
+}
+
+enum got versions_read(struct versions *v, const struct id *version, struct blob *content, uint8_t *meta)
+{
+	struct found row;
+	if (row_find(v, version, &row) && is_here(&row) && row.place == IN_LARGE) {
+		*meta = row.meta;
+		v->used = true;
+		return large_go_on(v, version, row.meta, row.size, content);
+	}
+	blob_finish(content);
+	return versions_get(v, version, content, meta) ? GOT_ALL : GOT_NOTHING;
 }
 
 bool versions_drop(struct versions *v, const struct id *version, uint64_t *size)
@@ -542,7 +509,7 @@ bool versions_put(struct versions *v, const struct id *version, uint8_t meta, st
 {
 	bool large = content.len > VERSIONS_LARGE;
 	v->changed = v->used = true;
-	if (still_has(v, version))
+	if (!large && still_has(v, version))
 		return true;
 	note_turn(v, version);
 	if (!ledger_begin(v->ledger) || !(large ? large_write(v, version, content) : inline_write(v, version, content)))

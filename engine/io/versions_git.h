@@ -10,7 +10,9 @@
 #define ENGINE_IO_VERSIONS_GIT_H
 #include "base/blob.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/id.h"
+#include "engine/core/world.h"
 #include "engine/io/ledger_sqlite.h"
 
 struct versions;
@@ -20,7 +22,8 @@ struct versions_hooks {
 	const char *device_name; /* of this device, for commits */
 	struct id device;
 	void (*damaged)(void *ctx, const struct id *version, const char *why); /* a stored content cannot be read */
-	struct id (*version_of)(void *ctx, uint8_t meta, struct span content); /* may be NULL; checks every read */
+	/* May be NULL; checks every read: the content's bytes follow, and the end is to be its version. */
+	struct hash_run *(*version_start)(void *ctx, uint8_t meta, uint64_t len);
 	void (*trouble)(void *ctx,
 	                const struct err *e); /* may be NULL: filing failed; nothing is lost, it is tried again */
 };
@@ -29,8 +32,11 @@ struct versions *versions_open(const char *state_dir, struct ledger *l, const st
                                struct err *e);
 void versions_close(struct versions *v); /* marks a clean stop; the ledger must still be open. NULL-safe */
 
-/* The three of world.h. */
+/* Those of world.h. A large content that is put is written (or staged) although it is here: whoever puts gives the bytes
+ * up, and to look whether ours are still whole would cost as much. */
 bool versions_put(struct versions *v, const struct id *version, uint8_t meta, struct span content);
+void versions_stage(struct versions *v, const struct id *version, struct span so_far);
+enum got versions_read(struct versions *v, const struct id *version, struct blob *content, uint8_t *meta);
 bool versions_get(struct versions *v, const struct id *version, struct blob *content, uint8_t *meta);
 bool versions_has(struct versions *v, const struct id *version);
 bool versions_has_durable(struct versions *v, const struct id *version); /* has, and nothing of it waits for a commit */

@@ -1,19 +1,31 @@
-/* versions_parts: what the two halves of the version store share. versions_git.c: putting and getting. versions_file.c:
- * the filing job. For these only. */
+/* versions_parts: what the parts of the version store share. versions_git.c: putting and getting. versions_large.c:
+ * contents that are files of their own. versions_file.c: the filing job. For these only. */
 #ifndef ENGINE_IO_VERSIONS_PARTS_H
 #define ENGINE_IO_VERSIONS_PARTS_H
 #include <git2.h>
 #include <sqlite3.h>
 
 #include "base/map.h"
+#include "engine/io/staged.h"
 #include "engine/io/versions_git.h"
 
 #define VERSIONS_LARGE (1024 * 1024) /* over this: a file of its own, never git */
 
 enum version_place { IN_DATABASE, IN_LARGE, IN_GIT, IN_NOTHING /* thinned away */ };
 
+#define VERSIONS_READINGS 4                  /* what is packed, what is placed, and what was given up without a word */
+
 struct filing;
 struct cached;
+
+struct reading { /* a large content that is read in parts */
+	struct id version;
+	struct staged_in in;
+	struct hash_run *run;
+	const uint8_t *at; /* the memory that it is read to: tells one reader from another */
+	size_t len;
+	uint64_t used;
+};
 
 struct versions {
 	struct ledger *ledger;
@@ -31,6 +43,11 @@ struct versions {
 	struct map cache;
 	struct cached *newest, *oldest;
 	size_t cache_bytes;
+	/* large contents in parts */
+	struct staged captured, received;
+	struct id receiving; /* the version of what is in `received` */
+	struct reading readings[VERSIONS_READINGS];
+	uint64_t reads;
 	/* filing */
 	struct filing *filing;
 	size_t waiting, waiting_bytes;
@@ -63,6 +80,13 @@ void versions_cache_trim(struct versions *v, size_t bytes);
 
 void filing_destroy(struct versions *v);
 bool filing_join_one(struct versions *v, const char *pack); /* rewrites a pack with what is in v->kept alone */
+
+/* versions_large.c. A version's meta and size are its row's. */
+void large_start(struct versions *v);
+void large_end(struct versions *v);
+bool large_write(struct versions *v, const struct id *version, struct span content);
+bool large_read(struct versions *v, const struct id *version, uint64_t size, struct blob *content); /* not checked */
+enum got large_go_on(struct versions *v, const struct id *version, uint8_t meta, uint64_t size, struct blob *content);
 
 /* versions_thin.c */
 git_repository *refiling_repo(const struct versions *v); /* NULL: none is being made */

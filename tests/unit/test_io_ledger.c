@@ -15,8 +15,9 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "engine/core/limits.h"
 #include "engine/io/ledger_sqlite.h"
-#include "engine/io/versions_git.h"
+#include "engine/io/versions_parts.h"
 
 static char dir[48];
 static struct ledger *ledger;
@@ -30,6 +31,16 @@ static struct id version_of(void *ctx, uint8_t meta, struct span content)
 	struct span parts[2] = { span_of(&meta, 1), content };
 	(void)ctx;
 	return hash_plain("test", parts, 2);
+}
+
+static struct hash_run *version_start(void *ctx, uint8_t meta, uint64_t len)
+{
+	struct hash_run *r = hash_run_start(NULL, "test");
+	(void)ctx;
+	hash_run_part(r, 1);
+	hash_run_bytes(r, span_of(&meta, 1));
+	hash_run_part(r, len);
+	return r;
 }
 
 static struct id number(const char *what, uint64_t n)
@@ -57,7 +68,7 @@ static void open_all(void)
 	const struct versions_hooks hooks = { .device_name = "laptop",
 		                              .device = number("device", 0),
 		                              .damaged = on_damaged,
-		                              .version_of = version_of,
+		                              .version_start = version_start,
 		                              .trouble = on_trouble };
 	ledger = ledger_open(dir, &e);
 	cr_assert(ledger, "%s: %s", e.what, e.why);
@@ -490,6 +501,197 @@ Test(io_ledger, large_and_orphaned_versions)
 	close_all();
 	open_all();
 	cr_expect(intact(&large) && intact(&orphan) && intact(&empty));
+}
+
+/* Large contents in parts */
+
+static struct blob text_of(uint64_t n, size_t len)
+{
+	struct blob b = { mem_alloc(len), len };
+	struct rng r;
+	rng_seed(&r, n);
+	for (size_t i = 0; i < len; i += 8) {
+		uint64_t word = rng_next(&r);
+		memcpy(b.data + i, &word, len - i < 8 ? len - i : 8);
+	}
+	return b;
+}
+
+static void large_path(char out[120], const char *name)
+{
+	snprintf(out, 120, "%s/large/%s", dir, name);
+}
+
+static ino_t large_inode(const char *name)
+{
+	char path[120];
+	struct stat st;
+	large_path(path, name);
+	return stat(path, &st) ? 0 : st.st_ino;
+}
+
+static size_t in_folder(const char *path)
+{
+	size_t n = 0;
+	DIR *d = opendir(path);
+	for (struct dirent *e; d && (e = readdir(d));)
+		n += e->d_name[0] != '.';
+	if (d)
+		closedir(d);
+	return n;
+}
+
+static size_t large_files(void)
+{
+	char path[120];
+	large_path(path, "");
+	return in_folder(path);
+}
+
+static size_t descriptors(void)
+{
+	return in_folder("/proc/self/fd");
+}
+
+/* How many parts it came in; 0: it did not. */
+static size_t read_in_parts(const struct id *version, struct blob *content)
+{
+	uint8_t meta = 0;
+	enum got got;
+	size_t parts = 0, before = content->len;
+	while ((got = versions_read(versions, version, content, &meta)) == GOT_MORE) {
+		cr_assert_leq(content->len - (content->len > before ? before : 0), LIMIT_PART_BYTES);
+		before = content->len;
+		parts++;
+	}
+	return got == GOT_ALL ? parts + 1 : 0;
+}
+
+#define MIB ((size_t)1024 * 1024)
+
+Test(io_ledger, a_staged_content_is_put_without_writing_it_again)
+{
+	struct blob text = text_of(1, 5 * MIB + 7), read = { 0 };
+	struct id v = version_of(NULL, 1, span_blob(&text));
+	char hex[ID_HEX];
+	size_t fds = descriptors();
+	for (size_t len = MIB; len < text.len; len += MIB)
+		versions_stage(versions, NULL, span_of(text.data, len));
+	ino_t part = large_inode("captured.part");
+	cr_expect_neq(part, 0);
+	put(2, 100);
+	cr_expect(versions_put(versions, &v, 1, span_blob(&text)) && commit());
+	cr_expect_eq(large_inode(id_hex(&v, hex)), part);
+	cr_expect_eq(large_files(), 1);
+	cr_expect_eq(read_in_parts(&v, &read), 6);
+	cr_expect(span_equal(span_blob(&read), span_blob(&text)));
+	cr_expect_eq(descriptors(), fds);
+	blob_finish(&text), blob_finish(&read);
+}
+
+Test(io_ledger, what_is_staged_does_not_become_another_version)
+{
+	struct blob one = text_of(1, 3 * MIB), two = text_of(2, 2 * MIB), three = text_of(3, 3 * MIB);
+	struct id v1 = version_of(NULL, 1, span_blob(&one)), v2 = version_of(NULL, 1, span_blob(&two)),
+		  v3 = version_of(NULL, 1, span_blob(&three));
+	char hex[ID_HEX];
+	versions_stage(versions, NULL, span_of(one.data, 2 * MIB));
+	versions_stage(versions, &v2, span_of(two.data, MIB));
+	ino_t captured = large_inode("captured.part"), received = large_inode("received.part");
+	cr_expect(captured && received);
+	cr_expect(versions_put(versions, &v3, 1, span_blob(&three)));
+	cr_expect_eq(large_inode("captured.part"), captured, "another put left it as it was");
+	cr_expect_eq(large_inode("received.part"), received);
+	cr_expect(versions_put(versions, &v2, 1, span_blob(&two)) && versions_put(versions, &v1, 1, span_blob(&one)));
+	cr_expect_eq(large_inode(id_hex(&v1, hex)), captured);
+	cr_expect_eq(large_inode(id_hex(&v2, hex)), received);
+	cr_expect(commit() && intact(&v1) && intact(&v2) && intact(&v3));
+	versions_stage(versions, &v2, span_of(two.data, MIB));
+	versions_stage(versions, &v3, span_of(three.data, MIB)); /* the next one, and nothing more of the one before */
+	cr_expect(versions_put(versions, &v2, 1, span_blob(&two)) && versions_put(versions, &v3, 1, span_blob(&three)));
+	cr_expect(commit() && intact(&v2) && intact(&v3));
+	versions_stage(versions, NULL, span_of(one.data, MIB));
+	versions_stage(versions, NULL, (struct span){ 0 });
+	cr_expect_eq(large_files(), 3);
+	blob_finish(&one), blob_finish(&two), blob_finish(&three);
+}
+
+Test(io_ledger, a_kill_while_staging_leaves_nothing)
+{
+	struct blob text = text_of(1, 2 * MIB);
+	struct id v = put(2, 2 * MIB);
+	cr_expect(commit());
+	pid_t child = fork();
+	if (!child) {
+		versions_stage(versions, NULL, span_blob(&text));
+		versions_stage(versions, &v, span_of(text.data, MIB));
+		_exit(large_files() == 3 ? 0 : 1);
+	}
+	int status;
+	cr_expect(waitpid(child, &status, 0) == child && status == 0);
+	cr_expect_eq(large_files(), 3);
+	close_all();
+	open_all();
+	cr_expect_eq(large_files(), 1);
+	cr_expect(intact(&v));
+	blob_finish(&text);
+}
+
+Test(io_ledger, several_read_in_parts_at_once)
+{
+	struct id v = put(1, 3 * MIB + 1), w = put(2, 2 * MIB), small = put(3, 1000), none = number("none", 0);
+	struct blob a = { 0 }, b = { 0 }, c = { 0 }, lost[8] = { 0 };
+	uint8_t meta;
+	cr_expect(commit());
+	size_t fds = descriptors();
+	cr_expect_eq(versions_read(versions, &v, &a, &meta), GOT_MORE);
+	cr_expect_eq(versions_read(versions, &v, &b, &meta), GOT_MORE);
+	cr_expect_eq(versions_read(versions, &w, &c, &meta), GOT_MORE);
+	cr_expect_eq(versions_read(versions, &w, &c, &meta), GOT_ALL);
+	cr_expect_eq(read_in_parts(&v, &b), 3);
+	cr_expect_eq(read_in_parts(&v, &a), 3);
+	cr_expect(span_equal(span_blob(&a), span_blob(&b)) && a.len == 3 * MIB + 1);
+	cr_expect_eq(descriptors(), fds);
+	blob_finish(&a), blob_finish(&b), blob_finish(&c);
+	cr_expect_eq(read_in_parts(&small, &a), 1);
+	cr_expect_eq(a.len, 1000);
+	cr_expect_eq(read_in_parts(&none, &a), 0);
+	cr_expect_eq(a.len, 0);
+	for (size_t i = 0; i < 8; i++) /* given up without a word */
+		cr_expect_eq(versions_read(versions, &v, &lost[i], &meta), GOT_MORE);
+	cr_expect_leq(descriptors(), fds + VERSIONS_READINGS);
+	cr_expect_eq(read_in_parts(&v, &lost[0]), 4, "it was forgotten: from the beginning, and whole all the same");
+	cr_expect_eq(lost[0].len, 3 * MIB + 1);
+	for (size_t i = 0; i < 8; i++)
+		blob_finish(&lost[i]);
+}
+
+Test(io_ledger, a_large_version_that_rotted_is_told_and_put_again)
+{
+	struct blob read = { 0 }, text = text_of(1, 3 * MIB);
+	struct id v = version_of(NULL, 1, span_blob(&text));
+	char hex[ID_HEX], path[120];
+	for (int round = 0; round < 3; round++) {
+		uint8_t meta;
+		cr_expect(versions_put(versions, &v, 1, span_blob(&text)) && commit() && intact(&v));
+		large_path(path, id_hex(&v, hex));
+		cr_expect_eq(versions_read(versions, &v, &read, &meta), GOT_MORE);
+		if (round == 0)
+			cr_expect_eq(truncate(path, 2 * MIB), 0);
+		int fd = open(path, O_WRONLY);
+		cr_expect(pwrite(fd, "rot", 3, 2 * MIB - 3) == 3);
+		close(fd);
+		if (round == 2) { /* nobody noticed before the bytes came again, and were given up */
+			blob_finish(&read);
+			break;
+		}
+		cr_expect_eq(read_in_parts(&v, &read), 0);
+		cr_expect_eq(read.len, 0);
+		cr_expect_eq(damaged_count, (size_t)round + 1);
+		cr_expect_not(versions_has(versions, &v));
+	}
+	cr_expect(versions_put(versions, &v, 1, span_blob(&text)) && commit() && intact(&v));
+	blob_finish(&text);
 }
 
 static size_t packs(void)

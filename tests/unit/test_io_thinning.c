@@ -31,6 +31,16 @@ static struct id version_of(void *ctx, uint8_t meta, struct span content)
 	return hash_plain("test", parts, 2);
 }
 
+static struct hash_run *version_start(void *ctx, uint8_t meta, uint64_t len)
+{
+	struct hash_run *r = hash_run_start(NULL, "test");
+	(void)ctx;
+	hash_run_part(r, 1);
+	hash_run_bytes(r, span_of(&meta, 1));
+	hash_run_part(r, len);
+	return r;
+}
+
 static struct id number(const char *what, uint64_t n)
 {
 	struct span part = span_of(&n, sizeof n);
@@ -61,7 +71,7 @@ static void open_all(void)
 	const struct versions_hooks hooks = { .device_name = "laptop",
 					      .device = number("device", 0),
 					      .damaged = on_damaged,
-					      .version_of = version_of,
+					      .version_start = version_start,
 					      .trouble = on_trouble };
 	ledger = ledger_open(dir, &e);
 	cr_assert(ledger, "%s: %s", e.what, e.why);
