@@ -205,6 +205,14 @@ static void hello(void *ctx, struct link_hello *out)
 	*out = (struct link_hello){ c->state.epoch, c->state.cursor, c->state.chain };
 }
 
+bool core_part(const struct core *c, uint64_t *last_ms)
+{
+	if (*last_ms == c->now_ms)
+		return false;
+	*last_ms = c->now_ms;
+	return true;
+}
+
 void core_new_epoch(struct core *c)
 {
 	if (c->state.epoch && PLANTED("core.keeps_its_epoch_after_a_restore"))
@@ -274,6 +282,7 @@ void core_destroy(struct core *c)
 	free(c->stopped);
 	free(c->device_name);
 	blob_finish(&c->intake.bytes);
+	packing_finish(c);
 	link_finish(&c->link);
 	sealer_finish(&c->sealer);
 	packer_destroy(c->packer);
@@ -325,7 +334,7 @@ void core_load_outbox(struct core *c, const struct outbox_row *row)
 	}
 	MEM_ROOM(c->flights, c->flight_count, c->flight_cap);
 	c->flights[c->flight_count++] = f;
-	c->flight_bytes += row->record.len;
+	*(row->record.len > c->setup.part_bytes ? &c->large_bytes : &c->flight_bytes) += row->record.len;
 	if (it)
 		it->in_flight = row->counter;
 }
@@ -570,7 +579,7 @@ uint64_t core_deadline(const struct core *c)
 	for (size_t i = 0; i < c->flight_count && c->up && !gated; i++) /* else nothing could be done when it comes */
 		if (c->flights[i]->retry_ms && c->flights[i]->retry_ms < due)
 			due = c->flights[i]->retry_ms;
-	if (c->plans.count && !gated)
+	if ((c->plans.count || (c->up && packing_due(c))) && !gated)
 		due = 0;
 	return due;
 }

@@ -7,6 +7,7 @@
  *   guard.c        too much gone at once
  *   holding.c      what is captured and may not go out yet
  *   send.c         what wants to go out -> one change, packed, sealed, in the outbox
+ *   packing.c      a large content, packed part by part
  *   dictionary.c   what many small files have in common, sent once
  *   receive.c      what the hub says -> the log's heads
  *   apply.c        heads -> files
@@ -55,6 +56,23 @@ struct intake { /* a large entry arriving in parts */
 	size_t have;
 };
 
+enum packing_phase { PACKING_NONE, PACKING_CONTENT, PACKING_BASE, PACKING_RUN, PACKING_DONE, PACKING_LOST };
+
+struct packing { /* the large content that is packed now, see packing.c */
+	enum packing_phase phase;
+	struct item *asker;            /* wished for again when it is done */
+	struct id version, base;       /* base zero: none */
+	enum pack_effort effort;
+	struct blob content, base_content;
+	bool have_base;
+	uint8_t meta;
+	struct pack_run *run;
+	struct body body;              /* how it is packed, once it is */
+	struct buf payload;
+	struct queue waiting[4];       /* other items with large contents */
+	uint64_t part_ms;
+};
+
 /* What one walk over all items found for the views: most items are at rest, and a report asks of all of them several
  * times. Good until the next step, or the next time. */
 struct survey {
@@ -95,7 +113,9 @@ struct core {
 
 	struct flight **flights;       /* by counter, ascending */
 	size_t flight_count, flight_cap;
-	uint64_t flight_bytes;
+	uint64_t flight_bytes;         /* of records up to a part; */
+	uint64_t large_bytes;          /* … of the others, which hold nothing small back */
+	struct packing packing;
 
 	struct link link;
 	struct item *dictionary;       /* the newest there is, see dictionary.h; NULL: none */
@@ -139,6 +159,8 @@ bool core_may_work(const struct core *c, const struct item *it); /* not paused, 
 void core_set_local(struct core *c, struct item *it, const struct id *version, uint64_t size); /* keeps the category's sums true */
 void core_history(struct core *c, const struct item *it, const struct id *version, const struct id *device, uint64_t seq,
 		  enum history_how how, enum change_kind kind, uint64_t size, uint8_t meta, int64_t at_ms);
+/* A job in parts may do one now: one a turn, all of which has one time. */
+bool core_part(const struct core *c, uint64_t *last_ms);
 void core_new_epoch(struct core *c);
 void core_probe_again(struct core *c);                /* asks the hub for what people wait for */
 
@@ -195,6 +217,22 @@ void send_abandon(struct core *c, struct flight *f);  /* will not be appended: w
 struct flight *send_find(const struct core *c, uint64_t counter);
 void send_forget_all(struct core *c);                 /* a new epoch: what was sent under the old one is packed anew */
 struct flight *send_new(struct core *c, struct item *it, enum priority priority); /* its local version, as a create, at once */
+
+/* packing.c */
+enum packed { PACKED_LATER, PACKED_LOST /* it cannot be read */, PACKED_DONE };
+/* A large version for a change of `asker` (what send.c is asked for), on that base (zero: none). Later: it is wished for
+ * again then. Lost is told once. */
+enum packed packing_ask(struct core *c, struct item *asker, const struct id *version, const struct id *base,
+			enum pack_effort effort);
+struct span packing_take(struct core *c, struct body *b);        /* done: how it is packed; borrowed until it is taken */
+struct span packing_head(struct core *c, struct span head);      /* … with this in front of it */
+void packing_taken(struct core *c);
+void packing_not_taken(struct core *c, const struct item *asker); /* it was wished for another thing by now */
+void packing_run(struct core *c);                     /* one part */
+bool packing_due(const struct core *c);
+void packing_down(struct core *c);                    /* the link is down: nothing is packed in stock */
+const char *packing_why(const struct core *c, const struct item *it); /* a literal, or NULL */
+void packing_finish(struct core *c);
 
 /* dictionary.c */
 bool dictionary_ready(struct core *c);                /* bulk may be sent: there is one, or none is worth it; false: on its way */

@@ -109,6 +109,7 @@ void receive_auth(struct core *c, const struct message *m)
 void receive_down(struct core *c)
 {
 	c->up = c->caught_up = false;
+	packing_down(c);
 	c->owed_ms = 0;
 	c->cursor_due_ms = UINT64_MAX; /* the next greeting says it */
 	c->probe_link = 0;

@@ -31,6 +31,11 @@ struct flight *send_find(const struct core *c, uint64_t counter)
 	return low < c->flight_count && c->flights[low]->row.counter == counter ? c->flights[low] : NULL;
 }
 
+static uint64_t *flight_sum(struct core *c, const struct flight *f)
+{
+	return f->row.record.len > c->setup.part_bytes ? &c->large_bytes : &c->flight_bytes;
+}
+
 void send_drop(struct core *c, struct flight *f)
 {
 	struct item *it = ledger_find(&c->ledger, &f->row.item);
@@ -44,7 +49,7 @@ void send_drop(struct core *c, struct flight *f)
 		at++;
 	memmove(c->flights + at, c->flights + at + 1, (c->flight_count - at - 1) * sizeof *c->flights);
 	c->flight_count--;
-	c->flight_bytes -= f->row.record.len;
+	*flight_sum(c, f) -= f->row.record.len;
 	blob_finish(&f->row.record);
 	free(f);
 }
@@ -81,19 +86,17 @@ void send_forget_all(struct core *c)
 	}
 }
 
-/* The base that makes an edit small: what the item's head holds, as long as the chain of deltas stays short. */
-static bool find_base(struct core *c, const struct item *it, bool keyframe, uint64_t content_len, struct body *b,
-		      struct blob *base)
+/* The base that makes an edit small: what the item's head holds, as long as the chain of deltas stays short. Named in b;
+ * false: none. */
+static bool choose_base(struct core *c, const struct item *it, bool keyframe, uint64_t content_len, struct body *b)
 {
 	const struct item_row *row = &it->row;
 	const struct item_row *from = row->side ? &it->main->row : row;
-	uint8_t meta;
 	if (row->chain_len >= LIMIT_CHAIN_LEN || row->chain_bytes > content_len + 512)
 		MARK("send.chain_ended_by_keyframe");
 	if (keyframe || row->chain_len >= LIMIT_CHAIN_LEN || row->chain_bytes > content_len + 512)
 		return false;
-	if (!row->side && !id_zero(&it->rare->source) &&
-	    c->world.version_get(c->world.ctx, &it->rare->source, base, &meta)) {
+	if (!row->side && !id_zero(&it->rare->source) && c->world.version_has(c->world.ctx, &it->rare->source)) {
 		MARK("send.rename_as_copy");
 		b->base_tag = BODY_BASE_EXPLICIT;
 		b->base_version = it->rare->source; /* under another name every device has it */
@@ -103,9 +106,15 @@ static bool find_base(struct core *c, const struct item *it, bool keyframe, uint
 		return false;
 	b->base_tag = row->side ? BODY_BASE_EXPLICIT : BODY_BASE_IMPLIED;
 	b->base_version = from->head_version;
+	return true;
+}
+
+static bool read_base(struct core *c, const struct item *it, const struct body *b, struct blob *base)
+{
+	uint8_t meta;
 	if (PLANTED("send.delta_against_what_is_here"))
-		return !id_zero(&from->agreed) && c->world.version_get(c->world.ctx, &it->row.local, base, &meta);
-	return c->world.version_get(c->world.ctx, &from->head_version, base, &meta);
+		return !id_zero(&it->row.agreed) && c->world.version_get(c->world.ctx, &it->row.local, base, &meta);
+	return c->world.version_get(c->world.ctx, &b->base_version, base, &meta);
 }
 
 struct wish {
@@ -114,27 +123,45 @@ struct wish {
 	enum change_kind kind;
 	bool keyframe, linked;
 	enum priority priority;
+	struct item *asker;    /* what is asked again when a large content is packed */
+	bool later;            /* out: and until then there is no change */
 };
 
-static void pack(struct core *c, const struct wish *w, struct span content, struct change *change, struct body *b,
-		 struct buf *plain)
+static enum pack_effort effort_of(const struct wish *w)
+{
+	return w->priority == PRIORITY_LOW ? EFFORT_BULK : EFFORT_HIGH;
+}
+
+/* 0 where it is not known: then it is packed at once. */
+static uint64_t size_of(const struct wish *w)
+{
+	const struct item *main = w->it->row.side ? w->it->main : w->it;
+	return w->kind == KIND_DELETE || dictionary_is(w->it)	       ? 0
+	       : id_equal(&w->version, &main->row.local)	       ? main->row.local_stat.size
+	       : id_equal(&w->version, &w->it->row.head_version) ? w->it->row.head_size
+								       : 0;
+}
+
+static void pack_content(struct core *c, const struct wish *w, struct span content, struct body *b, struct buf *payload)
+{
+	struct blob base = { 0 };
+	struct pack_in in = { .content = content, .effort = effort_of(w) };
+	in.have_base = choose_base(c, w->it, w->keyframe, content.len, b) && read_base(c, w->it, b, &base);
+	in.base = span_blob(&base);
+	if (!in.have_base && w->priority == PRIORITY_LOW && content.len <= DICTIONARY_CONTENT)
+		in.base_prepared = dictionary_use(c, b);
+	packer_pack(c->packer, &in, b, payload);
+	blob_finish(&base);
+}
+
+/* Of a content that is packed: all that the body says besides. */
+static void describe(const struct wish *w, struct change *change, struct body *b)
 {
 	struct item *it = w->it;
 	struct item *main = it->row.side ? it->main : it;
-	struct blob base = { 0 };
-	struct buf payload = { 0 };
 	b->kind = (uint8_t)w->kind;
 	if (w->kind != KIND_DELETE) {
-		b->mtime_ms = main->row.local_stat.mtime_ns / 1000000;
-		if (w->keyframe)
-			b->mtime_ms = main->row.head_mtime_ms;
-		struct pack_in in = { .content = content,
-				      .effort = w->priority == PRIORITY_LOW ? EFFORT_BULK : EFFORT_HIGH };
-		in.have_base = find_base(c, it, w->keyframe, content.len, b, &base);
-		in.base = span_blob(&base);
-		if (!in.have_base && w->priority == PRIORITY_LOW && content.len <= DICTIONARY_CONTENT)
-			in.base_prepared = dictionary_use(c, b);
-		packer_pack(c->packer, &in, b, &payload);
+		b->mtime_ms = w->keyframe ? main->row.head_mtime_ms : main->row.local_stat.mtime_ns / 1000000;
 		if (!packer_needs_base(b)) {
 			b->base_tag = BODY_BASE_NONE;
 			change->flags |= CHANGE_KEYFRAME;
@@ -153,9 +180,6 @@ static void pack(struct core *c, const struct wish *w, struct span content, stru
 		b->category = span_text(it->row.category);
 		b->path = span_text(it->path);
 	}
-	body_put(plain, b, change->edited);
-	blob_finish(&base);
-	buf_finish(&payload);
 }
 
 /* The store has lost a version that the file still holds: reading the file again puts it back. */
@@ -170,21 +194,52 @@ static void mend(struct core *c, struct item *it, const struct id *version)
 	capture_soon(c, main);
 }
 
-/* NULL: the content is not to be had now; the item is tried again later. */
-static struct flight *make_change(struct core *c, const struct wish *w)
+/* The content cannot be read now. */
+static struct flight *unreadable(struct core *c, const struct wish *w)
 {
 	struct item *it = w->it;
-	struct body body = { 0 };
-	struct blob content = { 0 };
-	if (w->kind != KIND_DELETE && !c->world.version_get(c->world.ctx, &w->version, &content, &body.meta)) {
-		/* who planned it, and would at once again */
-		struct item *asks = it->row.side && it->main->own_side == it ? it->main : it;
-		asks->trouble = "its captured content cannot be read now";
-		mend(c, it, &w->version);
-		core_retry(c, asks, 10000);
-		return NULL;
+	/* who planned it, and would at once again */
+	struct item *asks = it->row.side && it->main->own_side == it ? it->main : it;
+	asks->trouble = "its captured content cannot be read now";
+	mend(c, it, &w->version);
+	core_retry(c, asks, 10000);
+	return NULL;
+}
+
+/* It gets its counter, and goes into the outbox. */
+static struct flight *seal_change(struct core *c, const struct wish *w, const struct body *body, struct change *change,
+				  struct span plain)
+{
+	struct item *it = w->it;
+	struct buf record = { 0 };
+	c->state_dirty = true;
+	if (PLANTED("send.unsealed")) {
+		wire_put_change_head(&record, change, plain.len);
+		buf_span(&record, plain);
+	} else {
+		wire_put_change_head(&record, change, plain.len + SEAL_OVERHEAD);
+		seal_body(&c->sealer, &c->setup.device, c->state.epoch, change, plain, &record);
 	}
-	struct buf plain = { 0 }, sealed = { 0 }, record = { 0 };
+	struct flight *f = mem_alloc(sizeof *f);
+	f->row = (struct outbox_row){
+		.counter = change->counter, .item = change->item, .version = w->version, .base = change->base,
+		.priority = (uint8_t)w->priority, .linked = w->linked, .queued_at_ms = c->wall_ms,
+		.size_plain = body->content_len, .delta = body->delta, .compression = body->compression,
+		.kind = body->kind, .record = buf_take(&record),
+	};
+	if (!PLANTED("send.not_in_the_outbox"))
+		c->world.save_outbox(c->world.ctx, &f->row);
+	MEM_ROOM(c->flights, c->flight_count, c->flight_cap);
+	c->flights[c->flight_count++] = f;
+	*flight_sum(c, f) += f->row.record.len;
+	c->state.bytes_plain += body->content_len;
+	it->in_flight = change->counter;
+	return f;
+}
+
+static struct change number(struct core *c, const struct wish *w)
+{
+	struct item *it = w->it;
 	struct change change = {
 		.flags = (uint8_t)((w->kind == KIND_DELETE ? CHANGE_DELETE : 0) | (w->linked ? CHANGE_LINKED : 0)),
 		.counter = PLANTED("send.counter_given_twice") && c->state.counter % 16 == 15 ? c->state.counter
@@ -196,30 +251,53 @@ static struct flight *make_change(struct core *c, const struct wish *w)
 			  : w->keyframe ? it->row.head_edited
 					: it->row.local_edited,
 	};
-	if (w->keyframe && !it->row.side)
-		change.edited = it->row.head_edited;
-	c->state_dirty = true;
-	pack(c, w, span_blob(&content), &change, &body, &plain);
-	seal_body(&c->sealer, &c->setup.device, c->state.epoch, &change, buf_view(&plain), &sealed);
-	change.body = PLANTED("send.unsealed") ? buf_view(&plain) : buf_view(&sealed);
-	wire_put_change(&record, &change);
-	struct flight *f = mem_alloc(sizeof *f);
-	f->row = (struct outbox_row){
-		.counter = change.counter, .item = change.item, .version = w->version, .base = change.base,
-		.priority = (uint8_t)w->priority, .linked = w->linked, .queued_at_ms = c->wall_ms,
-		.size_plain = body.content_len, .delta = body.delta, .compression = body.compression, .kind = body.kind,
-		.record = buf_take(&record),
-	};
+	return change;
+}
+
+static struct flight *make_large(struct core *c, struct wish *w, uint64_t size)
+{
+	struct body body = { 0 };
+	struct buf head = { 0 };
+	choose_base(c, w->it, w->keyframe, size, &body);
+	switch (packing_ask(c, w->asker, &w->version, &body.base_version, effort_of(w))) {
+	case PACKED_LATER:
+		w->later = true;
+		return NULL;
+	case PACKED_LOST:
+		return unreadable(c, w);
+	case PACKED_DONE:
+		break;
+	}
+	struct change change = number(c, w);
+	packing_take(c, &body);
+	describe(w, &change, &body);
+	body_put(&head, &body, change.edited);
+	struct flight *f = seal_change(c, w, &body, &change, packing_head(c, buf_view(&head)));
+	packing_taken(c);
+	buf_finish(&head);
+	return f;
+}
+
+/* NULL: the content is not to be had now; the item is tried again later. */
+static struct flight *make_change(struct core *c, struct wish *w)
+{
+	uint64_t size = size_of(w);
+	struct body body = { 0 };
+	struct blob content = { 0 };
+	struct buf payload = { 0 }, plain = { 0 };
+	if (size > c->setup.part_bytes)
+		return make_large(c, w, size);
+	if (w->kind != KIND_DELETE && !c->world.version_get(c->world.ctx, &w->version, &content, &body.meta))
+		return unreadable(c, w);
+	struct change change = number(c, w);
+	if (w->kind != KIND_DELETE)
+		pack_content(c, w, span_blob(&content), &body, &payload);
+	describe(w, &change, &body);
+	body_put(&plain, &body, change.edited);
+	struct flight *f = seal_change(c, w, &body, &change, buf_view(&plain));
 	blob_finish(&content);
+	buf_finish(&payload);
 	buf_finish(&plain);
-	buf_finish(&sealed);
-	if (!PLANTED("send.not_in_the_outbox"))
-		c->world.save_outbox(c->world.ctx, &f->row);
-	MEM_ROOM(c->flights, c->flight_count, c->flight_cap);
-	c->flights[c->flight_count++] = f;
-	c->flight_bytes += f->row.record.len;
-	c->state.bytes_plain += body.content_len;
-	it->in_flight = change.counter;
 	return f;
 }
 
@@ -272,7 +350,9 @@ static struct flight *with_second(struct core *c, struct item *it)
 
 struct flight *send_new(struct core *c, struct item *it, enum priority priority)
 {
-	struct wish w = { .it = it, .version = it->row.local, .kind = KIND_CREATE, .priority = priority };
+	struct wish w = {
+		.it = it, .asker = it, .version = it->row.local, .kind = KIND_CREATE, .priority = priority
+	};
 	struct flight *f = make_change(c, &w);
 	launch(c, f, NULL);
 	return f;
@@ -280,7 +360,7 @@ struct flight *send_new(struct core *c, struct item *it, enum priority priority)
 
 static void send_main(struct core *c, struct item *it)
 {
-	struct wish w = { .it = it, .version = it->row.local, .priority = (enum priority)it->urgency };
+	struct wish w = { .it = it, .asker = it, .version = it->row.local, .priority = (enum priority)it->urgency };
 	if (it->row.head_seq < it->await_seq)
 		MARK("send.waits_for_entry_it_is_stale_against");
 	if (it->in_flight || it->row.head_seq < it->await_seq)
@@ -301,7 +381,7 @@ static void send_main(struct core *c, struct item *it)
 /* An undo gives the item back what the settlement took from it. */
 static void send_return(struct core *c, struct item *it)
 {
-	struct wish w = { .it = it, .version = it->row.want, .kind = KIND_UPDATE, .priority = PRIORITY_CRITICAL };
+	struct wish w = { .it = it, .asker = it, .version = it->row.want, .kind = KIND_UPDATE, .priority = PRIORITY_CRITICAL };
 	if (it->in_flight || it->row.head_seq < it->await_seq)
 		return; /* planned again when that is answered */
 	if (!settle_readable(c, &it->row.want)) {
@@ -313,13 +393,16 @@ static void send_return(struct core *c, struct item *it)
 		core_plan(c, it);
 		return;
 	}
-	MARK("send.settlement_taken_back");
-	launch(c, make_change(c, &w), NULL);
+	struct flight *f = make_change(c, &w);
+	if (!w.later)
+		MARK("send.settlement_taken_back");
+	launch(c, f, NULL);
 }
 
 static void send_keyframe(struct core *c, struct item *it)
 {
 	struct wish w = { .it = it,
+			  .asker = it,
 			  .version = it->row.head_version,
 			  .kind = KIND_UPDATE,
 			  .keyframe = true,
@@ -332,10 +415,13 @@ static void send_keyframe(struct core *c, struct item *it)
 		mend(c, it, &it->row.head_version);
 		return;
 	}
+	struct flight *f = make_change(c, &w);
+	if (w.later)
+		return;
 	MARK("send.keyframe_answered");
 	if (it->rare->keyframe_due_ms)
 		ledger_rare(it)->keyframe_due_ms = 0;
-	launch(c, make_change(c, &w), NULL);
+	launch(c, f, NULL);
 }
 
 static void send_one(struct core *c, struct item *it)
@@ -370,14 +456,16 @@ static void send_one(struct core *c, struct item *it)
 		struct item *side = ledger_add_side(&c->ledger, it, &c->setup.device, true);
 		if (!it->in_flight && !side->in_flight && holding_keeps(c, it, &side->row.head_version))
 			break;
-		struct wish put = { .it = side, .version = it->row.local, .priority = PRIORITY_HIGH };
+		struct wish put = { .it = side, .asker = it, .version = it->row.local, .priority = PRIORITY_HIGH };
 		put.kind = ledger_side_open(side) ? KIND_UPDATE : KIND_CREATE;
 		if (put.kind == KIND_UPDATE)
 			MARK("send.edit_goes_on_in_conflict");
 		ledger_touch(&c->ledger, side);
 		if (!side->in_flight && side->row.head_seq >= side->await_seq && !it->in_flight) {
-			launch(c, make_change(c, &put), NULL);
-			holding_sent(c, it);
+			struct flight *f = make_change(c, &put);
+			launch(c, f, NULL);
+			if (!put.later)
+				holding_sent(c, it);
 		}
 		break;
 	}
@@ -418,6 +506,7 @@ void send_pump(struct core *c)
 	if (!c->up || !c->caught_up || c->stopped)
 		return;
 	resend_due(c);
+	packing_run(c);
 	for (int priority = PRIORITY_CRITICAL; priority >= 0;) {
 		struct item *it;
 		if (c->flight_count >= LIMIT_IN_FLIGHT_CHANGES || c->flight_bytes >= LIMIT_IN_FLIGHT_BYTES)
@@ -432,6 +521,7 @@ void send_pump(struct core *c)
 			continue; /* it moved up meanwhile */
 		it->sending = 0;
 		send_one(c, it);
+		packing_not_taken(c, it);
 	}
 }
 

@@ -201,6 +201,8 @@ static bool queue_row(const struct core *c, const struct item *it, struct queue_
 		q->reason = "offline: it waits safely on this device";
 	else if (!why && it->missing)
 		q->reason = "its content is asked for";
+	else if (!why && packing_why(c, it))
+		q->reason = packing_why(c, it);
 	q->kind = incoming ? (id_zero(&it->row.head_version) ? KIND_DELETE
 			      : id_zero(&it->row.local)      ? KIND_CREATE
 							     : KIND_UPDATE)

@@ -445,7 +445,7 @@ void judge_turn(struct simnode *n)
 	for (int i = 0; i < 4; i++)
 		sends += c->sends[i].count;
 	if (c->flight_count > LIMIT_IN_FLIGHT_CHANGES + 2 ||
-	    c->flight_bytes > LIMIT_IN_FLIGHT_BYTES + LIMIT_ITEM_BYTES || c->plans.count > c->ledger.count ||
+	    c->flight_bytes > LIMIT_IN_FLIGHT_BYTES + LIMIT_ITEM_BYTES || c->large_bytes > LIMIT_IN_FLIGHT_BYTES + LIMIT_ITEM_BYTES || c->plans.count > c->ledger.count ||
 	    sends > 4 * c->ledger.count)
 		cluster_break(cl, "I8", "%s: a queue has outgrown its bound (%zu in flight, %zu to plan, %zu to send)",
 		              n->name, c->flight_count, c->plans.count, sends);

@@ -52,12 +52,21 @@ static void put_head(struct buf *out, uint8_t flags, const struct change *c)
 	buf_varint(out, c->edited);
 }
 
+void wire_put_change_head(struct buf *out, const struct change *c, size_t body_len)
+{
+	buf_reserve(out, 64 + body_len);
+	put_head(out, c->flags, c);
+	buf_varint(out, body_len);
+}
+
 void wire_put_change(struct buf *out, const struct change *c)
 {
-	buf_reserve(out, 64 + c->body.len);
-	put_head(out, c->flags, c);
-	if (!(c->flags & CHANGE_PARTED))
-		buf_bytes(out, c->body);
+	if (c->flags & CHANGE_PARTED) {
+		put_head(out, c->flags, c);
+		return;
+	}
+	wire_put_change_head(out, c, c->body.len);
+	buf_span(out, c->body);
 }
 
 static bool get_change(struct reader *r, struct change *out, size_t body_max)

@@ -98,6 +98,8 @@ int wire_next(struct reader *r, struct record *out);
 
 /* The change record alone (after its type byte), as stored in outboxes and in the hub's log: byte-identical on resend. */
 void wire_put_change(struct buf *out, const struct change *c);
+/* … up to its body, of which so many bytes are to follow. */
+void wire_put_change_head(struct buf *out, const struct change *c, size_t body_len);
 bool wire_get_change(struct reader *r, struct change *out);
 
 /* What a body is authenticated with: everything about the change that travels outside the seal, canonically encoded. */

@@ -269,6 +269,75 @@ Test(optimize_pack, large_contents_with_far_moves)
 	packer_destroy(p);
 }
 
+/* In parts: comes back, is no larger than packed in one go by zstd, and no step takes in more than a part. */
+static void run_and_check(struct packer *p, struct span content, bool have_base, struct span base, size_t part)
+{
+	struct pack_in in = { .content = content, .have_base = have_base, .base = base, .effort = EFFORT_HIGH };
+	struct body body = { 0 }, whole = { 0 };
+	struct buf payload = { 0 }, other = { 0 };
+	struct blob back;
+	struct err e;
+	struct pack_run *r = packer_start(&in, 100);
+	size_t steps = 0;
+	while (packer_part(r, part))
+		steps++;
+	packer_end(r, &body, &payload);
+	cr_assert_eq(payload.len, body.payload.len + 100);
+	cr_assert(packer_expand(p, &body, have_base ? base : span_of(NULL, 0), &back, &e), "%s", e.why);
+	cr_assert(span_equal(span_blob(&back), content));
+	cr_assert(packer_pack(p, &in, &whole, &other));
+	cr_assert_leq(body.payload.len, whole.payload.len + whole.payload.len / 8 + 64, "%zu for %zu, %s", body.payload.len,
+	              whole.payload.len, delta_name(body.delta));
+	if (content.len > 2 * part && !span_equal(content, base) && body.delta != DELTA_TEXT)
+		cr_assert_geq(steps, content.len / part);
+	blob_finish(&back);
+	buf_finish(&payload);
+	buf_finish(&other);
+}
+
+Test(optimize_pack, in_parts_it_comes_back_as_well)
+{
+	struct packer *p = packer_create();
+	static const size_t parts[] = { 600, 16384, 100000 };
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		for (enum shape shape = SHAPE_EMPTY; shape < SHAPES; shape++) {
+			struct blob base = make(shape, 1), other = make(SHAPE_RANDOM, 2), same = make(shape, 1);
+			struct blob edited = edit(base, base.len / 3, base.len / 50, "something else");
+			run_and_check(p, span_blob(&base), false, span_of(NULL, 0), parts[i]);
+			run_and_check(p, span_blob(&edited), true, span_blob(&base), parts[i]);
+			run_and_check(p, span_blob(&same), true, span_blob(&base), parts[i]);
+			run_and_check(p, span_blob(&base), true, span_blob(&other), parts[i]);
+			run_and_check(p, span_blob(&other), true, span_blob(&base), parts[i]);
+			blob_finish(&base);
+			blob_finish(&other);
+			blob_finish(&same);
+			blob_finish(&edited);
+		}
+	packer_destroy(p);
+}
+
+Test(optimize_pack, large_contents_with_far_moves_in_parts)
+{
+	struct packer *p = packer_create();
+	struct buf big = { 0 }, moved = { 0 };
+	for (int i = 0; i < 10; i++) {
+		struct blob part = make(SHAPE_LONG, 100 + i);
+		buf_span(&big, span_blob(&part));
+		blob_finish(&part);
+	}
+	buf_put(&moved, big.data + big.len / 2, big.len - big.len / 2);
+	buf_put(&moved, big.data, big.len / 2);
+	run_and_check(p, buf_view(&moved), true, buf_view(&big), 1 << 20);
+	struct pack_in in = { .content = buf_view(&moved) };
+	struct pack_run *r = packer_start(&in, 0);
+	packer_part(r, 1000);
+	packer_part(r, 1000);
+	packer_drop(r); /* half done: nothing stays */
+	buf_finish(&big);
+	buf_finish(&moved);
+	packer_destroy(p);
+}
+
 Test(optimize_pack, random_edits_come_back)
 {
 	struct rng rng;

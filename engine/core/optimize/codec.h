@@ -31,6 +31,13 @@ void codec_finish(struct codec_tools *t);
 
 void codec_gzip_finish(struct codec_tools *t);
 
+/* codec_zstd's pack with a context of its own, some bytes at a time. Both spans stay where they are until it is stopped. */
+struct zstd_run;
+struct zstd_run *codec_zstd_start(struct span content, struct span history, enum pack_effort effort);
+/* The next `part` bytes: 1 more is left, 0 all is in `out` (as CODEC_ZSTD), -1 failed. */
+int codec_zstd_part(struct zstd_run *r, size_t part, struct buf *out);
+void codec_zstd_stop(struct zstd_run *r); /* NULL-safe */
+
 /* With t->dictionary / with the same bytes as a dictionary, trained or not (delta_dictionary.c). */
 int codec_zstd_pack_dictionary(struct codec_tools *t, struct span content, struct buf *out);
 bool codec_zstd_expand_dictionary(struct codec_tools *t, uint8_t codec, struct span packed, struct span dictionary,

@@ -3,8 +3,11 @@
  * three-byte header (CODEC_ZSTD_BLOCK). For a one-line edit that is half of what would be sent.
  * Format: RFC 8878. */
 #define ZSTD_STATIC_LINKING_ONLY /* magicless frames; dictionaries by reference */
+#include <stdlib.h>
+#include <string.h>
 #include <zstd.h>
 
+#include "base/mem.h"
 #include "engine/core/optimize/codec.h"
 
 #define HEADER_LEN       2 /* what the encoder writes: descriptor 0, window */
@@ -23,15 +26,20 @@ static unsigned log2_above(size_t len)
 	return bits;
 }
 
+static void frame_bare(ZSTD_CCtx *c)
+{
+	ZSTD_CCtx_reset(c, ZSTD_reset_session_and_parameters);
+	ZSTD_CCtx_setParameter(c, ZSTD_c_format, ZSTD_f_zstd1_magicless);
+	ZSTD_CCtx_setParameter(c, ZSTD_c_contentSizeFlag, 0);
+	ZSTD_CCtx_setParameter(c, ZSTD_c_checksumFlag, 0);
+	ZSTD_CCtx_setParameter(c, ZSTD_c_dictIDFlag, 0);
+}
+
 static ZSTD_CCtx *packing(struct codec_tools *t)
 {
 	if (!t->zstd_pack && !(t->zstd_pack = ZSTD_createCCtx()))
 		return NULL;
-	ZSTD_CCtx_reset(t->zstd_pack, ZSTD_reset_session_and_parameters);
-	ZSTD_CCtx_setParameter(t->zstd_pack, ZSTD_c_format, ZSTD_f_zstd1_magicless);
-	ZSTD_CCtx_setParameter(t->zstd_pack, ZSTD_c_contentSizeFlag, 0);
-	ZSTD_CCtx_setParameter(t->zstd_pack, ZSTD_c_checksumFlag, 0);
-	ZSTD_CCtx_setParameter(t->zstd_pack, ZSTD_c_dictIDFlag, 0);
+	frame_bare(t->zstd_pack);
 	return t->zstd_pack;
 }
 
@@ -105,6 +113,66 @@ static int pack(struct codec_tools *t, struct span content, struct span history,
 	out->len = start;
 	buf_span(out, buf_view(slow));
 	return slow_codec;
+}
+
+struct zstd_run {
+	ZSTD_CCtx *c;
+	ZSTD_inBuffer in; /* stable: its size grows, its bytes stay */
+	size_t len, start;
+	bool stripped;
+};
+
+struct zstd_run *codec_zstd_start(struct span content, struct span history, enum pack_effort effort)
+{
+	ZSTD_CCtx *c = content.len ? ZSTD_createCCtx() : NULL;
+	if (!c)
+		return NULL;
+	struct zstd_run *r = mem_alloc(sizeof *r);
+	*r = (struct zstd_run){ c, { content.data, 0, 0 }, content.len, SIZE_MAX, false };
+	frame_bare(c);
+	tune(c, content.len + history.len, effort);
+	ZSTD_CCtx_setParameter(c, ZSTD_c_stableInBuffer, 1); /* or it would keep a copy as large as the window */
+	ZSTD_CCtx_setPledgedSrcSize(c, content.len);
+	ZSTD_CCtx_refPrefix(c, history.data, history.len);
+	return r;
+}
+
+/* The frame's header goes as soon as it is there, while little stands behind it. */
+static bool strip(struct zstd_run *r, struct buf *out)
+{
+	if (r->stripped || out->len - r->start < HEADER_LEN)
+		return true;
+	uint8_t *frame = out->data + r->start;
+	if (frame[0] != 0)
+		return false;
+	memmove(frame, frame + HEADER_LEN, out->len - r->start - HEADER_LEN);
+	out->len -= HEADER_LEN;
+	return r->stripped = true;
+}
+
+int codec_zstd_part(struct zstd_run *r, size_t part, struct buf *out)
+{
+	size_t left;
+	r->in.size = r->len - r->in.size <= part ? r->len : r->in.size + part;
+	bool last = r->in.size == r->len;
+	if (r->start == SIZE_MAX)
+		r->start = out->len;
+	do {
+		buf_reserve(out, ZSTD_CStreamOutSize());
+		ZSTD_outBuffer o = { out->data, out->cap, out->len };
+		left = ZSTD_compressStream2(r->c, &o, &r->in, last ? ZSTD_e_end : ZSTD_e_continue);
+		out->len = o.pos;
+	} while (!ZSTD_isError(left) && (last ? left > 0 : r->in.pos < r->in.size));
+	if (ZSTD_isError(left) || !strip(r, out) || (last && !r->stripped))
+		return -1;
+	return !last;
+}
+
+void codec_zstd_stop(struct zstd_run *r)
+{
+	if (r)
+		ZSTD_freeCCtx(r->c);
+	free(r);
 }
 
 static void put_le(struct buf *out, uint64_t value, int bytes)

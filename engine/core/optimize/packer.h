@@ -54,6 +54,15 @@ void packer_destroy(struct packer *p);
  */
 bool packer_pack(struct packer *p, const struct pack_in *in, struct body *body, struct buf *payload);
 
+/* The same for a content that would make a long turn, in parts: by zstd alone, without a dictionary. The spans of `in` stay
+ * where they are until the end. The payload gets `headroom` bytes in front of it that are the caller's, so that what
+ * belongs before it can be written there. One content at a time costs a few tens of MB. */
+struct pack_run *packer_start(const struct pack_in *in, size_t headroom); /* NULL: over the limit */
+bool packer_part(struct pack_run *r, size_t part); /* works through about so many bytes; false: all is done */
+/* As packer_pack, but that body->payload is all of `payload` behind the headroom. Frees the run. */
+void packer_end(struct pack_run *r, struct body *body, struct buf *payload);
+void packer_drop(struct pack_run *r); /* NULL-safe */
+
 /* The content of a body whose base (if its delta needs one: packer_needs_base) was found. New memory, exactly
  * body->content_len bytes. False, content empty: damaged, or not made with this base. The caller checks the version. */
 bool packer_expand(struct packer *p, const struct body *body, struct span base, struct blob *content, struct err *e);

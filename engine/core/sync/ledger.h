@@ -64,6 +64,7 @@ struct item {
 	bool lost;                    /* gone, with too many others to be deleted unasked */
 	bool unwanted;                /* this device's rules leave it out: neither sent nor applied, until they change */
 	bool missing;                 /* the head's content could not be had: a keyframe is wanted */
+	bool awaits_packing;          /* on the list of those that wait for packing.c */
 	bool save, planned;           /* on the list of rows to save, items to plan */
 	uint8_t sending;              /* on the list of changes to send with this priority, plus one; 0: on none */
 };
