@@ -281,8 +281,9 @@ void core_destroy(struct core *c)
 	free(c->writers);
 	free(c->stopped);
 	free(c->device_name);
-	blob_finish(&c->intake.bytes);
 	packing_finish(c);
+	c->world.version_stage = NULL; /* that store may be gone already */
+	receive_drop(c);
 	link_finish(&c->link);
 	sealer_finish(&c->sealer);
 	packer_destroy(c->packer);
@@ -494,9 +495,18 @@ static void dispatch(struct core *c, const struct event *e)
 	}
 }
 
+static void hub_broke(struct core *c)
+{
+	core_notice(c, NOTICE_ERROR, "link", NULL, "the hub sent something that is not its protocol: connecting anew");
+	link_drop(&c->link, "the hub broke the protocol");
+	receive_down(c);
+}
+
 static void lead_link(struct core *c, const struct event *e)
 {
 	struct message message;
+	if (receive_busy(c) && !receive_run(c))
+		hub_broke(c);
 	switch (link_step(&c->link, e, &message)) {
 	case LINK_NEWS_UP:
 		receive_auth(c, &message);
@@ -510,12 +520,8 @@ static void lead_link(struct core *c, const struct event *e)
 		message_finish(&message);
 		break;
 	case LINK_NEWS_RECORDS:
-		if (receive_frame(c, e->bytes))
-			break;
-		core_notice(c, NOTICE_ERROR, "link", NULL,
-			    "the hub sent something that is not its protocol: connecting anew");
-		link_drop(&c->link, "the hub broke the protocol");
-		receive_down(c);
+		if (!receive_frame(c, e->bytes))
+			hub_broke(c);
 		break;
 	case LINK_NEWS_NONE:
 		break;
@@ -579,7 +585,7 @@ uint64_t core_deadline(const struct core *c)
 	for (size_t i = 0; i < c->flight_count && c->up && !gated; i++) /* else nothing could be done when it comes */
 		if (c->flights[i]->retry_ms && c->flights[i]->retry_ms < due)
 			due = c->flights[i]->retry_ms;
-	if ((c->plans.count || (c->up && packing_due(c))) && !gated)
+	if (((c->plans.count || (c->up && packing_due(c))) && !gated) || receive_busy(c))
 		due = 0;
 	return due;
 }

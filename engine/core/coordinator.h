@@ -10,6 +10,7 @@
  *   packing.c      a large content, packed part by part
  *   dictionary.c   what many small files have in common, sent once
  *   receive.c      what the hub says -> the log's heads
+ *   opening.c      one entry of the log: what is large is opened in parts
  *   apply.c        heads -> files
  *   settle.c       both sides changed: strategies, settlements, undo
  *   acts.c         what a person asks for
@@ -73,6 +74,28 @@ struct packing { /* the large content that is packed now, see packing.c */
 	uint64_t part_ms;
 };
 
+enum opening_stage { OPENING_NONE, OPENING_CHAIN, OPENING_SEAL, OPENING_BASE, OPENING_CONTENT, OPENING_DONE };
+
+struct opening { /* the entry of the log, or the confirmation, that is being opened: see opening.c */
+	enum opening_stage stage;
+	uint64_t seq;
+	uint64_t counter;        /* of the change of our own that is confirmed; 0: it is an entry */
+	struct writer writer;
+	struct change change;    /* of the body only the length */
+	struct blob sealed;      /* the body; opened where it lies */
+	struct hash_run *run;    /* over the record, then over the content */
+	size_t done;             /* … so far */
+	struct blob base;
+	struct span content;     /* as far as it is expanded; borrowed from the packer */
+	bool staged;
+	/* what is known once it is done */
+	struct id chain;         /* with this entry */
+	bool genuine, valid;     /* it opened; and says something that makes sense */
+	struct body body;        /* when valid */
+	bool here, whole;        /* its content was here before; it is in `content` */
+	struct err why;          /* when not */
+};
+
 /* What one walk over all items found for the views: most items are at rest, and a report asks of all of them several
  * times. Good until the next step, or the next time. */
 struct survey {
@@ -127,6 +150,10 @@ struct core {
 	struct peer *peers;
 	size_t peer_count, peer_cap;
 	struct intake intake;
+	struct opening opening;
+	struct buf waiting;            /* records that came behind it, in order; taken up to waiting_at */
+	size_t waiting_at, waiting_parts; /* that many of them are about the next large entry */
+	bool probe_heard;              /* its pong came; what came before it waits */
 	struct id doubted;             /* the chain with an entry that did not open when it came first */
 	uint64_t owed_ms;              /* since when the hub owes an answer and gives none; 0: not */
 	uint64_t answers, answers_then; /* by now; at the last pong */
@@ -242,11 +269,20 @@ void dictionary_found(struct core *c, struct item *it); /* its head is known now
 
 /* receive.c */
 bool receive_frame(struct core *c, struct span bytes); /* false: the hub broke the protocol, hang up */
+bool receive_busy(const struct core *c);              /* a large entry is being opened: receive_run once a step */
+bool receive_run(struct core *c);                     /* likewise */
+void receive_drop(struct core *c);                    /* what came and is not done: the next link brings it again */
 void receive_auth(struct core *c, const struct message *m);
 void receive_message(struct core *c, const struct message *m);
 void receive_down(struct core *c);
 void receive_cursor(struct core *c);                  /* tells the hub how far we are, when it is time */
 bool receive_content(struct core *c, struct item *it); /* is the head's content here; else asks for it */
+
+/* opening.c */
+void opening_begin(struct core *c, uint64_t seq, const struct writer *w, const struct change *change, struct blob *body); /* takes the body */
+void opening_begin_own(struct core *c, uint64_t seq, uint64_t counter); /* a confirmation; the change is in flight */
+bool opening_step(struct core *c);                    /* true: it is done; false: a part of it, go on in another turn */
+void opening_drop(struct core *c);
 
 /* apply.c */
 bool apply_run(struct core *c);                       /* plans what is on the list; false when the budget ended first */

@@ -15,6 +15,8 @@
 #define WANT_AGAIN_MS 10000
 #define KEYFRAME_AGAIN_MS 600000 /* one that could not be used is not made over and over */
 #define OWED_MS 20000          /* an answer may take so long: a hub whose disk is slow still says it is busy */
+#define WAITING_MAX (4u * 1024 * 1024) /* bytes of records that wait behind a large entry */
+#define WAITING_TURN WIRE_PART_MAX     /* of them so much is taken in a turn, as when it comes */
 #define CURSOR_LAZY_MS 5000    /* for our own confirmations alone: nobody waits for that receipt */
 
 static void stop(struct core *c, const char *why)
@@ -23,6 +25,23 @@ static void stop(struct core *c, const char *why)
 	c->stopped = mem_text(why);
 	link_fail(&c->link, why);
 	receive_down(c);
+}
+
+static void forget_intake(struct core *c)
+{
+	blob_finish(&c->intake.bytes);
+	c->intake = (struct intake){ 0 };
+}
+
+void receive_drop(struct core *c)
+{
+	if (receive_busy(c))
+		MARK("receive.dropped_before_it_was_open");
+	opening_drop(c);
+	forget_intake(c);
+	buf_finish(&c->waiting);
+	c->waiting_at = c->waiting_parts = 0;
+	c->probe_heard = false;
 }
 
 static void take_devices(struct core *c, const struct message *m)
@@ -96,8 +115,7 @@ void receive_auth(struct core *c, const struct message *m)
 	c->head = c->catch_up = m->head;
 	c->cursor_sent = c->state.cursor;
 	c->writer_count = 0;
-	blob_finish(&c->intake.bytes);
-	c->intake = (struct intake){ 0 };
+	receive_drop(c);
 	c->caught_up = c->state.cursor >= m->head;
 	take_devices(c, m);
 	for (size_t i = 0; i < c->ledger.count; i++)
@@ -113,6 +131,7 @@ void receive_down(struct core *c)
 	c->owed_ms = 0;
 	c->cursor_due_ms = UINT64_MAX; /* the next greeting says it */
 	c->probe_link = 0;
+	receive_drop(c);
 	if (c->invite_ticket) {
 		c->invite_done = c->invite_ticket;
 		c->invite_ticket = 0;
@@ -153,42 +172,6 @@ bool receive_content(struct core *c, struct item *it)
 	}
 	core_retry(c, it, WANT_AGAIN_MS);
 	return false;
-}
-
-/* The content of an entry, checked against the version it claims. False: the base is not here, or it is not what it
- * says. */
-static bool expand(struct core *c, const struct item *it, const struct change *change, const struct body *b,
-		   struct err *e)
-{
-	struct blob base = { 0 }, content = { 0 };
-	uint8_t meta;
-	bool ok = true;
-	if (b->kind == KIND_DELETE)
-		return true;
-	if (c->world.version_has(c->world.ctx, &change->version))
-		return true;
-	if (packer_needs_base(b)) {
-		const struct id *version = b->base_tag == BODY_BASE_EXPLICIT ? &b->base_version : &it->row.head_version;
-		ok = (b->base_tag == BODY_BASE_EXPLICIT || it->row.head_seq == change->base) &&
-		     c->world.version_get(c->world.ctx, version, &base, &meta);
-		if (!ok) {
-			MARK("receive.base_missing");
-			err_set(e, "content", NULL, "its base is not here");
-		}
-	}
-	if (ok)
-		ok = packer_expand(c->packer, b, span_blob(&base), &content, e);
-	if (ok) {
-		struct id version = core_version_of(c, b->meta, span_blob(&content));
-		ok = id_equal(&version, &change->version);
-		if (!ok)
-			err_set(e, "content", NULL, "it is not what its sender said it is");
-		else if (!PLANTED("receive.content_not_stored"))
-			ok = c->world.version_put(c->world.ctx, &version, b->meta, span_blob(&content));
-	}
-	blob_finish(&base);
-	blob_finish(&content);
-	return ok;
 }
 
 /* Which item a change is about: known by its id, or named in the body. NULL: it names something it must not, or one
@@ -312,26 +295,14 @@ static void set_head(struct core *c, struct item *it, uint64_t seq, const struct
 		core_plan(c, it);
 }
 
-static void advance(struct core *c, uint64_t seq, const struct id *device, uint64_t epoch, struct span record)
+static void advance(struct core *c)
 {
-	c->state.chain = wire_chain(&c->state.chain, seq, device, epoch, record);
-	c->state.cursor = seq;
+	c->state.chain = c->opening.chain;
+	c->state.cursor = c->opening.seq;
 	c->state.last_synced_ms = c->wall_ms;
 	c->state_dirty = true;
-	if (seq > c->head)
-		c->head = seq;
 	if (c->state.cursor >= c->catch_up && c->up)
 		c->caught_up = true;
-}
-
-/* Did a device of the account make this change, here and now? The hub holds no key: what does not open is its word
- * alone, and a change that builds on less than the head was in the log before. */
-static bool is_genuine(struct core *c, const struct writer *w, const struct change *change, const struct item *it,
-		       struct blob *plain, struct err *e)
-{
-	if (it && change->base < it->row.head_seq)
-		return err_set(e, "change", NULL, "the hub repeats an old one");
-	return seal_open(&c->sealer, &w->device, w->epoch, change, plain, e);
 }
 
 /* A head that nobody vouches for: neither a deletion nor a version that happens to be here follows from it. */
@@ -344,57 +315,61 @@ static void make_unknown(const struct core *c, struct change *change)
 
 /* What does not open may have been damaged on its way: it is believed to be the hub's word when it comes a second time.
  */
-static bool is_damaged(struct core *c, uint64_t seq, const struct writer *w, struct span record)
+static bool is_damaged(struct core *c)
 {
-	struct id chain = wire_chain(&c->state.chain, seq, &w->device, w->epoch, record);
-	bool again = id_equal(&chain, &c->doubted);
-	c->doubted = chain;
+	bool again = id_equal(&c->opening.chain, &c->doubted);
+	c->doubted = c->opening.chain;
 	return !again;
 }
 
-/* False: damaged on its way, to be had again. */
-static bool take_entry(struct core *c, uint64_t seq, const struct writer *w, const struct change *change)
+static void leave_out(struct core *c, struct item *it)
 {
-	struct blob plain = { 0 };
-	struct body b = { 0 };
-	struct err e = { 0 };
-	struct item *it;
-	struct buf record = { 0 };
-	wire_put_change(&record, change);
-	it = ledger_find(&c->ledger, &change->item);
-	bool sealed = is_genuine(c, w, change, it, &plain, &e),
-	     damaged = !sealed && is_damaged(c, seq, w, buf_view(&record));
-	if (!damaged)
-		advance(c, seq, &w->device, w->epoch, buf_view(&record));
-	buf_finish(&record);
-	if (damaged)
+	const struct opening *o = &c->opening;
+	core_notice(c, NOTICE_ALERT, "sync", it,
+		    "change %llu of another device cannot be used: %s: it is left out, all else goes on",
+		    (unsigned long long)o->seq, o->why.why[0] ? o->why.why : "it names an item that it is not");
+	if (!it)
+		return;
+	struct flight *dead = it->in_flight ? send_find(c, it->in_flight) : NULL;
+	struct change unknown = o->change;
+	if (dead)
+		send_abandon(c, dead);
+	if (!o->genuine)
+		make_unknown(c, &unknown);
+	/* its content stays missing until a keyframe brings it */
+	set_head(c, it, o->seq, &unknown, &o->writer.device, NULL);
+	if (!id_zero(&unknown.version))
+		receive_content(c, it);
+}
+
+static bool keep_content(struct core *c)
+{
+	const struct opening *o = &c->opening;
+	if (!o->whole || PLANTED("receive.content_not_stored"))
+		return o->here || o->whole;
+	return c->world.version_put(c->world.ctx, &o->change.version, o->body.meta, o->content);
+}
+
+/* An entry was opened. False: damaged on its way, to be had again. */
+static bool take_entry(struct core *c)
+{
+	const struct opening *o = &c->opening;
+	const struct change *change = &o->change;
+	struct item *it = ledger_find(&c->ledger, &change->item);
+	uint64_t seq = o->seq;
+	struct body b = o->body;
+	if (!o->genuine && is_damaged(c))
 		return false;
-	bool opened = sealed && body_get(&b, span_blob(&plain), change->edited, &e) &&
-		      (b.kind == KIND_DELETE) == ((change->flags & CHANGE_DELETE) != 0);
-	if (sealed)
+	advance(c);
+	if (o->genuine)
 		core_hear_time(c, change->edited);
-	if (opened)
+	if (o->valid)
 		it = item_of(c, change, &b);
-	if (!opened || !it) {
-		core_notice(c, NOTICE_ALERT, "sync", it,
-			    "change %llu of another device cannot be used: %s: it is left out, all else goes on",
-			    (unsigned long long)seq, e.why[0] ? e.why : "it names an item that it is not");
-		blob_finish(&plain);
-		if (!it)
-			return true;
-		struct flight *dead = it->in_flight ? send_find(c, it->in_flight) : NULL;
-		struct change unknown = *change;
-		if (dead)
-			send_abandon(c, dead);
-		if (!sealed)
-			make_unknown(c, &unknown);
-		/* its content stays missing until a keyframe brings it */
-		set_head(c, it, seq, &unknown, &w->device, NULL);
-		if (!id_zero(&unknown.version))
-			receive_content(c, it);
+	if (!o->valid || !it) {
+		leave_out(c, it);
 		return true;
 	}
-	bool here = expand(c, it, change, &b, &e);
+	bool here = keep_content(c);
 	struct flight *late = it->in_flight ? send_find(c, it->in_flight) : NULL;
 	if (late && late->row.base != seq) {
 		MARK("receive.own_change_overtaken");
@@ -406,19 +381,20 @@ static bool take_entry(struct core *c, uint64_t seq, const struct writer *w, con
 		it->row.agreed = b.side_common;
 	else if (!it->row.side)
 		it->row.want = (struct id){ { 0 } }; /* an undo was about the head before */
-	set_head(c, it, seq, change, &w->device, &b);
+	set_head(c, it, seq, change, &o->writer.device, &b);
 	if (!dictionary_is(it))
-		core_history(c, it, &change->version, &w->device, seq, HOW_REMOTE, kind, b.content_len, b.meta,
+		core_history(c, it, &change->version, &o->writer.device, seq, HOW_REMOTE, kind, b.content_len, b.meta,
 			     body_edited_ms(change->edited));
 	if (!here && b.kind != KIND_DELETE)
 		receive_content(c, it);
-	blob_finish(&plain);
 	return true;
 }
 
-static bool take_confirm(struct core *c, uint64_t seq, uint64_t counter)
+/* A change of our own is at the hub. False: it is none of ours. */
+static bool take_confirm(struct core *c)
 {
-	struct flight *f = send_find(c, counter);
+	struct flight *f = send_find(c, c->opening.counter);
+	uint64_t seq = c->opening.seq;
 	struct change change;
 	if (!f)
 		return false;
@@ -426,7 +402,7 @@ static bool take_confirm(struct core *c, uint64_t seq, uint64_t counter)
 	struct item *it = ledger_find(&c->ledger, &f->row.item);
 	if (!it || !wire_get_change(&r, &change))
 		return false;
-	advance(c, seq, &c->setup.device, c->state.epoch, span_blob(&f->row.record));
+	advance(c);
 	struct item *main = it->row.side ? it->main : it;
 	struct body b = {
 		.kind = f->row.kind, .content_len = f->row.size_plain,
@@ -547,7 +523,7 @@ static bool take_part(struct core *c, const struct record *r)
 		if (r->offset != 0 || r->total > WIRE_BODY_MAX)
 			return false;
 		MARK("receive.large_entry_in_parts");
-		blob_finish(&in->bytes);
+		forget_intake(c);
 		*in = (struct intake){ r->seq, { mem_alloc(r->total), r->total }, 0 };
 	}
 	if (r->offset != in->have || r->bytes.len > in->bytes.len - in->have)
@@ -557,8 +533,32 @@ static bool take_part(struct core *c, const struct record *r)
 	return true;
 }
 
+/* An older self, or a clone: read it back as if another's. */
+static bool never_sent(struct core *c)
+{
+	MARK("receive.confirmed_what_it_never_sent");
+	core_new_epoch(c);
+	send_forget_all(c);
+	return false;
+}
+
+/* Goes on with what is being opened. False: the hub sent what cannot be, or what was damaged on its way. */
+static bool open_on(struct core *c)
+{
+	if (!opening_step(c)) {
+		MARK("receive.opened_in_parts");
+		return true;
+	}
+	bool own = c->opening.counter, ok = own ? take_confirm(c) : take_entry(c);
+	opening_drop(c);
+	if (!own)
+		c->cursor_due_ms = c->now_ms;
+	return ok || (own && never_sent(c));
+}
+
 static bool take_log_entry(struct core *c, struct record *r)
 {
+	struct blob body;
 	if (r->seq <= c->state.cursor)
 		return true;
 	if (r->seq != c->state.cursor + 1 || r->writer >= c->writer_count || !c->writers[r->writer].known)
@@ -567,13 +567,38 @@ static bool take_log_entry(struct core *c, struct record *r)
 		if (c->intake.seq != r->seq || c->intake.have != c->intake.bytes.len)
 			return false;
 		r->change.flags &= (uint8_t)~CHANGE_PARTED;
-		r->change.body = span_blob(&c->intake.bytes);
+		body = c->intake.bytes;
+		c->intake.bytes = (struct blob){ 0 };
+	} else {
+		body = blob_copy(r->change.body.data, r->change.body.len);
 	}
-	bool whole = take_entry(c, r->seq, &c->writers[r->writer], &r->change);
-	blob_finish(&c->intake.bytes);
-	c->intake = (struct intake){ 0 };
-	c->cursor_due_ms = c->now_ms;
-	return whole;
+	forget_intake(c);
+	if (r->seq > c->head)
+		c->head = r->seq;
+	opening_begin(c, r->seq, &c->writers[r->writer], &r->change, &body);
+	return open_on(c);
+}
+
+static bool take_own(struct core *c, const struct record *r)
+{
+	struct flight *f = send_find(c, r->counter);
+	if (r->seq <= c->state.cursor) { /* a resend, answered as the first time */
+		if (f) {
+			MARK("receive.confirmed_a_second_time");
+			send_drop(c, f);
+		}
+		return true;
+	}
+	if (c->cursor_due_ms > c->now_ms + CURSOR_LAZY_MS)
+		c->cursor_due_ms = c->now_ms + CURSOR_LAZY_MS;
+	if (r->seq != c->state.cursor + 1)
+		return false;
+	if (!f)
+		return never_sent(c);
+	if (r->seq > c->head)
+		c->head = r->seq;
+	opening_begin_own(c, r->seq, r->counter);
+	return open_on(c);
 }
 
 static struct peer *peer_of(struct core *c, uint64_t writer)
@@ -603,6 +628,10 @@ static bool take_writer(struct core *c, const struct record *r)
  * what has been owed for long, and not one answer since, is asked for on a new connection. */
 static bool is_owing(struct core *c)
 {
+	if (receive_busy(c)) { /* it is we who are not done */
+		c->owed_ms = 0;
+		return false;
+	}
 	bool owed = c->state.cursor < c->head, moved = c->answers != c->answers_then || c->world.backlog(c->world.ctx);
 	for (size_t i = 0; !owed && i < c->flight_count; i++)
 		owed = !c->flights[i]->retry_ms &&
@@ -611,6 +640,22 @@ static bool is_owing(struct core *c)
 	if (!owed || moved || !c->owed_ms)
 		c->owed_ms = owed ? c->now_ms : 0;
 	return owed && c->now_ms - c->owed_ms >= OWED_MS;
+}
+
+bool receive_busy(const struct core *c)
+{
+	return c->opening.stage != OPENING_NONE || c->waiting.len > c->waiting_at;
+}
+
+/* The hub's answer to what people wait for came, and so did all that it had sent before. */
+static void probed(struct core *c)
+{
+	if (!c->probe_heard)
+		return;
+	c->probe_heard = false;
+	c->probe_done = c->probe_number;
+	c->probe_link = 0;
+	core_probe_again(c);
 }
 
 static bool take_record(struct core *c, struct record *r)
@@ -626,25 +671,7 @@ static bool take_record(struct core *c, struct record *r)
 	case RECORD_ENTRY_PART:
 		return take_part(c, r);
 	case RECORD_CONFIRM:
-		if (r->seq <= c->state.cursor) { /* a resend, answered as the first time */
-			struct flight *f = send_find(c, r->counter);
-			if (f) {
-				MARK("receive.confirmed_a_second_time");
-				send_drop(c, f);
-			}
-			return true;
-		}
-		if (c->cursor_due_ms > c->now_ms + CURSOR_LAZY_MS)
-			c->cursor_due_ms = c->now_ms + CURSOR_LAZY_MS;
-		if (r->seq != c->state.cursor + 1)
-			return false;
-		if (!take_confirm(c, r->seq, r->counter)) { /* an older self, or a clone: read it back as if another's */
-			MARK("receive.confirmed_what_it_never_sent");
-			core_new_epoch(c);
-			send_forget_all(c);
-			return false;
-		}
-		return true;
+		return take_own(c, r);
 	case RECORD_PRUNED:
 		return false; /* this hub's log is whole; one that says otherwise is not ours */
 	case RECORD_STALE:
@@ -673,11 +700,10 @@ static bool take_record(struct core *c, struct record *r)
 			return false;
 		if (r->seq > c->head)
 			c->head = r->seq;
-		if (c->probe_link && number >= c->probe_link) {
-			c->probe_done = c->probe_number;
-			c->probe_link = 0;
-			core_probe_again(c);
-		}
+		if (c->probe_link && number >= c->probe_link)
+			c->probe_heard = true;
+		if (!receive_busy(c))
+			probed(c);
 		if (is_owing(c)) {
 			link_renew(&c->link, "an answer of the hub is missing");
 			receive_down(c);
@@ -705,16 +731,94 @@ static bool take_record(struct core *c, struct record *r)
 	}
 }
 
+static bool is_of_next_large(const struct record *r)
+{
+	return r->type == RECORD_ENTRY_PART || (r->type == RECORD_ENTRY && r->change.flags & CHANGE_PARTED);
+}
+
+/* While a large entry is opened, what follows in the log's order waits; the link's own affairs do not, nor do the parts
+ * of the large entry that comes next: they are only gathered. */
+static bool goes_ahead(const struct core *c, const struct record *r)
+{
+	return r->type == RECORD_PONG || r->type == RECORD_RESUME ||
+	       (r->type == RECORD_ENTRY_PART && !c->waiting_parts);
+}
+
+/* Records that waited, up to some bytes of them, or to the next that takes longer. */
+static bool take_waiting(struct core *c)
+{
+	size_t until = c->waiting_at + WAITING_TURN;
+	while (c->waiting_at < c->waiting.len && c->waiting_at < until) {
+		struct reader reader = reader_of(span_of(c->waiting.data + c->waiting_at, c->waiting.len - c->waiting_at));
+		struct record r;
+		size_t before = reader_left(&reader);
+		if (wire_next(&reader, &r) <= 0)
+			return false;
+		if (c->opening.stage != OPENING_NONE && r.type != RECORD_ENTRY_PART)
+			return true;
+		c->waiting_at += before - reader_left(&reader);
+		c->waiting_parts -= is_of_next_large(&r);
+		if (!take_record(c, &r))
+			return false;
+		if (!link_up(&c->link))
+			return true;
+	}
+	if (c->waiting_at == c->waiting.len) {
+		buf_finish(&c->waiting);
+		c->waiting_at = 0;
+	}
+	return true;
+}
+
+bool receive_run(struct core *c)
+{
+	if (c->opening.stage != OPENING_NONE && !open_on(c))
+		return false;
+	if (link_up(&c->link) && !take_waiting(c))
+		return false;
+	if (!receive_busy(c))
+		probed(c);
+	return true;
+}
+
+/* A device that falls behind its hub by so much ends the job at once: a long turn, but memory is bounded, and nothing is
+ * lost that would have to be asked for again. */
+static bool wait_behind(struct core *c, struct record *r, struct span bytes)
+{
+	while (receive_busy(c) && c->waiting.len - c->waiting_at + bytes.len > WAITING_MAX) {
+		MARK("receive.too_much_waits");
+		if (!receive_run(c))
+			return false;
+		if (!link_up(&c->link))
+			return true;
+	}
+	if (!receive_busy(c))
+		return take_record(c, r);
+	MARK("receive.waits_behind_a_large_entry");
+	if (c->waiting_at > WAITING_MAX) { /* what was taken makes room */
+		memmove(c->waiting.data, c->waiting.data + c->waiting_at, c->waiting.len - c->waiting_at);
+		c->waiting.len -= c->waiting_at;
+		c->waiting_at = 0;
+	}
+	c->waiting_parts += is_of_next_large(r);
+	buf_span(&c->waiting, bytes);
+	return true;
+}
+
 bool receive_frame(struct core *c, struct span bytes)
 {
 	struct reader reader = reader_of(bytes);
 	struct record r;
 	int more;
+	const uint8_t *from = reader.at;
 	while ((more = wire_next(&reader, &r)) > 0) {
-		if (!take_record(c, &r))
+		struct span record = span_of(from, (size_t)(reader.at - from));
+		bool waits = receive_busy(c) && !goes_ahead(c, &r);
+		if (!(waits ? wait_behind(c, &r, record) : take_record(c, &r)))
 			return false;
 		if (!link_up(&c->link))
 			return true; /* what came before made us leave */
+		from = reader.at;
 	}
 	return more == 0;
 }

@@ -134,7 +134,7 @@ void core_view_counts(const struct core *c, struct counts_view *v)
 	for (size_t i = 0; i < c->categories.count; i++)
 		held = held || (c->categories.all[i]->active && c->categories.all[i]->held);
 	v->quiet = !held && !c->scans && !c->debounce.count && !c->flight_count && !v->incoming && !v->outgoing &&
-		   !c->plans.count && !c->missing && c->state.cursor >= c->head;
+		   !c->plans.count && !c->missing && !receive_busy(c) && c->state.cursor >= c->head;
 }
 
 bool core_view_category(const struct core *c, size_t index, struct category_view *v)

@@ -285,19 +285,27 @@ void wire_put_sealed_context(struct buf *out, const struct id *device, uint64_t 
 	put_head(out, c->flags & ~CHANGE_PARTED, c);
 }
 
-struct id wire_chain(const struct id *before, uint64_t seq, const struct id *device, uint64_t epoch,
-                     struct span change_record)
+struct hash_run *wire_chain_start(const struct id *before, uint64_t seq, const struct id *device, uint64_t epoch,
+                                  uint64_t record_len)
 {
 	struct buf numbers = { 0 };
 	buf_u64le(&numbers, seq);
 	buf_u64le(&numbers, epoch);
-	struct span parts[] = {
-		span_of(before->b, ID_LEN),
-		buf_view(&numbers),
-		span_of(device->b, ID_LEN),
-		change_record,
-	};
-	struct id chain = hash_plain("syncline chain 1", parts, sizeof parts / sizeof *parts);
+	struct span parts[] = { span_of(before->b, ID_LEN), buf_view(&numbers), span_of(device->b, ID_LEN) };
+	struct hash_run *r = hash_run_start(NULL, "syncline chain 1");
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		hash_run_part(r, parts[i].len);
+		hash_run_bytes(r, parts[i]);
+	}
+	hash_run_part(r, record_len);
 	buf_finish(&numbers);
-	return chain;
+	return r;
+}
+
+struct id wire_chain(const struct id *before, uint64_t seq, const struct id *device, uint64_t epoch,
+                     struct span change_record)
+{
+	struct hash_run *r = wire_chain_start(before, seq, device, epoch, change_record.len);
+	hash_run_bytes(r, change_record);
+	return hash_run_end(r);
 }

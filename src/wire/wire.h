@@ -8,6 +8,7 @@
 #ifndef WIRE_WIRE_H
 #define WIRE_WIRE_H
 #include "base/buf.h"
+#include "base/hash.h"
 #include "base/id.h"
 
 #define WIRE_PROTOCOL 1
@@ -107,4 +108,7 @@ void wire_put_sealed_context(struct buf *out, const struct id *device, uint64_t 
 
 /* The running hash over a log: chain(n) = H(chain(n-1), n, device, epoch, change record). Both sides fold it. */
 struct id wire_chain(const struct id *before, uint64_t seq, const struct id *device, uint64_t epoch, struct span change_record);
+/* The same of a record that is given piece by piece: its bytes follow (hash_run_bytes), hash_run_end tells the chain. */
+struct hash_run *wire_chain_start(const struct id *before, uint64_t seq, const struct id *device, uint64_t epoch,
+				  uint64_t record_len);
 #endif

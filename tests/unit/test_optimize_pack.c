@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
-#include "engine/core/optimize/delta.h"
+#include "engine/core/optimize/expand.h"
 
 enum shape {
 	SHAPE_EMPTY,
@@ -75,6 +75,22 @@ static void check_guard(uint8_t *out, size_t len)
 	free(out);
 }
 
+static bool expand_delta(struct codec_tools *t, const struct delta_ops *delta, uint8_t codec, struct span packed,
+                         struct span base, uint8_t *out, size_t len, size_t part)
+{
+	struct expansion x;
+	uint8_t which = 0;
+	enum got got = GOT_NOTHING;
+	while (delta_find(which) != delta)
+		which++;
+	if (expansion_start(&x, t, which, codec, packed, base, len))
+		while ((got = expansion_more(&x, out, part)) == GOT_MORE)
+			cr_assert(x.done <= len);
+	cr_assert(got != GOT_ALL || x.done == len);
+	expansion_end(&x);
+	return got == GOT_ALL;
+}
+
 static void round_trip(struct codec_tools *t, const struct delta_ops *delta, const struct codec_ops *ops,
                        struct span content, struct span base, enum pack_effort effort)
 {
@@ -87,12 +103,18 @@ static void round_trip(struct codec_tools *t, const struct delta_ops *delta, con
 		return;
 	}
 #define EXPAND(from, into, len)                                                                                        \
-	(delta ? delta->expand(t, (uint8_t)codec, from, base, into, len)                                               \
+	(delta ? expand_delta(t, delta, (uint8_t)codec, from, base, into, len, SIZE_MAX)                               \
 	       : codec_find((uint8_t)codec)->expand(t, from, ops->history ? base : span_of(NULL, 0), into, len))
 	uint8_t *out = guarded(content.len);
 	cr_assert(EXPAND(buf_view(&packed), out, content.len), "%s: %zu bytes", name, content.len);
 	cr_assert(span_equal(span_of(out, content.len), content), "%s: %zu bytes", name, content.len);
 	check_guard(out, content.len);
+	for (size_t part = 1; delta && part < content.len; part = part * 7 + 300) { /* in parts it is the same */
+		out = guarded(content.len);
+		cr_assert(expand_delta(t, delta, (uint8_t)codec, buf_view(&packed), base, out, content.len, part));
+		cr_assert(span_equal(span_of(out, content.len), content), "%s in parts of %zu", name, part);
+		check_guard(out, content.len);
+	}
 
 	/* a wrong length is noticed: too long a claim, too short a claim (a bomb) */
 	out = guarded(content.len + 7);
@@ -173,8 +195,9 @@ Test(optimize_pack, garbage_is_refused_without_harm)
 			bytes[i] = (uint8_t)rng_next(&rng);
 		const struct delta_ops *delta = all_deltas[rng_below(&rng, 5)];
 		uint8_t *out = guarded(want);
-		(void)delta->expand(&tools, (uint8_t)rng_below(&rng, CODEC_COUNT + 3), span_of(bytes, len),
-		                    span_blob(&base), out, want);
+		uint8_t codec = (uint8_t)rng_below(&rng, CODEC_COUNT + 3);
+		size_t part = 1 + rng_below(&rng, 1000) * 100;
+		(void)expand_delta(&tools, delta, codec, span_of(bytes, len), span_blob(&base), out, want, part);
 		check_guard(out, want);
 	}
 	blob_finish(&base);

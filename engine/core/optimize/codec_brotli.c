@@ -39,4 +39,4 @@ static bool expand(struct codec_tools *t, struct span packed, struct span histor
 	return result == BROTLI_DECODER_RESULT_SUCCESS && in_left == 0 && out_left == 0;
 }
 
-const struct codec_ops codec_brotli = { "brotli", false, pack, expand };
+const struct codec_ops codec_brotli = { "brotli", false, pack, expand, NULL, NULL, NULL };

@@ -62,7 +62,7 @@ static bool expand(struct codec_tools *t, struct span packed, struct span histor
 	return inflate(z, Z_FINISH) == Z_STREAM_END && !z->avail_in && !z->avail_out;
 }
 
-const struct codec_ops codec_gzip = { "gzip", false, pack, expand };
+const struct codec_ops codec_gzip = { "gzip", false, pack, expand, NULL, NULL, NULL };
 
 void codec_gzip_finish(struct codec_tools *t)
 {

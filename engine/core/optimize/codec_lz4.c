@@ -30,4 +30,4 @@ static bool expand(struct codec_tools *t, struct span packed, struct span histor
 	return LZ4_decompress_safe((const char *)packed.data, (char *)out, (int)packed.len, (int)len) == (int)len;
 }
 
-const struct codec_ops codec_lz4 = { "lz4", false, pack, expand };
+const struct codec_ops codec_lz4 = { "lz4", false, pack, expand, NULL, NULL, NULL };

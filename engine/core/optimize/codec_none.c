@@ -20,4 +20,4 @@ static bool expand(struct codec_tools *t, struct span packed, struct span histor
 	return true;
 }
 
-const struct codec_ops codec_none = { "none", false, pack, expand };
+const struct codec_ops codec_none = { "none", false, pack, expand, NULL, NULL, NULL };

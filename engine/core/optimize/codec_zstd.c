@@ -175,67 +175,6 @@ void codec_zstd_stop(struct zstd_run *r)
 	free(r);
 }
 
-static void put_le(struct buf *out, uint64_t value, int bytes)
-{
-	for (int i = 0; i < bytes; i++)
-		buf_u8(out, (uint8_t)(value >> (8 * i)));
-}
-
-/* Puts the header back: single segment with an eight-byte content size, so that the decoder refuses any other length.
- */
-static ZSTD_DCtx *expanding(struct codec_tools *t, bool single, struct span packed, size_t len)
-{
-	struct buf *frame = &t->frame;
-	if (!t->zstd_expand && !(t->zstd_expand = ZSTD_createDCtx()))
-		return NULL;
-	buf_clear(frame);
-	buf_reserve(frame, packed.len + 16);
-	buf_u8(frame, 0xe0);
-	put_le(frame, len, 8);
-	if (single)
-		put_le(frame, 1 | BLOCK_COMPRESSED << 1 | (uint64_t)packed.len << 3, BLOCK_HEADER);
-	buf_span(frame, packed);
-	ZSTD_DCtx_reset(t->zstd_expand, ZSTD_reset_session_and_parameters);
-	ZSTD_DCtx_setParameter(t->zstd_expand, ZSTD_d_format, ZSTD_f_zstd1_magicless);
-	return t->zstd_expand;
-}
-
-static bool expand_with(struct codec_tools *t, bool single, struct span packed, struct span history,
-                        const ZSTD_DDict *dictionary, uint8_t *out, size_t len)
-{
-	if (len == 0 || packed.len == 0 || (single && packed.len > ZSTD_BLOCKSIZE_MAX))
-		return false;
-	ZSTD_DCtx *d = expanding(t, single, packed, len);
-	if (!d)
-		return false;
-	size_t set = dictionary ? ZSTD_DCtx_refDDict(d, dictionary) : ZSTD_DCtx_refPrefix(d, history.data, history.len);
-	size_t got = ZSTD_isError(set) ? set : ZSTD_decompressDCtx(d, out, len, t->frame.data, t->frame.len);
-	ZSTD_DCtx_reset(d, ZSTD_reset_session_and_parameters); /* the history is borrowed */
-	return !ZSTD_isError(got) && got == len;
-}
-
-static bool expand_frame(struct codec_tools *t, struct span packed, struct span history, uint8_t *out, size_t len)
-{
-	return expand_with(t, false, packed, history, NULL, out, len);
-}
-
-static bool expand_block(struct codec_tools *t, struct span packed, struct span history, uint8_t *out, size_t len)
-{
-	return expand_with(t, true, packed, history, NULL, out, len);
-}
-
-const struct codec_ops codec_zstd = { "zstd", true, pack, expand_frame };
-const struct codec_ops codec_zstd_block = { "zstd", true, pack, expand_block };
-
-int codec_zstd_pack_dictionary(struct codec_tools *t, struct span content, struct buf *out)
-{
-	ZSTD_CCtx *c = content.len && t->dictionary ? packing(t) : NULL;
-	if (!c)
-		return -1;
-	ZSTD_CCtx_refCDict(c, t->dictionary);
-	return run(c, content, out);
-}
-
 static void forget_expander(struct codec_tools *t)
 {
 	ZSTD_freeDDict(t->expander);
@@ -254,14 +193,132 @@ static const ZSTD_DDict *expander(struct codec_tools *t, struct span dictionary)
 	return t->expander;
 }
 
-bool codec_zstd_expand_dictionary(struct codec_tools *t, uint8_t codec, struct span packed, struct span dictionary,
-                                  uint8_t *out, size_t len)
+/* The frame's header again: single segment with an eight-byte content size, so that the decoder refuses any other length,
+ * and no window can be larger than that. */
+static size_t put_header(uint8_t *header, bool single, size_t packed_len, uint64_t len)
 {
-	const ZSTD_DDict *made = expander(t, dictionary);
-	bool ok = made && expand_with(t, codec == CODEC_ZSTD_BLOCK, packed, dictionary, made, out, len);
-	if (dictionary.len > EXPANDER_KEPT)
+	uint32_t block = 1 | BLOCK_COMPRESSED << 1 | (uint32_t)packed_len << 3;
+	size_t used = 0;
+	header[used++] = 0xe0;
+	for (int i = 0; i < 8; i++)
+		header[used++] = (uint8_t)(len >> (8 * i));
+	for (int i = 0; single && i < BLOCK_HEADER; i++)
+		header[used++] = (uint8_t)(block >> (8 * i));
+	return used;
+}
+
+/* Given just what the decoder asks for, each call makes one block and copies nothing: `out` holds all that is to come, and
+ * is the decoder's own memory of what was (stable). */
+static bool feed(struct codec_tools *t, const uint8_t *bytes, size_t len)
+{
+	struct codec_stream *s = &t->stream;
+	ZSTD_inBuffer in = { bytes, len, 0 };
+	ZSTD_outBuffer out = { s->out, s->len, s->written };
+	while (in.pos < in.size) {
+		size_t at = in.pos, made = out.pos;
+		s->hint = ZSTD_decompressStream(t->zstd_expand, &out, &in);
+		s->written = out.pos;
+		if (ZSTD_isError(s->hint) || s->hint == 0)
+			break;
+		if (in.pos == at && out.pos == made)
+			return false;
+	}
+	return !ZSTD_isError(s->hint) && in.pos == in.size;
+}
+
+static void end_stream(struct codec_tools *t)
+{
+	ZSTD_DCtx_reset(t->zstd_expand, ZSTD_reset_session_and_parameters); /* the history is borrowed */
+	if (t->expander_of.len > EXPANDER_KEPT)
 		forget_expander(t);
+	t->stream = (struct codec_stream){ 0 };
+}
+
+static bool start_stream(struct codec_tools *t, bool single, struct span packed, struct span history, bool dictionary,
+                         uint8_t *out, size_t len)
+{
+	uint8_t header[16];
+	if (len == 0 || packed.len == 0 || (single && packed.len > ZSTD_BLOCKSIZE_MAX))
+		return false;
+	if (!t->zstd_expand && !(t->zstd_expand = ZSTD_createDCtx()))
+		return false;
+	ZSTD_DCtx *d = t->zstd_expand;
+	const ZSTD_DDict *made = dictionary ? expander(t, history) : NULL;
+	if (dictionary && !made)
+		return false;
+	ZSTD_DCtx_reset(d, ZSTD_reset_session_and_parameters);
+	ZSTD_DCtx_setParameter(d, ZSTD_d_format, ZSTD_f_zstd1_magicless);
+	size_t set = ZSTD_DCtx_setParameter(d, ZSTD_d_stableOutBuffer, 1);
+	if (!ZSTD_isError(set))
+		set = made ? ZSTD_DCtx_refDDict(d, made) : ZSTD_DCtx_refPrefix(d, history.data, history.len);
+	t->stream = (struct codec_stream){ .packed = packed, .out = out, .len = len };
+	bool ok = !ZSTD_isError(set) && feed(t, header, put_header(header, single, packed.len, len)) && t->stream.hint;
+	if (!ok)
+		end_stream(t);
 	return ok;
+}
+
+static enum got more_stream(struct codec_tools *t, size_t bytes, size_t *done)
+{
+	struct codec_stream *s = &t->stream;
+	size_t read = s->read, written = s->written;
+	while (s->hint && s->read < s->packed.len && s->written - written < bytes && s->read - read < bytes) {
+		size_t left = s->packed.len - s->read, some = s->hint < left ? s->hint : left;
+		if (!feed(t, s->packed.data + s->read, some))
+			return GOT_NOTHING;
+		s->read += some;
+	}
+	*done += s->written - written;
+	if (s->hint && s->read < s->packed.len)
+		return GOT_MORE;
+	return !s->hint && s->read == s->packed.len && s->written == s->len ? GOT_ALL : GOT_NOTHING;
+}
+
+static bool start_frame(struct codec_tools *t, struct span packed, struct span history, bool dictionary, uint8_t *out,
+                        size_t len)
+{
+	return start_stream(t, false, packed, history, dictionary, out, len);
+}
+
+static bool start_block(struct codec_tools *t, struct span packed, struct span history, bool dictionary, uint8_t *out,
+                        size_t len)
+{
+	return start_stream(t, true, packed, history, dictionary, out, len);
+}
+
+static bool expand_with(struct codec_tools *t, bool single, struct span packed, struct span history, uint8_t *out,
+                        size_t len)
+{
+	size_t done = 0;
+	if (!start_stream(t, single, packed, history, false, out, len))
+		return false;
+	bool ok = more_stream(t, SIZE_MAX, &done) == GOT_ALL;
+	end_stream(t);
+	return ok;
+}
+
+static bool expand_frame(struct codec_tools *t, struct span packed, struct span history, uint8_t *out, size_t len)
+{
+	return expand_with(t, false, packed, history, out, len);
+}
+
+static bool expand_block(struct codec_tools *t, struct span packed, struct span history, uint8_t *out, size_t len)
+{
+	return expand_with(t, true, packed, history, out, len);
+}
+
+const struct codec_ops codec_zstd = { "zstd",       true,        pack,       expand_frame,
+	                              start_frame, more_stream, end_stream };
+const struct codec_ops codec_zstd_block = { "zstd",       true,        pack,       expand_block,
+	                                    start_block, more_stream, end_stream };
+
+int codec_zstd_pack_dictionary(struct codec_tools *t, struct span content, struct buf *out)
+{
+	ZSTD_CCtx *c = content.len && t->dictionary ? packing(t) : NULL;
+	if (!c)
+		return -1;
+	ZSTD_CCtx_refCDict(c, t->dictionary);
+	return run(c, content, out);
 }
 
 bool codec_zstd_prepare(struct codec_tools *t, struct span dictionary)

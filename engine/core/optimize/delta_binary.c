@@ -6,10 +6,12 @@ static int pack(struct codec_tools *t, struct span content, struct span base, en
 	return base.len ? codec_zstd.pack(t, content, base, effort, out) : -1;
 }
 
-static bool expand(struct codec_tools *t, uint8_t codec, struct span packed, struct span base, uint8_t *out, size_t len)
+static bool split(uint8_t codec, struct span packed, struct span base, size_t len, struct delta_split *s)
 {
 	const struct codec_ops *ops = codec_find(codec);
-	return ops && ops->history && base.len && ops->expand(t, packed, base, out, len);
+	(void)len;
+	*s = (struct delta_split){ .packed = packed, .history = base };
+	return ops && ops->history && base.len;
 }
 
-const struct delta_ops delta_binary = { "binary", pack, expand };
+const struct delta_ops delta_binary = { "binary", pack, split };

@@ -7,10 +7,11 @@ static int pack(struct codec_tools *t, struct span content, struct span base, en
 	return codec_zstd_pack_dictionary(t, content, out);
 }
 
-static bool expand(struct codec_tools *t, uint8_t codec, struct span packed, struct span base, uint8_t *out, size_t len)
+static bool split(uint8_t codec, struct span packed, struct span base, size_t len, struct delta_split *s)
 {
-	return (codec == CODEC_ZSTD || codec == CODEC_ZSTD_BLOCK) && base.len &&
-	       codec_zstd_expand_dictionary(t, codec, packed, base, out, len);
+	(void)len;
+	*s = (struct delta_split){ .packed = packed, .history = base, .dictionary = true };
+	return (codec == CODEC_ZSTD || codec == CODEC_ZSTD_BLOCK) && base.len;
 }
 
-const struct delta_ops delta_dictionary = { "dictionary", pack, expand };
+const struct delta_ops delta_dictionary = { "dictionary", pack, split };

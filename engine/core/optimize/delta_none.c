@@ -34,11 +34,11 @@ static int pack(struct codec_tools *t, struct span content, struct span base, en
 	return best;
 }
 
-static bool expand(struct codec_tools *t, uint8_t codec, struct span packed, struct span base, uint8_t *out, size_t len)
+static bool split(uint8_t codec, struct span packed, struct span base, size_t len, struct delta_split *s)
 {
-	(void)base;
-	const struct codec_ops *ops = codec_find(codec);
-	return ops && ops->expand(t, packed, span_of(NULL, 0), out, len);
+	(void)codec, (void)base, (void)len;
+	*s = (struct delta_split){ .packed = packed };
+	return true;
 }
 
-const struct delta_ops delta_none = { "none", pack, expand };
+const struct delta_ops delta_none = { "none", pack, split };

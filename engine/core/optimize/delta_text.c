@@ -1,7 +1,5 @@
 /* An edit in one place, or a few near each other: what the ends share is only counted, and what lies between is
  * compressed with the whole base as history. A third smaller than a delta over the whole on real edits, and quicker. */
-#include <string.h>
-
 #include "engine/core/optimize/delta.h"
 
 #define RAW_MAX 12 /* a shorter middle never gains from compression */
@@ -37,20 +35,16 @@ static int pack(struct codec_tools *t, struct span content, struct span base, en
 	return CODEC_NONE;
 }
 
-static bool expand(struct codec_tools *t, uint8_t codec, struct span packed, struct span base, uint8_t *out, size_t len)
+static bool split(uint8_t codec, struct span packed, struct span base, size_t len, struct delta_split *s)
 {
-	const struct codec_ops *ops = codec_find(codec);
+	(void)codec;
 	struct reader r = reader_of(packed);
 	uint64_t head = reader_varint(&r), tail = reader_varint(&r);
 	size_t most = len < base.len ? len : base.len;
-	if (r.bad || !ops || head > most || tail > most - head)
+	if (r.bad || head > most || tail > most - head)
 		return false;
-	if (head)
-		memcpy(out, base.data, head);
-	if (tail)
-		memcpy(out + len - tail, base.data + base.len - tail, tail);
-	struct span rest = span_of(r.at, reader_left(&r));
-	return ops->expand(t, rest, base, out + head, len - head - tail);
+	*s = (struct delta_split){ (size_t)head, (size_t)tail, span_of(r.at, reader_left(&r)), base, false };
+	return true;
 }
 
-const struct delta_ops delta_text = { "text", pack, expand };
+const struct delta_ops delta_text = { "text", pack, split };

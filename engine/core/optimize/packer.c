@@ -6,7 +6,7 @@
 #include <zdict.h>
 
 #include "base/mem.h"
-#include "engine/core/optimize/delta.h"
+#include "engine/core/optimize/expand.h"
 
 #define ENDS_MIN           16 /* shared bytes at the ends that pay for their two lengths */
 #define KEYFRAME_SHARE     4  /* under a quarter of the content: not worth trying for better */
@@ -21,6 +21,10 @@ struct packer {
 	struct codec_tools tools;
 	struct buf candidate;
 	struct id prepared; /* zero: none */
+	struct expansion expansion;
+	uint8_t packing[2]; /* its delta and codec */
+	uint8_t *made;      /* what it makes; NULL: it */
+	struct span lies;   /* somewhere */
 };
 
 static const struct codec_ops *const codecs[CODEC_COUNT] = {
@@ -62,6 +66,7 @@ void packer_destroy(struct packer *p)
 {
 	if (!p)
 		return;
+	packer_expand_end(p);
 	codec_finish(&p->tools);
 	buf_finish(&p->candidate);
 	free(p);
@@ -130,21 +135,56 @@ bool packer_needs_base(const struct body *body)
 	return body->delta != DELTA_NONE;
 }
 
-bool packer_expand(struct packer *p, const struct body *body, struct span base, struct blob *content, struct err *e)
+static bool unpackable(const struct packer *p, struct err *e)
 {
-	const struct delta_ops *delta = delta_find(body->delta);
-	*content = (struct blob){ 0 };
-	if (!delta || body->content_len > LIMIT_EXPANSION)
+	return err_set(e, "change", "it is asked for again as a whole", "its content does not unpack (%s, %s)",
+	               delta_name(p->packing[0]), codec_name(p->packing[1]));
+}
+
+bool packer_expand_start(struct packer *p, const struct body *body, struct span base, struct err *e)
+{
+	packer_expand_end(p);
+	p->packing[0] = body->delta;
+	p->packing[1] = body->compression;
+	if (body->delta >= DELTA_COUNT || body->content_len > LIMIT_EXPANSION)
 		return err_set(e, "change", "", "it is packed in a way that this version does not know");
 	size_t len = (size_t)body->content_len;
-	uint8_t *out = mem_alloc(len + 1);
-	if (!delta->expand(&p->tools, body->compression, body->payload, base, out, len)) {
-		free(out);
-		return err_set(e, "change", "it is asked for again as a whole", "its content does not unpack (%s, %s)",
-		               delta->name, codec_name(body->compression));
-	}
-	*content = (struct blob){ out, len };
+	if (!expansion_start(&p->expansion, &p->tools, body->delta, body->compression, body->payload, base, len))
+		return unpackable(p, e);
+	if (!expansion_lies(&p->expansion, &p->lies))
+		p->made = mem_alloc(len + 1);
 	return true;
+}
+
+enum got packer_expand_more(struct packer *p, size_t bytes, struct span *so_far, struct err *e)
+{
+	enum got got = expansion_more(&p->expansion, p->made, bytes);
+	*so_far = span_of(p->made ? p->made : p->lies.data, p->expansion.done);
+	if (got == GOT_NOTHING)
+		unpackable(p, e);
+	return got;
+}
+
+void packer_expand_end(struct packer *p)
+{
+	expansion_end(&p->expansion);
+	free(p->made);
+	p->made = NULL;
+}
+
+bool packer_expand(struct packer *p, const struct body *body, struct span base, struct blob *content, struct err *e)
+{
+	struct span all;
+	*content = (struct blob){ 0 };
+	bool ok = packer_expand_start(p, body, base, e) && packer_expand_more(p, SIZE_MAX, &all, e) == GOT_ALL;
+	if (ok && p->made) {
+		*content = (struct blob){ p->made, all.len };
+		p->made = NULL;
+	} else if (ok) {
+		*content = blob_copy(all.data, all.len);
+	}
+	packer_expand_end(p);
+	return ok;
 }
 
 void packer_prepare_base(struct packer *p, const struct id *version, struct span base)

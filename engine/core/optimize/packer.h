@@ -67,6 +67,12 @@ void packer_drop(struct pack_run *r); /* NULL-safe */
  * body->content_len bytes. False, content empty: damaged, or not made with this base. The caller checks the version. */
 bool packer_expand(struct packer *p, const struct body *body, struct span base, struct blob *content, struct err *e);
 bool packer_needs_base(const struct body *body);
+/* The same in parts, one content at a time: start borrows the payload and the base until end. Each more adds some `bytes`
+ * to *so_far, which is borrowed until end: GOT_ALL, that is all of it; GOT_NOTHING, it is damaged. A content that lies
+ * somewhere already, in the payload or as the base, costs no memory. */
+bool packer_expand_start(struct packer *p, const struct body *body, struct span base, struct err *e);
+enum got packer_expand_more(struct packer *p, size_t bytes, struct span *so_far, struct err *e);
+void packer_expand_end(struct packer *p);
 
 /* One shared base for many packs (DELTA_DICTIONARY): indexed once here, then each use costs nothing more. `version`
  * names it (the body's base_version must be EXPLICIT this). `base` is copied. A second call with the same version does

@@ -1,7 +1,10 @@
 #include "engine/core/optimize/seal.h"
 
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/mem.h"
 
 #define NONCE_LEN crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 #define TAG_LEN   crypto_aead_xchacha20poly1305_ietf_ABYTES
@@ -67,20 +70,12 @@ static void lock(struct buf *out, struct span plain, struct span context, const 
 	out->len += (size_t)len;
 }
 
-static bool unlock(struct blob *plain, struct span sealed, struct span context, const uint8_t nonce[NONCE_LEN],
+/* `out` may be where it is sealed: the tag is checked before anything is written. */
+static bool unlock(uint8_t *out, struct span sealed, struct span context, const uint8_t nonce[NONCE_LEN],
                    const uint8_t key[KEY_LEN])
 {
-	unsigned long long len = 0;
-	struct buf out = { 0 };
-	buf_reserve(&out, sealed.len);
-	if (crypto_aead_xchacha20poly1305_ietf_decrypt(out.data, &len, NULL, sealed.data, sealed.len, context.data,
-	                                               context.len, nonce, key) != 0) {
-		buf_finish(&out);
-		return false;
-	}
-	out.len = (size_t)len;
-	*plain = buf_take(&out);
-	return true;
+	return crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed.data, sealed.len, context.data,
+	                                                  context.len, nonce, key) == 0;
 }
 
 void seal_body(struct sealer *s, const struct id *device, uint64_t epoch, const struct change *c, struct span plain,
@@ -103,20 +98,33 @@ static bool right_key(const struct sealer *s, struct span sealed, size_t overhea
 	return true;
 }
 
-bool seal_open(struct sealer *s, const struct id *device, uint64_t epoch, const struct change *c, struct blob *plain,
-               struct err *e)
+bool seal_open_in_place(struct sealer *s, const struct id *device, uint64_t epoch, const struct change *c,
+                        uint8_t *sealed, struct span *plain, struct err *e)
 {
 	uint8_t nonce[NONCE_LEN];
-	*plain = (struct blob){ 0 };
-	if (!right_key(s, c->body, SEAL_OVERHEAD, e))
+	struct span all = span_of(sealed, c->body.len);
+	*plain = span_of(NULL, 0);
+	if (!right_key(s, all, SEAL_OVERHEAD, e))
 		return false;
 	bind_body(s, device, epoch, c, nonce);
-	if (!unlock(plain, span_of(c->body.data + 1, c->body.len - 1), buf_view(&s->context), nonce,
+	if (!unlock(sealed + 1, span_of(sealed + 1, all.len - 1), buf_view(&s->context), nonce,
 	            body_key(s, device, epoch)))
 		return err_set(e, "sealed body",
 		               "if it happens again, the hub or its store is damaged: run `syncline doctor`",
 		               "no device of this account sealed it for this change");
+	*plain = span_of(sealed + 1, all.len - SEAL_OVERHEAD);
 	return true;
+}
+
+bool seal_open(struct sealer *s, const struct id *device, uint64_t epoch, const struct change *c, struct blob *plain,
+               struct err *e)
+{
+	struct blob sealed = blob_copy(c->body.data, c->body.len);
+	struct span opened;
+	bool ok = seal_open_in_place(s, device, epoch, c, sealed.data, &opened, e);
+	*plain = ok ? blob_copy(opened.data, opened.len) : (struct blob){ 0 };
+	blob_finish(&sealed);
+	return ok;
 }
 
 static void name_key(const struct sealer *s, uint8_t key[KEY_LEN])
@@ -151,8 +159,14 @@ bool seal_open_name(struct sealer *s, const struct id *device, struct span seale
 		return false;
 	name_key(s, key);
 	bind_name(s, device);
-	bool opened = unlock(name, span_of(sealed.data + 1 + SEAL_NAME_NONCE, sealed.len - 1 - SEAL_NAME_NONCE),
+	size_t len = sealed.len - SEAL_NAME_OVERHEAD;
+	uint8_t *out = mem_alloc(len + 1);
+	bool opened = unlock(out, span_of(sealed.data + 1 + SEAL_NAME_NONCE, sealed.len - 1 - SEAL_NAME_NONCE),
 	                     buf_view(&s->context), sealed.data + 1, key);
 	sodium_memzero(key, sizeof key);
+	if (opened)
+		*name = (struct blob){ out, len };
+	else
+		free(out);
 	return opened || err_set(e, "device name", "", "no device of this account sealed it for this device");
 }

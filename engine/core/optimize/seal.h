@@ -45,6 +45,10 @@ void seal_body(struct sealer *s, const struct id *device, uint64_t epoch, const 
  * exactly this change. */
 bool seal_open(struct sealer *s, const struct id *device, uint64_t epoch, const struct change *c, struct blob *plain,
                struct err *e);
+/* The same where it lies: `sealed` is the c->body.len bytes of the body (c->body.data is not looked at), which hold
+ * `plain` afterwards; when it does not open they are lost. */
+bool seal_open_in_place(struct sealer *s, const struct id *device, uint64_t epoch, const struct change *c,
+                        uint8_t *sealed, struct span *plain, struct err *e);
 
 /* A device's name, readable by the account's devices, bound to that device. `nonce`: fresh random bytes each time. */
 void seal_name(struct sealer *s, const struct id *device, const uint8_t nonce[SEAL_NAME_NONCE], struct span name,
