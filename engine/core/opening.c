@@ -44,7 +44,7 @@ void opening_drop(struct core *c)
 	if (o->stage == OPENING_NONE)
 		return;
 	if (o->staged && c->world.version_stage)
-		c->world.version_stage(c->world.ctx, span_of(NULL, 0));
+		c->world.version_stage(c->world.ctx, &o->change.version, span_of(NULL, 0));
 	packer_expand_end(c->packer);
 	hash_run_drop(o->run);
 	blob_finish(&o->base);
@@ -160,7 +160,7 @@ static bool expand(struct core *c)
 		hash_run_bytes(o->run, span_of(o->content.data + o->done, o->content.len - o->done));
 	o->done = o->content.len;
 	if (got != GOT_NOTHING && large && c->world.version_stage) {
-		c->world.version_stage(c->world.ctx, o->content);
+		c->world.version_stage(c->world.ctx, &o->change.version, o->content);
 		o->staged = true;
 	}
 	if (got == GOT_MORE)

@@ -15,8 +15,8 @@
 #define WANT_AGAIN_MS 10000
 #define KEYFRAME_AGAIN_MS 600000 /* one that could not be used is not made over and over */
 #define OWED_MS 20000          /* an answer may take so long: a hub whose disk is slow still says it is busy */
-#define WAITING_MAX (4u * 1024 * 1024) /* bytes of records that wait behind a large entry */
-#define WAITING_TURN WIRE_PART_MAX     /* of them so much is taken in a turn, as when it comes */
+#define WAITING_PARTS 4            /* so many parts' bytes of records may wait behind a large entry */
+#define WAITING_TURN WIRE_PART_MAX /* of them so much is taken in a turn, as when it comes */
 #define CURSOR_LAZY_MS 5000    /* for our own confirmations alone: nobody waits for that receipt */
 
 static void stop(struct core *c, const char *why)
@@ -572,7 +572,8 @@ static bool take_log_entry(struct core *c, struct record *r)
 	} else {
 		body = blob_copy(r->change.body.data, r->change.body.len);
 	}
-	forget_intake(c);
+	if (c->intake.seq <= r->seq) /* else it is gathered for one that comes later */
+		forget_intake(c);
 	if (r->seq > c->head)
 		c->head = r->seq;
 	opening_begin(c, r->seq, &c->writers[r->writer], &r->change, &body);
@@ -785,7 +786,8 @@ bool receive_run(struct core *c)
  * lost that would have to be asked for again. */
 static bool wait_behind(struct core *c, struct record *r, struct span bytes)
 {
-	while (receive_busy(c) && c->waiting.len - c->waiting_at + bytes.len > WAITING_MAX) {
+	size_t most = WAITING_PARTS * c->setup.part_bytes;
+	while (receive_busy(c) && c->waiting.len - c->waiting_at + bytes.len > most) {
 		MARK("receive.too_much_waits");
 		if (!receive_run(c))
 			return false;
@@ -795,7 +797,7 @@ static bool wait_behind(struct core *c, struct record *r, struct span bytes)
 	if (!receive_busy(c))
 		return take_record(c, r);
 	MARK("receive.waits_behind_a_large_entry");
-	if (c->waiting_at > WAITING_MAX) { /* what was taken makes room */
+	if (c->waiting_at > most) { /* what was taken makes room */
 		memmove(c->waiting.data, c->waiting.data + c->waiting_at, c->waiting.len - c->waiting_at);
 		c->waiting.len -= c->waiting_at;
 		c->waiting_at = 0;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/rng.h"
 #include "engine/core/core.h"
 #include "engine/core/optimize/body.h"
 #include "engine/core/optimize/packer.h"
@@ -31,6 +32,9 @@ struct bench {
 	size_t wants;        /* asked for content */
 	size_t sent[4];      /* how often each change went out, by counter */
 	struct id chain;     /* as saved */
+	uint64_t cursor;     /* likewise */
+	size_t staged, stagings, shown; /* of a large content: bytes so far; how often; the most at once */
+	size_t alerts;
 	const char *scanning;
 };
 
@@ -120,7 +124,13 @@ static bool save_item(void *ctx, const struct item_row *row) { (void)ctx, (void)
 static bool save_outbox(void *ctx, const struct outbox_row *row) { (void)ctx, (void)row; return true; }
 static bool drop_outbox(void *ctx, uint64_t counter) { (void)ctx, (void)counter; return true; }
 static bool drop_item(void *ctx, const struct id *item) { (void)ctx, (void)item; return true; }
-static bool save_state(void *ctx, const struct state_row *row) { ((struct bench *)ctx)->chain = row->chain; return true; }
+static bool save_state(void *ctx, const struct state_row *row)
+{
+	struct bench *b = ctx;
+	b->chain = row->chain;
+	b->cursor = row->cursor;
+	return true;
+}
 static bool add_history(void *ctx, const struct history_row *row) { (void)ctx, (void)row; return true; }
 static bool save_settlement(void *ctx, const struct settlement_row *row) { (void)ctx, (void)row; return true; }
 static bool came_back(void *ctx, const struct id *i, const struct id *v, const struct id *a) { (void)ctx, (void)i, (void)v, (void)a; return false; }
@@ -139,7 +149,8 @@ static void send_frame(void *ctx, bool text, struct span frame)
 static size_t backlog(void *ctx) { (void)ctx; return 0; }
 static void notice(void *ctx, enum notice_level level, const char *from, const char *item, const char *text)
 {
-	(void)ctx, (void)level, (void)from, (void)item, (void)text;
+	(void)from, (void)item, (void)text;
+	((struct bench *)ctx)->alerts += level == NOTICE_ALERT;
 }
 static void entropy(void *ctx, void *out, size_t len) { (void)ctx; memset(out, 0x5a, len); }
 /* clang-format on */
@@ -194,12 +205,23 @@ static void greet(struct bench *b)
 	b->hung = false;
 }
 
-static void start(struct bench *b)
+static void version_stage(void *ctx, const struct id *version, struct span so_far)
+{
+	struct bench *b = ctx;
+	cr_assert(version && !id_zero(version));
+	size_t more = so_far.len > b->staged ? so_far.len - b->staged : 0;
+	b->stagings += more > 0;
+	b->shown = more > b->shown ? more : b->shown;
+	b->staged = so_far.len;
+}
+
+static void start_with_parts(struct bench *b, size_t part_bytes)
 {
 	static const struct category_setup notes = {
 		.name = "notes", .debounce_ms = 10, .max_wait_ms = 100, .strategy = STRATEGY_ASK
 	};
-	struct core_setup setup = { .device_name = "me", .categories = &notes, .category_count = 1, .joined = true };
+	struct core_setup setup = { .device_name = "me", .categories = &notes, .category_count = 1, .joined = true,
+				    .part_bytes = part_bytes };
 	uint8_t public[crypto_sign_PUBLICKEYBYTES];
 	*b = (struct bench){ .now_ms = 1000, .hub = { { 9 } }, .other = { { 2 } } };
 	b->world = (struct world){
@@ -210,6 +232,7 @@ static void start(struct bench *b)
 		.version_put = version_put,
 		.version_get = version_get,
 		.version_has = version_has,
+		.version_stage = version_stage,
 		.save_item = save_item,
 		.drop_item = drop_item,
 		.save_outbox = save_outbox,
@@ -239,6 +262,11 @@ static void start(struct bench *b)
 	step(b, (struct event){ .type = EVENT_ROOT, .category = "notes", .ok = true });
 	pass(b);
 	greet(b);
+}
+
+static void start(struct bench *b)
+{
+	start_with_parts(b, 0);
 }
 
 static void finish(struct bench *b)
@@ -655,4 +683,398 @@ Test(receive, a_pair_that_was_refused_goes_once_on_the_next_link)
 	cr_expect_eq(b.sent[1], 2, "sent %zu times", b.sent[1]);
 	cr_expect_eq(b.sent[2], 2, "sent %zu times", b.sent[2]);
 	finish(&b);
+}
+
+/* --- large entries --- */
+
+#define PART  1000
+#define LARGE (20 * PART)
+#define TEXT  (500 * PART)
+#define BLOCK (128 * 1024) /* what zstd makes at once */
+
+/* A content of the other device as it packs it, on top of `over` (empty: alone). Its body is new memory. */
+static struct change make_packed(struct bench *b, uint64_t counter, const char *name, uint64_t base, struct span content,
+				 struct span over)
+{
+	uint8_t item_key[KEY_LEN], account[KEY_LEN], meta = 0;
+	struct packer *p = packer_create();
+	struct pack_in in = { .content = content, .base = over, .have_base = over.len, .effort = EFFORT_BULK };
+	struct body body = { .kind = base ? KIND_UPDATE : KIND_CREATE, .named = true, .base_tag = BODY_BASE_IMPLIED };
+	struct buf payload = { 0 }, plain = { 0 }, sealed = { 0 };
+	memset(account, 3, sizeof account);
+	hash_key(item_key, account, "syncline item", NULL, 0);
+	struct span names[] = { span_text("notes"), span_text(name) }, parts[] = { span_of(&meta, 1), content };
+	cr_assert(packer_pack(p, &in, &body, &payload));
+	struct change c = { .flags = packer_needs_base(&body) ? 0 : CHANGE_KEYFRAME,
+			    .counter = counter,
+			    .item = hash_id(item_key, "main", names, 2),
+			    .version = hash_id(b->version_key, "version", parts, 2),
+			    .base = base,
+			    .edited = 1 };
+	body.category = names[0];
+	body.path = names[1];
+	body_put(&plain, &body, c.edited);
+	seal_body(&b->sealer, &b->other, 7, &c, buf_view(&plain), &sealed);
+	packer_destroy(p);
+	buf_finish(&payload);
+	buf_finish(&plain);
+	struct blob out = buf_take(&sealed);
+	c.body = span_blob(&out);
+	return c;
+}
+
+static struct blob noise(size_t len, uint64_t seed)
+{
+	struct blob out = { mem_alloc(len), len };
+	struct rng rng;
+	rng_seed(&rng, seed);
+	for (size_t i = 0; i < len; i++)
+		out.data[i] = (uint8_t)rng_next(&rng);
+	return out;
+}
+
+static struct blob words(size_t len)
+{
+	struct buf out = { 0 };
+	for (unsigned i = 0; out.len < len; i++)
+		buf_printf(&out, "line %u says %u\n", i, i * i % 1009);
+	out.len = len;
+	return buf_take(&out);
+}
+
+/* Its body goes ahead in pieces; the entry itself comes last. */
+static void hear_parted(struct bench *b, uint64_t seq, const struct change *c)
+{
+	struct record entry = { .type = RECORD_ENTRY, .seq = seq, .writer = WRITER, .change = *c };
+	for (size_t at = 0; at < c->body.len;) {
+		size_t some = c->body.len - at < 3000 ? c->body.len - at : 3000;
+		hear(b, &(struct record){ .type = RECORD_ENTRY_PART, .seq = seq, .offset = at, .total = c->body.len,
+					  .bytes = span_of(c->body.data + at, some) });
+		at += some;
+	}
+	entry.change.flags |= CHANGE_PARTED;
+	entry.change.body = span_of(NULL, 0);
+	hear(b, &entry);
+}
+
+static bool is_busy(struct bench *b)
+{
+	struct counts_view v;
+	core_view_counts(b->core, &v);
+	bool due = core_deadline(b->core) <= b->now_ms;
+	cr_assert(!due || !v.quiet, "it is not quiet while it has to go on at once");
+	cr_assert(!due || !core_calm(b->core));
+	return due;
+}
+
+static void tick(struct bench *b)
+{
+	step(b, (struct event){ .type = EVENT_TICK });
+}
+
+/* Steps until all is done, in no time at all. */
+static size_t settle(struct bench *b)
+{
+	size_t steps = 0;
+	for (; is_busy(b); steps++) {
+		cr_assert_lt(steps, 10000u);
+		tick(b);
+	}
+	return steps;
+}
+
+static bool holds(struct bench *b, const struct id *version, struct span content)
+{
+	struct blob got = { 0 };
+	uint8_t meta;
+	bool ok = version_get(b, version, &got, &meta) && span_equal(span_blob(&got), content);
+	blob_finish(&got);
+	return ok;
+}
+
+/* The same log in one go and in parts: the same chain, the same contents. Kinds of packing: not at all, zstd, a delta with
+ * both ends of its base, a copy. */
+Test(receive, a_large_entry_is_opened_a_part_a_step)
+{
+	struct bench whole, b;
+	struct blob random = noise(LARGE, 1), longer = noise(LARGE + 5000, 1), text = words(TEXT), other = words(TEXT);
+	memset(other.data + TEXT / 2, 'x', 300);
+	start(&whole);
+	start_with_parts(&b, PART);
+	struct span contents[] = { span_blob(&random), span_blob(&longer), span_blob(&text), span_blob(&other) };
+	struct span bases[] = { span_of(NULL, 0), contents[0], span_of(NULL, 0), contents[2] };
+	const char *names[] = { "random", "random", "x", "x" };
+	uint64_t on[] = { 0, 1, 0, 3 };
+	for (int i = 0; i < 4; i++) {
+		struct change c = make_packed(&b, (uint64_t)i + 1, names[i], on[i], contents[i], bases[i]);
+		struct id before = b.chain;
+		hear_parted(&whole, ++whole.seq, &c);
+		cr_assert(!is_busy(&whole) || whole.cursor == whole.seq, "one go");
+		b.stagings = b.shown = b.staged = 0;
+		hear_parted(&b, ++b.seq, &c);
+		cr_assert(is_busy(&b));
+		size_t steps = 0;
+		for (; b.cursor < b.seq; steps++) {
+			cr_assert(id_equal(&b.chain, &before), "nothing moves before all of it is there");
+			cr_assert_not(holds(&b, &c.version, contents[i]));
+			cr_assert(is_busy(&b));
+			tick(&b);
+		}
+		size_t made_at_once = i == 2 ? BLOCK : PART, times = contents[i].len / made_at_once;
+		cr_expect_geq(b.stagings, times, "%d: %zu times", i, b.stagings);
+		cr_expect_leq(b.shown, made_at_once + PART, "%d: %zu at once", i, b.shown);
+		cr_expect_geq(steps, c.body.len / PART + times, "%d: %zu steps", i, steps);
+		settle(&b);
+		settle(&whole);
+		cr_assert(id_equal(&b.chain, &whole.chain));
+		cr_assert(holds(&b, &c.version, contents[i]) && holds(&whole, &c.version, contents[i]));
+		drop(&c);
+	}
+	cr_assert_not(b.hung);
+	finish(&b);
+	finish(&whole);
+	blob_finish(&random);
+	blob_finish(&text);
+	blob_finish(&other);
+	blob_finish(&longer);
+}
+
+/* What is here already is not expanded; a small one takes no further step. */
+Test(receive, only_what_is_large_and_new_takes_steps)
+{
+	struct bench b;
+	struct blob random = noise(LARGE, 1);
+	start_with_parts(&b, PART);
+	struct change c = make_packed(&b, 1, "random", 0, span_blob(&random), span_of(NULL, 0));
+	version_put(&b, &c.version, 0, span_blob(&random));
+	hear_parted(&b, ++b.seq, &c);
+	size_t steps = settle(&b);
+	cr_expect_leq(steps, LARGE / PART + 2, "hashed and opened: %zu", steps);
+	cr_expect_eq(b.stagings, 0);
+	struct change small = make(&b, 2, "x", 0, "small");
+	hear(&b, &(struct record){ .type = RECORD_ENTRY, .seq = ++b.seq, .writer = WRITER, .change = small });
+	cr_expect_eq(b.cursor, b.seq);
+	cr_expect(b.there && id_equal(&b.file, &small.version), "and is placed in the same step");
+	drop(&small);
+	drop(&c);
+	finish(&b);
+	blob_finish(&random);
+}
+
+Test(receive, what_follows_a_large_entry_waits_in_order)
+{
+	struct bench b;
+	struct blob random = noise(LARGE, 1), text = words(LARGE);
+	char name[16];
+	start_with_parts(&b, PART);
+	struct change c = make_packed(&b, 1, "random", 0, span_blob(&random), span_of(NULL, 0));
+	struct change next = make_packed(&b, 5, "words", 0, span_blob(&text), span_of(NULL, 0));
+	uint64_t ticket = core_probe(b.core);
+	tick(&b);
+	hear_parted(&b, ++b.seq, &c);
+	for (uint64_t i = 0; i < 3; i++) {
+		snprintf(name, sizeof name, "%s", i < 2 ? "x" : "y");
+		struct change small = make(&b, 2 + i, name, i == 1 ? 2 : 0, i ? "new" : "old");
+		hear(&b, &(struct record){ .type = RECORD_ENTRY, .seq = ++b.seq, .writer = WRITER, .change = small });
+		drop(&small);
+	}
+	hear_parted(&b, ++b.seq, &next);
+	cr_assert_eq(b.cursor, 0);
+	/* its pong comes behind all that: the link is alive at once, and the question is answered when all of it is here */
+	for (int i = 0; i < 2; i++)
+		hear(&b, &(struct record){ .type = RECORD_PONG, .sent_ms = 0, .wait_ms = 1, .seq = b.seq });
+	struct link_view link;
+	core_view_link(b.core, &link);
+	cr_assert(link.rtt_ms >= 0);
+	cr_assert_not(b.hung);
+	while (is_busy(&b)) {
+		cr_assert_lt(core_probed(b.core), ticket);
+		tick(&b);
+	}
+	cr_assert_eq(b.cursor, b.seq);
+	cr_assert_geq(core_probed(b.core), ticket);
+	cr_assert(holds(&b, &c.version, span_blob(&random)) && holds(&b, &next.version, span_blob(&text)));
+	const struct item_row *x = core_find_item(b.core, "notes", "x");
+	cr_assert(x && x->head_seq == 3 && id_equal(&x->head_version, &b.file));
+	drop(&c);
+	drop(&next);
+	finish(&b);
+	blob_finish(&random);
+	blob_finish(&text);
+}
+
+Test(receive, a_link_lost_while_a_large_entry_is_opened_brings_it_again)
+{
+	struct blob random = noise(LARGE, 1);
+	for (size_t steps = 0; steps < 2 * LARGE / PART + 4; steps++) {
+		struct bench b;
+		start_with_parts(&b, PART);
+		struct change c = make_packed(&b, 1, "random", 0, span_blob(&random), span_of(NULL, 0));
+		struct change small = make(&b, 2, "x", 0, "small");
+		hear_parted(&b, 1, &c);
+		hear(&b, &(struct record){ .type = RECORD_ENTRY, .seq = 2, .writer = WRITER, .change = small });
+		for (size_t i = 0; i < steps && is_busy(&b); i++)
+			tick(&b);
+		b.seq = 2;
+		step(&b, (struct event){ .type = EVENT_LINK_CLOSED, .text = "gone" });
+		bool done = b.cursor == 2;
+		cr_assert(done || b.cursor == 0);
+		cr_assert(done || b.staged == 0, "what was staged is let go");
+		greet(&b);
+		if (!done) {
+			hear_parted(&b, 1, &c);
+			hear(&b, &(struct record){ .type = RECORD_ENTRY, .seq = 2, .writer = WRITER, .change = small });
+		}
+		settle(&b);
+		cr_assert(b.cursor == 2 && b.there && holds(&b, &c.version, span_blob(&random)));
+		drop(&c);
+		drop(&small);
+		finish(&b);
+	}
+	blob_finish(&random);
+}
+
+Test(receive, a_large_entry_that_was_damaged_is_had_again)
+{
+	struct bench b;
+	struct blob random = noise(LARGE, 1);
+	start_with_parts(&b, PART);
+	struct change c = make_packed(&b, 1, "random", 0, span_blob(&random), span_of(NULL, 0));
+	struct change small = make(&b, 2, "x", 0, "small");
+	uint8_t *byte = (uint8_t *)(uintptr_t)c.body.data + c.body.len / 2;
+	struct id before = b.chain;
+	*byte ^= 4;
+	hear_parted(&b, 1, &c);
+	hear(&b, &(struct record){ .type = RECORD_ENTRY, .seq = 2, .writer = WRITER, .change = small });
+	settle(&b);
+	cr_assert(b.hung && b.cursor == 0 && id_equal(&b.chain, &before) && !b.there);
+	greet(&b);
+	*byte ^= 4;
+	hear_parted(&b, 1, &c);
+	settle(&b);
+	cr_assert(!b.hung && b.cursor == 1 && holds(&b, &c.version, span_blob(&random)));
+	b.seq = 1;
+	/* the hub's word when it comes a second time: nobody vouches for it */
+	struct change forged = c;
+	forged.counter = 3;
+	forged.base = 1;
+	for (int i = 0; i < 2; i++) {
+		hear_parted(&b, 2, &forged);
+		settle(&b);
+		cr_assert_eq(b.hung, i == 0);
+		if (b.hung)
+			greet(&b);
+	}
+	const struct item_row *row = core_find_item(b.core, "notes", "random");
+	cr_assert(row->head_seq == 2 && !id_equal(&row->head_version, &c.version));
+	cr_assert_eq(b.alerts, 1);
+	drop(&c);
+	drop(&small);
+	finish(&b);
+	blob_finish(&random);
+}
+
+/* A body that says it is of 64 MiB, and is not; one that is more than it says; one of another version. */
+Test(receive, a_large_body_that_lies_is_missing_content)
+{
+	struct blob zeros = { mem_alloc(LARGE * 50), LARGE * 50 };
+	struct packer *p = packer_create();
+	for (int lie = 0; lie < 4; lie++) {
+		struct bench b;
+		struct body body = { .kind = KIND_CREATE, .named = true, .category = span_text("notes"),
+				     .path = span_text("lie") };
+		struct pack_in in = { .content = span_blob(&zeros), .effort = EFFORT_BULK };
+		struct buf payload = { 0 }, plain = { 0 }, sealed = { 0 };
+		start_with_parts(&b, PART);
+		struct change c = make(&b, 1, "lie", 0, "x");
+		drop(&c);
+		cr_assert(packer_pack(p, &in, &body, &payload));
+		cr_assert_eq(body.compression, CODEC_ZSTD);
+		if (lie == 0)
+			body.content_len = LIMIT_ITEM_BYTES;
+		else if (lie == 1)
+			body.content_len = LARGE;
+		else if (lie == 2)
+			body.payload.len -= 1;
+		body_put(&plain, &body, c.edited);
+		seal_body(&b.sealer, &b.other, 7, &c, buf_view(&plain), &sealed);
+		c.body = buf_view(&sealed);
+		hear_parted(&b, ++b.seq, &c);
+		settle(&b);
+		cr_assert(!b.hung && b.cursor == 1, "%d", lie);
+		cr_assert_eq(b.version_count, 0, "%d", lie);
+		cr_assert_eq(b.wants, 1, "%d", lie);
+		cr_assert_eq(b.staged, 0, "%d", lie);
+		struct change small = make(&b, 2, "x", 0, "small");
+		append(&b, &small);
+		cr_assert(b.there);
+		drop(&small);
+		buf_finish(&payload);
+		buf_finish(&plain);
+		buf_finish(&sealed);
+		finish(&b);
+	}
+	packer_destroy(p);
+	blob_finish(&zeros);
+}
+
+/* More than a few parts' worth behind it, and it is done at once: nothing is dropped, and memory is bounded. */
+Test(receive, what_waits_is_bounded)
+{
+	struct bench b;
+	struct blob random = noise(LARGE, 1);
+	struct buf many = { 0 };
+	start_with_parts(&b, PART);
+	struct change c = make_packed(&b, 1, "random", 0, span_blob(&random), span_of(NULL, 0));
+	hear_parted(&b, ++b.seq, &c);
+	while (many.len < 5 * PART) {
+		struct change small = make(&b, b.seq + 1, "y", b.seq == 1 ? 0 : b.seq, "small");
+		wire_put(&many, &(struct record){ .type = RECORD_ENTRY, .seq = ++b.seq, .writer = WRITER,
+						  .change = small });
+		drop(&small);
+	}
+	cr_assert_eq(b.cursor, 0);
+	step(&b, (struct event){ .type = EVENT_BINARY, .bytes = buf_view(&many) });
+	cr_assert_gt(b.cursor, 1u, "it did not wait for its turns");
+	settle(&b);
+	cr_assert(!b.hung && b.cursor == b.seq && holds(&b, &c.version, span_blob(&random)));
+	buf_finish(&many);
+	drop(&c);
+	finish(&b);
+	blob_finish(&random);
+}
+
+/* A large change of our own is at the hub: its place in the chain is hashed in parts as well, and is the same. */
+Test(receive, a_large_change_of_our_own_is_confirmed_in_parts)
+{
+	struct blob random = noise(LARGE, 1);
+	struct id chains[2];
+	for (int i = 0; i < 2; i++) {
+		struct bench b;
+		struct buf record = { 0 };
+		start_with_parts(&b, i ? PART : 0);
+		struct change small = make(&b, 1, "y", 0, "small");
+		hear(&b, &(struct record){ .type = RECORD_ENTRY, .seq = ++b.seq, .writer = WRITER, .change = small });
+		struct change c = make_packed(&b, 1, "y", 1, span_blob(&random), span_of(NULL, 0));
+		struct outbox_row row = { .counter = 1, .item = c.item, .version = c.version, .base = 1 };
+		wire_put_change(&record, &c);
+		row.record = buf_take(&record);
+		core_load_outbox(b.core, &row);
+		step(&b, (struct event){ .type = EVENT_LINK_CLOSED, .text = "gone" });
+		greet(&b);
+		hear(&b, &(struct record){ .type = RECORD_CONFIRM, .seq = ++b.seq, .counter = 1 });
+		struct change next = make(&b, 3, "z", 0, "next");
+		hear(&b, &(struct record){ .type = RECORD_ENTRY, .seq = ++b.seq, .writer = WRITER, .change = next });
+		size_t steps = settle(&b);
+		cr_assert(i ? steps >= LARGE / PART : steps < 4, "%zu steps", steps);
+		cr_assert(!b.hung && b.cursor == 3);
+		cr_assert_eq(core_row(b.core, &c.item)->head_seq, 2);
+		chains[i] = b.chain;
+		drop(&small);
+		drop(&next);
+		drop(&c);
+		finish(&b);
+	}
+	cr_assert(id_equal(&chains[0], &chains[1]));
+	blob_finish(&random);
 }
