@@ -95,6 +95,7 @@ struct engine {
 	struct loop_watch *watcher_watch;
 	bool watcher_more;
 	struct scan *scan;
+	int refused_part; /* enum refuse_kind, of the large file that is taken in parts, as far as it is read */
 	struct area *areas;
 	size_t area_count, area_cap;
 
@@ -167,6 +168,7 @@ void system_close(struct engine *g);
 struct world outside_world(struct engine *g);
 void outside_open(struct engine *g);        /* files, watcher, scan */
 void outside_close(struct engine *g);
+void outside_forget(struct engine *g);     /* what a core that is gone had under way, in parts */
 bool outside_commit(struct engine *g);     /* false: the turn is lost, nothing of it was kept */
 void outside_release(struct engine *g);    /* what waited for the commit goes */
 void outside_drop(struct engine *g);       /* … or never happened; the link ends */

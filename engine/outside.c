@@ -30,6 +30,12 @@ static enum look do_take(void *ctx, const struct file_ref *f, struct file_stat *
 	return refusals_take(g, f, stat, content);
 }
 
+static void do_take_drop(void *ctx)
+{
+	struct engine *g = ctx;
+	files_take_drop(g->files);
+}
+
 static enum place_result do_place(void *ctx, const struct place *p, struct file_stat *after)
 {
 	struct engine *g = ctx;
@@ -390,6 +396,18 @@ static void do_entropy(void *ctx, void *out, size_t len)
 	entropy_fill(out, len);
 }
 
+void outside_forget(struct engine *g)
+{
+	static const struct id none;
+	const struct span nothing = { 0 };
+	if (g->files)
+		files_take_drop(g->files);
+	if (!g->versions)
+		return;
+	versions_stage(g->versions, NULL, nothing);
+	versions_stage(g->versions, &none, nothing);
+}
+
 void outside_open(struct engine *g)
 {
 	const struct files_hooks files = { g, hook_version_of, hook_known, hook_found };
@@ -411,6 +429,7 @@ struct world outside_world(struct engine *g)
 		.ctx = g,
 		.look = do_look,
 		.take = do_take,
+		.take_drop = do_take_drop,
 		.place = do_place,
 		.stage = do_stage,
 		.stage_sync = do_stage_sync,

@@ -73,9 +73,9 @@ static bool is_agreed(const struct item_row *row, const struct id *version)
 	return row && (id_equal(&row->agreed, version) || id_equal(&row->head_version, version));
 }
 
-static enum refuse_kind judge(struct engine *g, const struct file_ref *f, struct span content)
+static enum refuse_kind judge(struct engine *g, const struct file_ref *f, struct span content, size_t from)
 {
-	enum refuse_kind kind = refuse_judge(f->path, content);
+	enum refuse_kind kind = refuse_judge(f->path, content, from);
 	char beside[RELPATH_MAX + 1], head[REFUSE_HEAD];
 	size_t len = kind ? 0 : refuse_beside(f->path);
 	if (!len || len > RELPATH_MAX)
@@ -97,21 +97,30 @@ static bool is_plainly_database(struct engine *g, const struct file_ref *f, cons
 	return refuse_is_database(span_of(head, got));
 }
 
+/* A large content is judged part by part, as it comes. One that is on the hub already is judged by its version too, at the
+ * end: so what was found in it is kept. */
 enum look refusals_take(struct engine *g, const struct file_ref *f, struct file_stat *stat, struct blob *content)
 {
 	const struct config_category *c = config_find(&g->config, f->category);
 	const struct item_row *row = core_find_item(g->core, f->category, f->path);
 	bool known = row && !id_zero(&row->head_version);
-	*content = (struct blob){ 0 };
-	if (c && !known && !(c->allow & REFUSE_DATABASES) && files_look(g->files, f, stat) == LOOK_FILE &&
+	size_t before = content->len;
+	if (c && !known && !before && !(c->allow & REFUSE_DATABASES) && files_look(g->files, f, stat) == LOOK_FILE &&
 	    is_plainly_database(g, f, stat)) {
 		refuse(g, f, REFUSE_DATABASES, stat);
 		return LOOK_UNWANTED;
 	}
 	enum look look = files_take(g->files, f, stat, content);
-	if (look != LOOK_FILE || !c || stat->meta & META_LINK)
+	if ((look != LOOK_FILE && look != LOOK_MORE) || !c || stat->meta & META_LINK)
 		return look;
-	enum refuse_kind kind = judge(g, f, span_blob(content));
+	size_t from = content->len > before ? before : 0; /* else it was begun anew */
+	enum refuse_kind kind = judge(g, f, span_blob(content), from);
+	if (from && !kind)
+		kind = g->refused_part;
+	if (look == LOOK_MORE)
+		g->refused_part = kind;
+	if (look == LOOK_MORE && (!kind || known || kind & c->allow))
+		return look;
 	struct id version = { { 0 } };
 	if (kind && known)
 		version = core_version_of(g->core, stat->meta, span_blob(content));
@@ -120,6 +129,8 @@ enum look refusals_take(struct engine *g, const struct file_ref *f, struct file_
 		return look;
 	}
 	refuse(g, f, kind, stat);
+	if (look == LOOK_MORE)
+		files_take_drop(g->files);
 	blob_finish(content);
 	return LOOK_UNWANTED;
 }

@@ -136,6 +136,7 @@ static bool boot_core(struct engine *g, struct err *e)
 	s.categories = categories;
 	bool unclean = !g->core && !ledger_was_clean(g->ledger), cut = !ledger_was_clean(g->ledger) && another_boot(g);
 	core_destroy(g->core);
+	outside_forget(g);
 	g->core = core_create(&world, &s);
 	free(categories);
 	sodium_memzero(&s, sizeof s);

@@ -76,7 +76,7 @@ static void placed(struct core *c, struct item *it, const struct file_stat *afte
 		core_notice(c, NOTICE_INFO, "sync", it, "received, %llu B", (unsigned long long)it->row.head_size);
 	struct watched *w = debounce_find(&c->debounce, it->category, it->path);
 	if (w && id_zero(&head))
-		debounce_drop(&c->debounce, w);
+		capture_drop(c, w);
 	core_plan(c, it);
 }
 

@@ -13,10 +13,16 @@
 #define LATER_MS 3600000u      /* a name found by a scan waits for the scan's end */
 #define BULK_ITEMS 32          /* when more new files than that wait, nobody waits for one of them */
 
-static bool stat_equal(const struct file_stat *a, const struct file_stat *b)
+bool stat_equal(const struct file_stat *a, const struct file_stat *b)
 {
 	return a->size == b->size && a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns && a->inode == b->inode &&
 	       a->meta == b->meta;
+}
+
+void capture_drop(struct core *c, struct watched *w)
+{
+	reading_drop(c, w);
+	debounce_drop(&c->debounce, w);
 }
 
 /* Stat alone proves "unchanged" only when the kernel's clock for ctimes had ticked between the last change and our
@@ -126,6 +132,8 @@ void capture_hint(struct core *c, const struct event *e)
 	w->unsure = e->hint == HINT_TOUCHED;
 	if (e->hint == HINT_WRITTEN)
 		w->scanned = false;
+	if (c->reading.of == w)
+		c->reading.hinted = true;
 }
 
 void capture_soon(struct core *c, struct item *it)
@@ -313,17 +321,16 @@ static void declare_absent(struct core *c, struct item *it)
 
 /* After an unclean stop a file that became empty, or zeros, while its time says that nobody wrote it was not edited:
  * the filesystem lost what we had read. */
-static bool is_damaged(const struct core *c, const struct watched *w, const struct item *it,
-		       const struct file_stat *stat, struct span content)
+static bool is_damaged(const struct watched *w, const struct item *it,
+		       const struct taken *t)
 {
-	if (!is_suspect(w, it) || id_zero(&it->row.local) || !it->row.local_stat.size || stat->meta & META_LINK ||
-	    stat->mtime_ns != it->row.local_stat.mtime_ns)
+	struct span content = span_blob(&t->content);
+	if (!is_suspect(w, it) || id_zero(&it->row.local) || !it->row.local_stat.size || t->stat.meta & META_LINK ||
+	    t->stat.mtime_ns != it->row.local_stat.mtime_ns)
 		return false;
-	for (size_t i = 0; i < content.len; i++)
-		if (content.data[i])
-			return false;
-	struct id holds = core_version_of(c, stat->meta, content);
-	return !id_equal(&holds, &it->row.local);
+	if (content.len && (content.data[0] || memcmp(content.data, content.data + 1, content.len - 1) != 0))
+		return false; /* not all zeros */
+	return !id_equal(&t->version, &it->row.local);
 }
 
 static void look_later(struct core *c, struct watched *w, const char *why);
@@ -349,12 +356,12 @@ static void take_back(struct core *c, struct item *it, const struct file_stat *s
 	core_plan(c, it);
 }
 
-static void mend(struct core *c, struct watched *w, struct item *it, const struct file_stat *stat, struct span content)
+static void mend(struct core *c, struct watched *w, struct item *it, const struct taken *t)
 {
 	struct blob good = { 0 };
 	struct file_stat after = { 0 };
 	uint8_t meta;
-	struct id holds = core_version_of(c, stat->meta, content);
+	reading_drop(c, w);
 	MARK("capture.damage_mended");
 	if (!c->world.version_get(c->world.ctx, &it->row.local, &good, &meta)) {
 		if (id_equal(&it->row.local, &it->row.head_version)) {
@@ -362,13 +369,13 @@ static void mend(struct core *c, struct watched *w, struct item *it, const struc
 			look_later(c, w, "it was damaged when the system stopped, and what it held cannot be read now");
 			return;
 		}
-		take_back(c, it, stat, &holds, content);
-		debounce_drop(&c->debounce, w);
+		take_back(c, it, &t->stat, &t->version, span_blob(&t->content));
+		capture_drop(c, w);
 		return;
 	}
 	const struct place p = {
 		.file = { it->row.category, it->path }, .item = it->row.item, .version = it->row.local,
-		.expect_stat = *stat, .expect_version = holds, .content = span_blob(&good), .meta = meta,
+		.expect_stat = t->stat, .expect_version = t->version, .content = span_blob(&good), .meta = meta,
 		.mtime_ms = it->row.local_stat.mtime_ns / 1000000,
 	};
 	enum place_result result = c->world.place(c->world.ctx, &p, &after);
@@ -385,7 +392,7 @@ static void mend(struct core *c, struct watched *w, struct item *it, const struc
 	core_notice(c, NOTICE_ALERT, "change", it,
 		    "was empty or zeros after the system stopped without warning: what it held is put back");
 	core_plan(c, it);
-	debounce_drop(&c->debounce, w);
+	capture_drop(c, w);
 }
 
 /* A file is gone that the power took back: an edit that was not sent comes back as it was; else the head does, as it is
@@ -413,7 +420,7 @@ static void bring_back(struct core *c, struct watched *w, struct item *it)
 		it->row.agreed = none;
 		ledger_touch(&c->ledger, it);
 		core_plan(c, it);
-		debounce_drop(&c->debounce, w);
+		capture_drop(c, w);
 		return;
 	}
 	MARK("capture.brought_back_after_a_power_cut");
@@ -424,7 +431,7 @@ static void bring_back(struct core *c, struct watched *w, struct item *it)
 			return;
 		}
 		take_back(c, it, &nothing, &none, (struct span){ 0 });
-		debounce_drop(&c->debounce, w);
+		capture_drop(c, w);
 		return;
 	}
 	p.content = span_blob(&good);
@@ -432,7 +439,7 @@ static void bring_back(struct core *c, struct watched *w, struct item *it)
 	uint64_t size = good.len;
 	blob_finish(&good);
 	if (result == PLACE_BLOCKED || result == PLACE_UNWANTED) { /* somebody put another thing in its place: no power cut did */
-		debounce_drop(&c->debounce, w);
+		capture_drop(c, w);
 		declare_absent(c, it);
 		return;
 	}
@@ -456,13 +463,14 @@ static void bring_back(struct core *c, struct watched *w, struct item *it)
 	core_notice(c, NOTICE_ALERT, "change", it,
 		    "was gone after the system stopped without warning: what it held is put back");
 	core_plan(c, it);
-	debounce_drop(&c->debounce, w);
+	capture_drop(c, w);
 }
 
-static void captured(struct core *c, struct watched *w, struct item *it, const struct file_stat *stat,
-		     struct span content)
+static void captured(struct core *c, struct watched *w, struct item *it, const struct taken *t)
 {
-	struct id version = core_version_of(c, stat->meta, content);
+	const struct file_stat *stat = &t->stat;
+	struct span content = span_blob(&t->content);
+	struct id version = t->version;
 	bool fresh = !it || id_zero(&it->row.local);
 	if (!it) {
 		struct id id = ledger_item_id(&c->ledger, w->category->name, w->path);
@@ -474,11 +482,11 @@ static void captured(struct core *c, struct watched *w, struct item *it, const s
 	it->trouble = it->refused = NULL;
 	it->placed = false;
 	guard_found(c, it);
-	it->read_ms = c->wall_ms;
+	it->read_ms = t->read_ms;
 	if (!fresh && id_equal(&version, &it->row.local)) {
 		if ((w->scanned && !w->suspect) || !stat_equal(stat, &it->row.local_stat)) { /* else our own writing, read back: no news for the disk */
 			it->row.local_stat = *stat;
-			it->row.local_at_ms = c->wall_ms;
+			it->row.local_at_ms = t->read_ms;
 			ledger_touch(&c->ledger, it);
 		}
 		if (!c->world.version_has(c->world.ctx, &version)) { /* the store has lost it since */
@@ -493,7 +501,7 @@ static void captured(struct core *c, struct watched *w, struct item *it, const s
 		return; /* the turn fails as a whole; the file is looked at again at the next start */
 	core_set_local(c, it, &version, content.len);
 	it->row.local_stat = *stat;
-	it->row.local_at_ms = c->wall_ms;
+	it->row.local_at_ms = t->read_ms;
 	ledger_touch(&c->ledger, it);
 	it->row.local_edited = core_tick(c);
 	it->captured_ms = w->scanned ? 0 : c->now_ms; /* what a scan finds was quiet before */
@@ -524,7 +532,7 @@ static void refuse(struct core *c, struct watched *w, struct item *it, const cha
 		forget_gone(c, it);
 		moves_back(c, it);
 	}
-	debounce_drop(&c->debounce, w);
+	capture_drop(c, w);
 }
 
 static void look_later(struct core *c, struct watched *w, const char *why)
@@ -535,7 +543,7 @@ static void look_later(struct core *c, struct watched *w, const char *why)
 	if (it)
 		it->trouble = why;
 	if (PLANTED("capture.forgets_what_it_cannot_read")) {
-		debounce_drop(&c->debounce, w);
+		capture_drop(c, w);
 		return;
 	}
 	uint32_t step = step_ms[w->tries < 4 ? w->tries : 4];
@@ -552,10 +560,10 @@ static void look_absent(struct core *c, struct watched *w, struct item *it)
 			verified(c, it, &it->row.local);
 			core_plan(c, it); /* a place that met a file which is gone again waits for this look */
 		}
-		debounce_drop(&c->debounce, w);
+		capture_drop(c, w);
 	} else if (!it->verified && ledger_has_passed(it, &none)) {
 		MARK("capture.own_delete_recognised_after_crash");
-		debounce_drop(&c->debounce, w); /* it was deleted elsewhere, and we before the crash */
+		capture_drop(c, w); /* it was deleted elsewhere, and we before the crash */
 		declare_absent(c, it);
 	} else if (!w->absent_since_ms) {
 		w->absent_since_ms = c->now_ms ? c->now_ms : 1;
@@ -576,9 +584,9 @@ static void look_absent(struct core *c, struct watched *w, struct item *it)
 		it->lost = true;
 		forget_gone(c, it);
 		moves_back(c, it);
-		debounce_drop(&c->debounce, w);
+		capture_drop(c, w);
 	} else {
-		debounce_drop(&c->debounce, w);
+		capture_drop(c, w);
 		declare_absent(c, it);
 	}
 }
@@ -586,6 +594,7 @@ static void look_absent(struct core *c, struct watched *w, struct item *it)
 /* What is no file: whoever looked, by stat or by reading. */
 static void look_other(struct core *c, struct watched *w, struct item *it, enum look look)
 {
+	reading_drop(c, w);
 	switch (look) {
 	case LOOK_ABSENT:
 	case LOOK_OTHER:
@@ -594,7 +603,7 @@ static void look_other(struct core *c, struct watched *w, struct item *it, enum 
 	case LOOK_BUSY:
 		MARK("capture.changed_while_read");
 		if (PLANTED("capture.drops_the_hint_while_busy")) {
-			debounce_drop(&c->debounce, w);
+			capture_drop(c, w);
 			break;
 		}
 		w->looked = false;
@@ -603,7 +612,7 @@ static void look_other(struct core *c, struct watched *w, struct item *it, enum 
 	case LOOK_UNWANTED: /* what it holds is not to be sent; what was sent of it stays as it is */
 		if (it)
 			it->unwanted = true;
-		debounce_drop(&c->debounce, w);
+		capture_drop(c, w);
 		break;
 	case LOOK_ROOT_GONE: /* if it stays gone the watcher says so, and what comes back is scanned; if not, nobody does */
 		look_later(c, w, "its category's folder is missing");
@@ -629,11 +638,39 @@ static bool is_settled(const struct core *c, const struct watched *w, const stru
 }
 
 /* Returns what it read, for the budget. */
+static uint64_t read_file(struct core *c, struct watched *w, struct item *it)
+{
+	struct taken t;
+	if (c->reading.of == w && c->reading.part_ms == c->now_ms) { /* it had its part of this turn */
+		debounce_move(&c->debounce, w, c->now_ms + 1);
+		return 0;
+	}
+	enum look look = reading_take(c, w, &t);
+	if (look == LOOK_MORE) {
+		debounce_move(&c->debounce, w, c->now_ms + 1);
+	} else if (look != LOOK_FILE) {
+		look_other(c, w, it, look);
+	} else if (is_damaged(w, it, &t)) {
+		mend(c, w, it, &t);
+	} else {
+		captured(c, w, it, &t);
+		reading_drop(c, w);
+		if (t.again)
+			debounce_move(&c->debounce, w, c->now_ms);
+		else
+			capture_drop(c, w);
+	}
+	blob_finish(&t.content);
+	return t.bytes;
+}
+
+/* Returns what it read, for the budget. */
 static uint64_t look_file(struct core *c, struct watched *w, struct item *it, const struct file_stat *seen)
 {
-	const struct file_ref file = { w->category->name, w->path };
-	struct file_stat stat;
-	struct blob content = { 0 };
+	if (c->reading.of == w && !reading_is_of(c, w, seen)) {
+		look_other(c, w, it, LOOK_BUSY);
+		return 0;
+	}
 	if (w->absent_since_ms && it) {
 		MARK("capture.gone_file_came_back");
 		forget_gone(c, it);
@@ -644,28 +681,23 @@ static uint64_t look_file(struct core *c, struct watched *w, struct item *it, co
 		guard_found(c, it);
 		verified(c, it, &it->row.local);
 		core_plan(c, it); /* a place may wait for this look */
-		debounce_drop(&c->debounce, w);
+		capture_drop(c, w);
 		return 0;
 	}
-	if (!is_settled(c, w, it, seen)) {
+	if (c->reading.of != w && !is_settled(c, w, it, seen)) {
 		MARK("capture.somebody_is_writing");
 		w->looked = true;
 		w->stat = *seen;
 		debounce_move(&c->debounce, w, c->now_ms + CHANGE_SETTLE_MS);
 		return 0;
 	}
-	enum look look = c->world.take(c->world.ctx, &file, &stat, &content);
-	if (look != LOOK_FILE) {
-		look_other(c, w, it, look);
-	} else if (is_damaged(c, w, it, &stat, span_blob(&content))) {
-		mend(c, w, it, &stat, span_blob(&content));
-	} else {
-		captured(c, w, it, &stat, span_blob(&content));
-		debounce_drop(&c->debounce, w);
-	}
-	uint64_t read = content.len;
-	blob_finish(&content);
-	return read;
+	return reading_waits(c, w, seen->size) ? 0 : read_file(c, w, it);
+}
+
+/* What reading a file of this size adds to a turn. */
+static uint64_t next_bytes(const struct core *c, uint64_t size)
+{
+	return size < c->setup.part_bytes ? size : c->setup.part_bytes;
 }
 
 bool capture_run(struct core *c)
@@ -673,16 +705,18 @@ bool capture_run(struct core *c)
 	uint64_t bytes = 0;
 	struct watched *w;
 	for (size_t looks = 0; (w = debounce_first(&c->debounce)) && w->due_ms <= c->now_ms; looks++) {
-		if (looks >= LIMIT_TURN_ITEMS || bytes >= LIMIT_TURN_BYTES)
+		if (looks >= LIMIT_TURN_ITEMS)
 			return false;
 		const struct file_ref file = { w->category->name, w->path };
 		struct file_stat stat = { 0 };
 		struct item *it = ledger_find_name(&c->ledger, w->category->name, w->path);
 		if (!w->category->active || !w->category->root_ok) {
-			debounce_drop(&c->debounce, w);
+			capture_drop(c, w);
 			continue;
 		}
 		enum look look = c->world.look(c->world.ctx, &file, &stat);
+		if (look == LOOK_FILE && bytes && bytes + next_bytes(c, stat.size) > LIMIT_TURN_BYTES)
+			return false;
 		if (it && look != LOOK_UNWANTED)
 			it->unwanted = false; /* a content that was not allowed is gone, or looked at again */
 		if (look == LOOK_FILE)
@@ -692,6 +726,7 @@ bool capture_run(struct core *c)
 		else
 			look_other(c, w, it, look);
 	}
+	reading_next(c);
 	return true;
 }
 

@@ -287,6 +287,7 @@ void core_destroy(struct core *c)
 	link_finish(&c->link);
 	sealer_finish(&c->sealer);
 	packer_destroy(c->packer);
+	reading_finish(c);
 	debounce_finish(&c->debounce);
 	ledger_finish(&c->ledger);
 	category_finish(&c->categories);

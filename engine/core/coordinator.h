@@ -3,6 +3,7 @@
  *
  *   coordinator.c  life, events, the end of a step
  *   capture.c      hints and scans -> looks -> what a file truly holds now
+ *   reading.c      … of a large one, part by part
  *   moves.c        where a new name's content came from
  *   guard.c        too much gone at once
  *   holding.c      what is captured and may not go out yet
@@ -96,6 +97,26 @@ struct opening { /* the entry of the log, or the confirmation, that is being ope
 	struct err why;          /* when not */
 };
 
+struct reading { /* a large file, on its way in by parts */
+	struct watched *of;      /* NULL: none is */
+	struct file_stat stat;   /* of all its parts */
+	struct blob content;     /* as far as it is read */
+	struct hash_run *version;
+	int64_t since_ms;        /* wall: what was written since may not be in it, even if its stat does not show that */
+	uint64_t part_ms;        /* monotonic: when the last part came */
+	bool staged;             /* the store is given the parts as they come */
+	bool hinted;             /* something happened to the name meanwhile: it is looked at once more at the end */
+};
+
+struct taken { /* what a file holds; its content belongs to whoever has this */
+	struct file_stat stat;
+	struct blob content;
+	struct id version;
+	int64_t read_ms;         /* wall, at its first byte */
+	uint64_t bytes;          /* read just now */
+	bool again;              /* … and look at it once more */
+};
+
 /* What one walk over all items found for the views: most items are at rest, and a report asks of all of them several
  * times. Good until the next step, or the next time. */
 struct survey {
@@ -121,6 +142,7 @@ struct core {
 	struct category_table categories;
 	struct ledger ledger;
 	struct debounce debounce;
+	struct reading reading;
 	struct queue plans, sends[4];
 	struct survey *survey;         /* see views.c */
 	struct map origins;            /* category NUL path -> struct origin, see moves.c */
@@ -201,6 +223,19 @@ void capture_scan(struct core *c, struct category *category, const char *under);
 void capture_soon(struct core *c, struct item *it);   /* look at it now, whatever the window says */
 bool capture_run(struct core *c);                     /* looks that are due; false when the budget ended first */
 void capture_flush(struct core *c);                   /* ends every debounce */
+
+bool stat_equal(const struct file_stat *a, const struct file_stat *b);
+void capture_drop(struct core *c, struct watched *w); /* no look is owed at it any more */
+
+/* reading.c */
+/* world.take, and the version. LOOK_MORE: a part was read, and t->bytes alone is filled; ask again, in another turn. After
+ * LOOK_FILE it is still the one that is read, until reading_drop, so that what is staged of it can be put. */
+enum look reading_take(struct core *c, struct watched *w, struct taken *t);
+bool reading_is_of(const struct core *c, const struct watched *w, const struct file_stat *now); /* and as it was */
+bool reading_waits(struct core *c, struct watched *w, uint64_t size); /* another one is read: this one is called later */
+void reading_drop(struct core *c, const struct watched *w);           /* if it is read, it is no longer */
+void reading_next(struct core *c);                    /* calls the one that waits longest, if none is read */
+void reading_finish(struct core *c);                  /* memory alone */
 
 /* moves.c */
 void moves_note(struct core *c, const struct event *e);                                /* HINT_MOVED */

@@ -28,14 +28,15 @@ void holding_sent(struct core *c, struct item *it)
 		pace_sent(&it->holding->pace, c->now_ms);
 }
 
-/* How far the file is from what was last sent; what is created, deleted, made executable counts as a whole. */
+/* How far the file is from what was last sent; what is created, deleted, made executable, or large (to compare two such is a
+ * long turn) counts as a whole. */
 static uint64_t distance(struct core *c, const struct item *it, const struct id *sent)
 {
 	struct holding *h = it->holding;
 	struct blob before = { 0 }, after = { 0 };
 	uint8_t before_meta = 0, after_meta = 0;
 	uint64_t least = it->category->min_change_bytes;
-	if (id_zero(sent) || id_zero(&it->row.local))
+	if (id_zero(sent) || id_zero(&it->row.local) || it->row.local_stat.size > LIMIT_PART_BYTES)
 		return UINT64_MAX;
 	if (id_equal(&h->measured, &it->row.local))
 		return h->changed;

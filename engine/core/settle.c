@@ -323,7 +323,8 @@ void settle_captured(struct core *c, struct item *it, const struct id *version, 
 	    !c->world.came_back(c->world.ctx, &it->row.item, version, &it->row.agreed))
 		return;
 	/* A bit changed back is no old content. */
-	bool bits = c->world.version_get(c->world.ctx, &it->row.local, &before, &before_meta) && before_meta != meta &&
+	bool bits = it->row.local_stat.size == content.len &&
+		    c->world.version_get(c->world.ctx, &it->row.local, &before, &before_meta) && before_meta != meta &&
 		    span_equal(span_blob(&before), content);
 	blob_finish(&before);
 	if (bits)

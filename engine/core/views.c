@@ -13,7 +13,7 @@ bool core_catching_up(const struct core *c)
 bool core_calm(const struct core *c)
 {
 	bool lately = c->up && c->wall_ms >= c->state.last_synced_ms && c->wall_ms - c->state.last_synced_ms < CALM_MS;
-	return !lately && !c->flight_count && !c->plans.count && !c->scans && !core_catching_up(c) &&
+	return !lately && !c->flight_count && !c->plans.count && !c->scans && !c->reading.of && !core_catching_up(c) &&
 	       core_deadline(c) > c->now_ms;
 }
 
@@ -27,6 +27,7 @@ void core_view_link(const struct core *c, struct link_view *v)
 	v->caught_up = c->caught_up;
 }
 
+#define LARGE "it is large, and is read in parts"
 #define LOST_HERE "it is gone here with many others at once: it is deleted nowhere else until you say so"
 
 static const char *held_why(const struct core *c, const struct item *it)
@@ -236,7 +237,8 @@ size_t core_view_queue(const struct core *c, struct queue_view *out, size_t cap)
 	for (size_t i = 0; i < c->debounce.count; i++) {
 		const struct watched *w = c->debounce.heap[i];
 		struct item *it = ledger_find_name(&c->ledger, w->category->name, w->path);
-		if (w->absent_since_ms == 0 && w->due_ms <= c->now_ms && !it)
+		bool large = w->waits || c->reading.of == w;
+		if (w->absent_since_ms == 0 && w->due_ms <= c->now_ms && !it && !large)
 			continue;
 		if (it && it->placed && !w->absent_since_ms && !w->tries)
 			continue; /* as far as is known it is our own writing that was seen; the look will tell */
@@ -251,8 +253,12 @@ size_t core_view_queue(const struct core *c, struct queue_view *out, size_t cap)
 					: it               ? KIND_UPDATE
 							   : KIND_CREATE,
 				.priority = PRIORITY_NORMAL,
-				.size_plain = it ? it->row.local_stat.size : w->stat.size,
-				.reason = w->tries ? "it cannot be read now" : "it may change again in a moment",
+				.size_plain = c->reading.of == w ? c->reading.stat.size
+					      : it		 ? it->row.local_stat.size
+								 : w->stat.size,
+				.reason = w->tries ? "it cannot be read now"
+					  : large  ? LARGE
+						   : "it may change again in a moment",
 				.delta = "none",
 				.compression = "none",
 				.age_ms = age(c, w->first_ms),
@@ -367,7 +373,9 @@ void core_view_why(const struct core *c, const char *category, const char *path,
 	core_view_link(c, &link);
 	v->here_only = true;
 	if (w && !w->absent_since_ms && !w->tries) {
-		tell(v, "debouncing", "it changed a moment ago and may change again", "it is looked at when it rests");
+		bool large = w->waits || c->reading.of == w;
+		tell(v, "debouncing", large ? LARGE : "it changed a moment ago and may change again",
+		     large ? "it goes out when all of it is read" : "it is looked at when it rests");
 		return;
 	}
 	if (w && w->tries && it && it->trouble) {

@@ -178,6 +178,7 @@ struct world {
 	 * gives it back, or an empty one to begin anew. Any other answer but LOOK_FILE leaves it empty. */
 	enum look (*look)(void *ctx, const struct file_ref *f, struct file_stat *stat);
 	enum look (*take)(void *ctx, const struct file_ref *f, struct file_stat *stat, struct blob *content);
+	void (*take_drop)(void *ctx); /* after LOOK_MORE nobody will ask for the next part. Optional (NULL) */
 	/* Replaces, creates or removes exactly if the file is still what is expected; `after` gets the new file's stat.
 	 * Makes missing folders; removes folders that a removal emptied. */
 	enum place_result (*place)(void *ctx, const struct place *p, struct file_stat *after);

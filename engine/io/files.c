@@ -53,6 +53,7 @@ void files_destroy(struct files *f)
 	void *value;
 	if (!f)
 		return;
+	files_take_drop(f);
 	for (size_t i = 0; map_next(&f->temps, &i, &value);)
 		files_temp_drop(f, value);
 	for (size_t i = 0; map_next(&f->roots, &i, &value);)
@@ -100,6 +101,8 @@ bool files_add_root(struct files *f, const char *category, const char *path, con
 void files_remove_root(struct files *f, const char *category)
 {
 	struct files_root *r = map_remove(&f->roots, category, strlen(category));
+	if (f->taking && strcmp(f->taking->category, category) == 0)
+		files_take_drop(f);
 	if (r)
 		root_free(r);
 }
@@ -386,21 +389,102 @@ enum look files_take_at(struct files *f, int dir, const char *name, struct file_
 	return look;
 }
 
+void files_take_drop(struct files *f)
+{
+	struct files_taking *t = f->taking;
+	if (!t)
+		return;
+	f->taking = NULL;
+	close(t->fd);
+	free(t->category);
+	free(t->path);
+	free(t);
+}
+
+static bool is_taken(const struct files *f, const struct file_ref *ref)
+{
+	return f->taking && strcmp(f->taking->path, ref->path) == 0 && strcmp(f->taking->category, ref->category) == 0;
+}
+
+/* Open from the first part to the last: so no other file can come to its inode's number meanwhile. */
+static enum look take_begin(struct files *f, const struct file_ref *ref, int dir, const char *name,
+                            const struct file_stat *stat, struct blob *content)
+{
+	struct stat st;
+	struct file_stat opened;
+	files_take_drop(f);
+	int fd = openat(dir, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT || errno == ELOOP || errno == ENXIO ? LOOK_BUSY : LOOK_ERROR;
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || !files_stat_of(&st, &opened) || !same_stat(&opened, stat)) {
+		close(fd);
+		return LOOK_BUSY;
+	}
+	f->taking = mem_alloc(sizeof *f->taking);
+	*f->taking = (struct files_taking){ .fd = fd, .category = mem_text(ref->category), .path = mem_text(ref->path),
+		                            .stat = *stat };
+	blob_finish(content);
+	content->data = mem_grow(NULL, stat->size + 1, 1);
+	return LOOK_MORE;
+}
+
+/* The next part; behind the last one, there is one byte less than is asked for. */
+static enum look take_part(struct files *f, int dir, const char *name, struct blob *content)
+{
+	struct files_taking *t = f->taking;
+	struct stat st;
+	struct file_stat after;
+	size_t until = t->stat.size - content->len > f->part_bytes ? content->len + f->part_bytes : t->stat.size + 1;
+	for (ssize_t got = 1; got && content->len < until;) {
+		got = read(t->fd, content->data + content->len, until - content->len);
+		if (got < 0 && errno != EINTR)
+			return LOOK_ERROR;
+		content->len += got > 0 ? (size_t)got : 0;
+	}
+	t->len = content->len;
+	if (content->len == until && until <= t->stat.size)
+		return LOOK_MORE;
+	return content->len == t->stat.size && fstat(t->fd, &st) == 0 && files_stat_of(&st, &after) &&
+	                       same_stat(&t->stat, &after) && stat_at(dir, name, &after) == LOOK_FILE &&
+	                       same_stat(&t->stat, &after)
+	               ? LOOK_FILE
+	               : LOOK_BUSY;
+}
+
+/* What the name holds, by parts where it is large. It must be one and the same file, as it was, from first to last. */
+static enum look take_in_parts(struct files *f, const struct file_ref *ref, int dir, const char *name,
+                               struct file_stat *stat, struct blob *content)
+{
+	enum look look = stat_at(dir, name, stat);
+	bool goes_on = is_taken(f, ref) && content->len && content->len == f->taking->len;
+	if (goes_on && (look != LOOK_FILE || !same_stat(&f->taking->stat, stat)))
+		return look == LOOK_FILE ? LOOK_BUSY : look;
+	if (look != LOOK_FILE)
+		return look;
+	if (stat->meta & META_LINK || stat->size <= f->part_bytes) {
+		blob_finish(content);
+		return files_take_at(f, dir, name, stat, content);
+	}
+	if (!goes_on)
+		look = take_begin(f, ref, dir, name, stat, content);
+	return goes_on || look == LOOK_MORE ? take_part(f, dir, name, content) : look;
+}
+
 static enum look look_at(struct files *f, const struct file_ref *ref, struct file_stat *stat, struct blob *content)
 {
 	struct files_root *r = files_root_find(f, ref->category, true);
 	char folder[RELPATH_MAX + 1];
 	const char *name;
 	*stat = (struct file_stat){ 0 };
-	if (content)
-		*content = (struct blob){ 0 };
 	if (!r)
 		return LOOK_ROOT_GONE;
 	if (relpath_bad(ref->path, strlen(ref->path)))
 		return LOOK_ERROR;
 	files_split(ref->path, folder, &name);
 	int dir = files_open_below(f, r->fd, folder, O_PATH);
-	enum look look = dir < 0 ? look_of(errno) : files_take_at(f, dir, name, stat, content);
+	enum look look = dir < 0   ? look_of(errno)
+	                 : content ? take_in_parts(f, ref, dir, name, stat, content)
+	                           : stat_at(dir, name, stat);
 	if (dir >= 0)
 		close(dir);
 	if (r->far)
@@ -418,7 +502,12 @@ enum look files_look(struct files *f, const struct file_ref *ref, struct file_st
 
 enum look files_take(struct files *f, const struct file_ref *ref, struct file_stat *stat, struct blob *content)
 {
-	return look_at(f, ref, stat, content);
+	enum look look = look_at(f, ref, stat, content);
+	if (look != LOOK_MORE && is_taken(f, ref))
+		files_take_drop(f);
+	if (look != LOOK_FILE && look != LOOK_MORE)
+		blob_finish(content);
+	return look;
 }
 
 size_t files_peek(struct files *f, const struct file_ref *ref, void *out, size_t len)

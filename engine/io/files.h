@@ -49,9 +49,10 @@ bool files_root_far(struct files *f, const char *category);
 /* Opens a folder below a root ("" = the root itself) for reading its names. -1 with errno. */
 int files_open_folder(struct files *f, const char *category, const char *folder);
 
-/* The three of world.h. */
+/* Those of world.h. */
 enum look files_look(struct files *f, const struct file_ref *ref, struct file_stat *stat);
 enum look files_take(struct files *f, const struct file_ref *ref, struct file_stat *stat, struct blob *content);
+void files_take_drop(struct files *f); /* the one in parts, if there is one: its file is closed */
 /* The first bytes of a regular file, as many as there are up to len; 0 for anything else. */
 size_t files_peek(struct files *f, const struct file_ref *ref, void *out, size_t len);
 enum place_result files_place(struct files *f, const struct place *p, struct file_stat *after);

@@ -38,12 +38,20 @@ struct temp {
 	uint64_t since_ms, next_ms;
 };
 
+struct files_taking { /* a large file that is read in parts */
+	char *category, *path;
+	int fd;
+	struct file_stat stat; /* as it was when the first part was read, and must be when the last one was */
+	size_t len;            /* so far */
+};
+
 struct files {
 	struct files_hooks hooks;
 	struct map roots;    /* category -> struct files_root */
 	struct map temps;    /* category NUL folder NUL name -> struct temp */
 	struct map ways;     /* inode, category NUL folder: its own name, and those above it, are on the disk */
 	struct map deferred; /* category NUL path: a removal whose name files_sync_names will make durable */
+	struct files_taking *taking; /* NULL: none */
 	mode_t umask;
 	unsigned poor;
 	size_t part_bytes;

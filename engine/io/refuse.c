@@ -5,6 +5,7 @@
 
 #define KEY_BODY 40          /* base64 in a row: a key, rather than a text that speaks of one */
 #define KEY_BODY_WITHIN 1024 /* of its header; PEM's own header lines come before it */
+#define KEY_WITHIN   4096    /* header and body: one that begins so far before what is new was seen whole before */
 
 enum refuse_kind refuse_parse(const char *word)
 {
@@ -66,11 +67,11 @@ static bool has_body(const uint8_t *at, const uint8_t *end)
 }
 
 /* RFC 7468 and its kin: a line "-----BEGIN … PRIVATE KEY-----" (OpenPGP adds BLOCK), then base64. */
-static bool has_pem_key(struct span s)
+static bool has_pem_key(struct span s, size_t from)
 {
 	static const char begin[] = "-----BEGIN ", key[] = "PRIVATE KEY";
 	const uint8_t *end = s.data + s.len;
-	for (const uint8_t *at = s.data; (at = memmem(at, (size_t)(end - at), begin, sizeof begin - 1)); at++) {
+	for (const uint8_t *at = s.data + from; (at = memmem(at, (size_t)(end - at), begin, sizeof begin - 1)); at++) {
 		if (at > s.data && at[-1] != '\n' && at[-1] != '\r')
 			continue;
 		const uint8_t *eol = memchr(at, '\n', (size_t)(end - at));
@@ -83,11 +84,11 @@ static bool has_pem_key(struct span s)
 }
 
 /* A bech32 string of 59 characters after the hyphen; a placeholder in a text is none. */
-static bool has_age_key(struct span s)
+static bool has_age_key(struct span s, size_t from)
 {
 	static const char begin[] = "AGE-SECRET-KEY-1";
 	const uint8_t *end = s.data + s.len;
-	for (const uint8_t *at = s.data; (at = memmem(at, (size_t)(end - at), begin, sizeof begin - 1)); at++) {
+	for (const uint8_t *at = s.data + from; (at = memmem(at, (size_t)(end - at), begin, sizeof begin - 1)); at++) {
 		size_t run = 0;
 		for (const uint8_t *c = at + sizeof begin - 1; c < end && (isupper(*c) || isdigit(*c)); c++)
 			run++;
@@ -113,14 +114,15 @@ static bool is_key_name(const char *path)
 	return false;
 }
 
-enum refuse_kind refuse_judge(const char *path, struct span content)
+enum refuse_kind refuse_judge(const char *path, struct span content, size_t from)
 {
+	from = from > KEY_WITHIN ? from - KEY_WITHIN : 0;
 	if (refuse_is_database(content))
 		return REFUSE_DATABASES;
 	if (!content.len)
 		return REFUSE_NOTHING;
-	if (is_key_name(path) || starts(content, "PuTTY-User-Key-File-", 20) || has_pem_key(content) ||
-	    has_age_key(content))
+	if (is_key_name(path) || starts(content, "PuTTY-User-Key-File-", 20) || has_pem_key(content, from) ||
+	    has_age_key(content, from))
 		return REFUSE_PRIVATE_KEYS;
 	return REFUSE_NOTHING;
 }

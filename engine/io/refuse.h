@@ -18,5 +18,6 @@ const char *refuse_why(enum refuse_kind kind); /* a sentence that begins with "i
 bool refuse_is_database(struct span head);      /* SQLite's main file, write-ahead log or journal */
 /* Is this the name of a file that SQLite keeps beside a database? Answers how long the database's own name is, or 0. */
 size_t refuse_beside(const char *path);
-enum refuse_kind refuse_judge(const char *path, struct span content);
+/* `from`: so much of it was judged before, when there was no more of it. */
+enum refuse_kind refuse_judge(const char *path, struct span content, size_t from);
 #endif

@@ -43,19 +43,19 @@ bool large_read(struct versions *v, const struct id *version, uint64_t size, str
 	return ok;
 }
 
-static void reading_end(struct reading *r)
+static void reading_end(struct large_reading *r)
 {
 	staged_close(&r->in);
 	hash_run_drop(r->run);
-	*r = (struct reading){ 0 };
+	*r = (struct large_reading){ 0 };
 }
 
 /* The one that goes on with this content, else a new one in the place of the one that was used longest ago. */
-static struct reading *reading_of(struct versions *v, const struct id *version, uint8_t meta,
+static struct large_reading *reading_of(struct versions *v, const struct id *version, uint8_t meta,
                                   uint64_t size, struct blob *content)
 {
-	struct reading *oldest = v->readings;
-	for (struct reading *r = v->readings; r < v->readings + VERSIONS_READINGS; r++) {
+	struct large_reading *oldest = v->readings;
+	for (struct large_reading *r = v->readings; r < v->readings + VERSIONS_READINGS; r++) {
 		if (r->in.open && content->len && r->at == content->data && r->len == content->len &&
 		    id_equal(&r->version, version))
 			return r;
@@ -70,7 +70,7 @@ static struct reading *reading_of(struct versions *v, const struct id *version, 
 	return oldest;
 }
 
-static bool reading_part(struct reading *r, struct blob *content)
+static bool reading_part(struct large_reading *r, struct blob *content)
 {
 	size_t before = content->len;
 	if (!r->in.open || !staged_read(&r->in, content, LIMIT_PART_BYTES))
@@ -84,7 +84,7 @@ static bool reading_part(struct reading *r, struct blob *content)
 
 enum got large_go_on(struct versions *v, const struct id *version, uint8_t meta, uint64_t size, struct blob *content)
 {
-	struct reading *r = reading_of(v, version, meta, size, content);
+	struct large_reading *r = reading_of(v, version, meta, size, content);
 	bool ok = reading_part(r, content);
 	r->used = ++v->reads;
 	if (ok && content->len < size)

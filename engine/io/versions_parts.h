@@ -18,7 +18,7 @@ enum version_place { IN_DATABASE, IN_LARGE, IN_GIT, IN_NOTHING /* thinned away *
 struct filing;
 struct cached;
 
-struct reading { /* a large content that is read in parts */
+struct large_reading { /* a large content that is read in parts */
 	struct id version;
 	struct staged_in in;
 	struct hash_run *run;
@@ -46,7 +46,7 @@ struct versions {
 	/* large contents in parts */
 	struct staged captured, received;
 	struct id receiving; /* the version of what is in `received` */
-	struct reading readings[VERSIONS_READINGS];
+	struct large_reading readings[VERSIONS_READINGS];
 	uint64_t reads;
 	/* filing */
 	struct filing *filing;

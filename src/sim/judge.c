@@ -445,11 +445,15 @@ void judge_turn(struct simnode *n)
 	for (int i = 0; i < 4; i++)
 		sends += c->sends[i].count;
 	if (c->flight_count > LIMIT_IN_FLIGHT_CHANGES + 2 ||
-	    c->flight_bytes > LIMIT_IN_FLIGHT_BYTES + LIMIT_ITEM_BYTES || c->large_bytes > LIMIT_IN_FLIGHT_BYTES + LIMIT_ITEM_BYTES || c->plans.count > c->ledger.count ||
+	    c->flight_bytes > LIMIT_IN_FLIGHT_BYTES + LIMIT_ITEM_BYTES ||
+	    c->large_bytes > LIMIT_IN_FLIGHT_BYTES + LIMIT_ITEM_BYTES || c->plans.count > c->ledger.count ||
 	    sends > 4 * c->ledger.count)
 		cluster_break(cl, "I8", "%s: a queue has outgrown its bound (%zu in flight, %zu to plan, %zu to send)",
 		              n->name, c->flight_count, c->plans.count, sends);
-	if (!simio_busy(n) && n->kernel.fd_open > n->io.area_count + 1) /* the roots and the watcher's */
+	if (!c->reading.of && (n->captured.content.len || c->reading.content.len))
+		cluster_break(cl, "I8", "%s keeps parts of a file that it reads no more", n->name);
+	size_t known = n->io.area_count + 1 + (c->reading.of != NULL); /* the roots, the watcher's, and a large file */
+	if (!simio_busy(n) && n->kernel.fd_open > known)
 		cluster_break(cl, "I8", "%s has %zu descriptors open while nothing is under way", n->name,
 			      n->kernel.fd_open);
 	const struct simconn *conn = simnet_conn(cl, n->conn);

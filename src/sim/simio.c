@@ -487,11 +487,18 @@ enum look simio_take(void *ctx, const struct file_ref *f, struct file_stat *stat
 	begin(n, f, false);
 	enum look look = files_take(n->io.files, f, stat, content);
 	end(n);
-	if (look == LOOK_FILE && (n->dying || cluster_strikes(n->cl, FAULT_look_busy, n))) {
+	if ((look == LOOK_FILE || look == LOOK_MORE) && (n->dying || cluster_strikes(n->cl, FAULT_look_busy, n))) {
 		blob_finish(content);
 		look = LOOK_BUSY;
 	}
 	return n->dying ? LOOK_ERROR : look;
+}
+
+void simio_take_drop(void *ctx)
+{
+	struct simnode *n = ctx;
+	if (kernel_enter(n))
+		files_take_drop(n->io.files);
 }
 
 /* What is not the item's head is of the core's own making: a merge, a settlement. When it is killed before it can say

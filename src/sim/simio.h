@@ -57,6 +57,7 @@ bool simio_sees(const struct simnode *n); /* nothing changed so */
 /* The file calls of world.h. */
 enum look simio_look(void *ctx, const struct file_ref *f, struct file_stat *stat);
 enum look simio_take(void *ctx, const struct file_ref *f, struct file_stat *stat, struct blob *content);
+void simio_take_drop(void *ctx);
 enum place_result simio_place(void *ctx, const struct place *p, struct file_stat *after);
 void simio_stage(void *ctx, const struct place *p);
 void simio_stage_sync(void *ctx);

@@ -83,40 +83,6 @@ void simnode_destroys(struct simnode *n, const struct siminode *i)
 		judge_destroys(n, &version);
 }
 
-static bool sim_version_put(void *ctx, const struct id *version, uint8_t meta, struct span content)
-{
-	struct simnode *n = ctx;
-	if (!enter(n))
-		return false;
-	cluster_checked(n->cl, INVARIANT_I6);
-	if (!witness_saw_version(&n->cl->witness, version, meta, content))
-		cluster_break(n->cl, "I6", "%s: one version id for two contents", n->name);
-	struct id is = core_version_of(n->core, meta, content);
-	if (!id_equal(&is, version))
-		cluster_break(n->cl, "I6", "%s stores bytes under the id of another version", n->name);
-	n->cl->tally.versions++;
-	simledger_put_version(&n->ledger, version, meta, content);
-	return true;
-}
-
-static bool sim_version_get(void *ctx, const struct id *version, struct blob *content, uint8_t *meta)
-{
-	struct simnode *n = ctx;
-	const struct simversion *v = enter(n) ? simledger_read_version(&n->ledger, version) : NULL;
-	if (!v)
-		return false;
-	*content = blob_copy(v->content.data, v->content.len);
-	if (meta)
-		*meta = v->meta;
-	return true;
-}
-
-static bool sim_version_has(void *ctx, const struct id *version)
-{
-	struct simnode *n = ctx;
-	return enter(n) && simledger_has_version(&n->ledger, version);
-}
-
 /* The ledger may refuse: then the whole turn fails and the engine starts anew. */
 static bool enter_ledger(struct simnode *n)
 {
@@ -335,12 +301,15 @@ static void sim_entropy(void *ctx, void *out, size_t len)
 static const struct world sim_world = {
 	.look = simio_look,
 	.take = simio_take,
+	.take_drop = simio_take_drop,
 	.place = simio_place,
 	.stage = simio_stage,
 	.stage_sync = simio_stage_sync,
-	.version_put = sim_version_put,
-	.version_get = sim_version_get,
-	.version_has = sim_version_has,
+	.version_put = simversions_put,
+	.version_get = simversions_get,
+	.version_has = simversions_has,
+	.version_read = simversions_read,
+	.version_stage = simversions_stage,
 	.save_item = sim_save_item,
 	.drop_item = sim_drop_item,
 	.save_outbox = sim_save_outbox,
@@ -408,6 +377,7 @@ static void forget_memory(struct simnode *n)
 	n->inbox_count = 0;
 	n->dying = DEATH_KILL; /* whatever is closed on the way out, nothing is done any more */
 	simio_stop(n);
+	simversions_forget(n);
 	forget_outgoing(n);
 	core_destroy(n->core);
 	n->core = NULL;
@@ -748,7 +718,7 @@ bool simnode_keep(struct simnode *n, const struct id *item, const struct id *ver
 		                   .kind = KIND_UPDATE,
 		                   .how = HOW_EDIT,
 		                   .meta = meta };
-	return sim_version_put(n, version, meta, content) && sim_add_history(n, &row);
+	return simversions_put(n, version, meta, content) && sim_add_history(n, &row);
 }
 
 static void send_all(struct simnode *n)

@@ -6,6 +6,7 @@
 #include "sim/kernel.h"
 #include "sim/simio.h"
 #include "sim/simnet.h"
+#include "sim/simversions.h"
 
 struct nodeevent { /* in the inbox */
 	struct event e;
@@ -52,6 +53,7 @@ struct simnode {
 	struct simfile **fresh; /* replaced since the last commit */
 	size_t fresh_count, fresh_cap;
 	struct simledger ledger, backup;
+	struct simstaged captured, received; /* large contents on their way to the store */
 	struct simreal *real; /* under the ledger; NULL: it is only a model */
 	bool has_backup;
 	struct nodeevent *inbox;

@@ -294,7 +294,7 @@ Test(io_config, keyring)
 
 static enum refuse_kind judge(const char *path, const char *text)
 {
-	return refuse_judge(path, span_text(text));
+	return refuse_judge(path, span_text(text), 0);
 }
 
 Test(io_config, private_keys_are_told_by_their_content)
@@ -332,9 +332,9 @@ Test(io_config, what_only_speaks_of_keys_is_none)
 Test(io_config, databases_are_told_by_their_header)
 {
 	char page[512] = "SQLite format 3";
-	cr_expect_eq(refuse_judge("notes.txt", span_of(page, sizeof page)), REFUSE_DATABASES, "whatever its name");
-	cr_expect_eq(refuse_judge("a-wal", span_of("\x37\x7f\x06\x82....", 8)), REFUSE_DATABASES);
-	cr_expect_eq(refuse_judge("a-journal", span_of("\xd9\xd5\x05\xf9\x20\xa1\x63\xd7", 8)), REFUSE_DATABASES);
+	cr_expect_eq(refuse_judge("notes.txt", span_of(page, sizeof page), 0), REFUSE_DATABASES, "whatever its name");
+	cr_expect_eq(refuse_judge("a-wal", span_of("\x37\x7f\x06\x82....", 8), 0), REFUSE_DATABASES);
+	cr_expect_eq(refuse_judge("a-journal", span_of("\xd9\xd5\x05\xf9\x20\xa1\x63\xd7", 8), 0), REFUSE_DATABASES);
 	cr_expect_eq(judge("a.db", "SQLite format 3 is what it begins with"), REFUSE_NOTHING,
 		     "the header ends with a NUL");
 	cr_expect_eq(refuse_beside("d/places.sqlite-wal"), strlen("d/places.sqlite"));

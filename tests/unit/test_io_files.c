@@ -175,7 +175,7 @@ static void tidy(void)
 Test(io_files, look_and_take)
 {
 	struct file_stat stat, again;
-	struct blob content;
+	struct blob content = { 0 };
 	struct file_ref ref = { "notes", "a" };
 	cr_expect_eq(look("a", NULL), LOOK_ABSENT);
 	cr_expect_eq(look("no/such/folder", NULL), LOOK_ABSENT);
@@ -216,7 +216,7 @@ Test(io_files, special_files_are_never_opened)
 	char path[128];
 	struct file_ref ref = { "notes", "pipe" };
 	struct file_stat stat;
-	struct blob content;
+	struct blob content = { 0 };
 	snprintf(path, sizeof path, "%s/pipe", dir);
 	cr_assert_eq(mkfifo(path, 0644), 0);
 	cr_expect_eq(files_take(files, &ref, &stat, &content), LOOK_OTHER);
@@ -243,7 +243,7 @@ Test(io_files, too_large)
 static void links(unsigned poor)
 {
 	char path[128], out[128];
-	struct blob content;
+	struct blob content = { 0 };
 	struct file_stat stat;
 	files_seam(files, NULL, NULL, poor);
 	snprintf(path, sizeof path, "%s/way", dir);
@@ -897,7 +897,7 @@ Test(io_files, a_file_that_is_written_while_it_is_read_gives_no_content)
 	static void (*const ways[])(void) = { append_more, rewrite, cut_short, replace_it, take_it_away };
 	const struct file_ref ref = { "notes", "a" };
 	struct file_stat stat;
-	struct blob content;
+	struct blob content = { 0 };
 	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
 		char path[128];
 		snprintf(path, sizeof path, "%s/a", dir);

@@ -138,12 +138,31 @@ struct watched *debounce_note(struct debounce *d, struct category *c, const char
 
 void debounce_move(struct debounce *d, struct watched *w, uint64_t due_ms)
 {
+	d->waiting -= w->waits;
+	w->waits = false;
 	w->due_ms = due_ms;
 	sift(d, w->heap_at);
 }
 
+void debounce_wait(struct debounce *d, struct watched *w, uint64_t due_ms)
+{
+	debounce_move(d, w, due_ms);
+	w->waits = true;
+	d->waiting++;
+}
+
+struct watched *debounce_waiting(const struct debounce *d)
+{
+	struct watched *first = NULL;
+	for (size_t i = 0; d->waiting && i < d->count; i++)
+		if (d->heap[i]->waits && (!first || d->heap[i]->first_ms < first->first_ms))
+			first = d->heap[i];
+	return first;
+}
+
 void debounce_drop(struct debounce *d, struct watched *w)
 {
+	d->waiting -= w->waits;
 	struct buf name = name_of(w->category, w->path);
 	map_remove(&d->by_name, name.data, name.len);
 	buf_finish(&name);

@@ -19,6 +19,7 @@ struct watched { /* one name with a look owed */
 	bool looked;                   /* `stat` is of the look before */
 	bool scanned;                  /* found by a scan: waits for the scan's end, so that renames can be told */
 	bool suspect;                  /* … the first one after an unclean stop */
+	bool waits;                    /* for the turn of a large file */
 	uint32_t tries;
 	struct file_stat stat;
 	size_t heap_at;
@@ -28,6 +29,7 @@ struct debounce {
 	struct map by_name;            /* category NUL path */
 	struct watched **heap;         /* by due_ms, then by age */
 	size_t count, cap;
+	size_t waiting;                /* of these: how many wait */
 };
 
 /* Names that programs give to files which they rename or remove in a moment (sed -i, editors, downloads): a new one is
@@ -41,6 +43,10 @@ void debounce_finish(struct debounce *d);
 struct watched *debounce_note(struct debounce *d, struct category *c, const char *path, uint64_t now_ms, uint64_t due_ms, bool sooner);
 struct watched *debounce_find(const struct debounce *d, const struct category *c, const char *path);
 void debounce_move(struct debounce *d, struct watched *w, uint64_t due_ms);
+/* As debounce_move, but debounce_waiting names it: of all that wait so, the one that a look is owed at for longest; NULL:
+ * none. Moving it, as every news of it does, ends its waiting. */
+void debounce_wait(struct debounce *d, struct watched *w, uint64_t due_ms);
+struct watched *debounce_waiting(const struct debounce *d);
 void debounce_drop(struct debounce *d, struct watched *w);
 struct watched *debounce_first(const struct debounce *d);       /* the one due next, or NULL */
 #endif

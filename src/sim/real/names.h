@@ -31,6 +31,7 @@
 #define files_stat_of real_files_stat_of
 #define files_sync_names real_files_sync_names
 #define files_take real_files_take
+#define files_take_drop real_files_take_drop
 #define files_take_at real_files_take_at
 #define files_temp_add real_files_temp_add
 #define files_temp_drop real_files_temp_drop
