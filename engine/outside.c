@@ -136,6 +136,12 @@ static bool do_save_outbox(void *ctx, const struct outbox_row *row)
 	return written(g, ledger_save_outbox(g->ledger, row));
 }
 
+static void do_outbox_stage(void *ctx, struct span so_far)
+{
+	struct engine *g = ctx;
+	ledger_stage_outbox(g->ledger, so_far);
+}
+
 static bool do_drop_outbox(void *ctx, uint64_t counter)
 {
 	struct engine *g = ctx;
@@ -441,6 +447,7 @@ struct world outside_world(struct engine *g)
 		.save_item = do_save_item,
 		.drop_item = do_drop_item,
 		.save_outbox = do_save_outbox,
+		.outbox_stage = do_outbox_stage,
 		.drop_outbox = do_drop_outbox,
 		.save_state = do_save_state,
 		.save_peer = do_save_peer,

@@ -37,6 +37,8 @@ struct queue { /* items in the order they came; an item is in at most one place 
 
 struct flight { /* an unanswered change */
 	struct outbox_row row;
+	bool unsaved;            /* large, or linked behind one that is: not in the outbox yet, so not sent */
+	size_t staged;           /* bytes of its record that are on their way there */
 	uint64_t retry_ms;       /* monotonic: refused for now; 0 = not */
 };
 
@@ -161,6 +163,8 @@ struct core {
 	uint64_t flight_bytes;         /* of records up to a part; */
 	uint64_t large_bytes;          /* … of the others, which hold nothing small back */
 	struct packing packing;
+	size_t unsaved;                /* flights */
+	uint64_t saved_ms;
 
 	struct link link;
 	struct item *dictionary;       /* the newest there is, see dictionary.h; NULL: none */

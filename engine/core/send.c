@@ -49,6 +49,9 @@ void send_drop(struct core *c, struct flight *f)
 		at++;
 	memmove(c->flights + at, c->flights + at + 1, (c->flight_count - at - 1) * sizeof *c->flights);
 	c->flight_count--;
+	c->unsaved -= f->unsaved;
+	if (f->unsaved && f->staged && c->world.outbox_stage)
+		c->world.outbox_stage(c->world.ctx, span_of(NULL, 0));
 	*flight_sum(c, f) -= f->row.record.len;
 	blob_finish(&f->row.record);
 	free(f);
@@ -227,7 +230,10 @@ static struct flight *seal_change(struct core *c, const struct wish *w, const st
 		.size_plain = body->content_len, .delta = body->delta, .compression = body->compression,
 		.kind = body->kind, .record = buf_take(&record),
 	};
-	if (!PLANTED("send.not_in_the_outbox"))
+	struct flight *before = w->linked && c->flight_count ? c->flights[c->flight_count - 1] : NULL;
+	f->unsaved = f->row.record.len > c->setup.part_bytes || (before && before->unsaved);
+	c->unsaved += f->unsaved;
+	if (!f->unsaved && !PLANTED("send.not_in_the_outbox"))
 		c->world.save_outbox(c->world.ctx, &f->row);
 	MEM_ROOM(c->flights, c->flight_count, c->flight_cap);
 	c->flights[c->flight_count++] = f;
@@ -303,7 +309,7 @@ static struct flight *make_change(struct core *c, struct wish *w)
 
 static void launch(struct core *c, struct flight *first, struct flight *second)
 {
-	if (!first)
+	if (!first || first->unsaved)
 		return;
 	struct sendq_group group = { .count = second ? 2 : 1 };
 	group.records[0].counter = first->row.counter;
@@ -313,6 +319,35 @@ static void launch(struct core *c, struct flight *first, struct flight *second)
 		group.records[1].record = span_blob(&second->row.record);
 	}
 	link_queue(&c->link, (enum priority)first->row.priority, &group);
+}
+
+/* A large record goes into the outbox part by part; what is linked behind it with its last one. */
+static void save_unsaved(struct core *c)
+{
+	struct flight *f = NULL, *second;
+	if (!c->unsaved || !core_part(c, &c->saved_ms))
+		return;
+	for (size_t i = 0; i < c->flight_count && !f; i++)
+		f = c->flights[i]->unsaved ? c->flights[i] : NULL;
+	f->staged = f->row.record.len - f->staged <= c->setup.part_bytes ? f->row.record.len
+									 : f->staged + c->setup.part_bytes;
+	if (f->staged < f->row.record.len) {
+		if (c->world.outbox_stage)
+			c->world.outbox_stage(c->world.ctx, span_of(f->row.record.data, f->staged));
+		return;
+	}
+	MARK("send.large_record_saved");
+	second = linked_behind(c, f);
+	for (int i = 0; i < 2; i++) {
+		struct flight *each = i ? second : f;
+		if (!each || !each->unsaved)
+			continue;
+		each->unsaved = false;
+		c->unsaved--;
+		if (!PLANTED("send.not_in_the_outbox"))
+			c->world.save_outbox(c->world.ctx, &each->row);
+	}
+	launch(c, f, second);
 }
 
 static struct flight *drop_side(struct core *c, struct item *side, bool linked)
@@ -507,6 +542,7 @@ void send_pump(struct core *c)
 		return;
 	resend_due(c);
 	packing_run(c);
+	save_unsaved(c);
 	for (int priority = PRIORITY_CRITICAL; priority >= 0;) {
 		struct item *it;
 		if (c->flight_count >= LIMIT_IN_FLIGHT_CHANGES || c->flight_bytes >= LIMIT_IN_FLIGHT_BYTES)

@@ -10,9 +10,11 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "engine/core/limits.h"
+#include "engine/io/outbox_files.h"
 #include "sys/walsync.h"
 
-#define LEDGER_FORMAT  3
+#define LEDGER_FORMAT  4
 #define LEDGER_BUSY_MS 5000
 #define LEDGER_ASIDE                                                                                                   \
 	"move the state folder aside: the device then joins its hub again and nothing of your files changes"
@@ -69,6 +71,7 @@ static const char *const steps[LEDGER_FORMAT] = {
 	      " at_ms INT, how INT, undone INT);",
 	[2] = "ALTER TABLE history ADD COLUMN thinned INT DEFAULT 0;"
 	      "ALTER TABLE packs ADD COLUMN age INT DEFAULT 0;" THINNING,
+	[3] = "", /* a record in the outbox may be a number: how long its file is */
 };
 
 enum statement {
@@ -126,6 +129,7 @@ struct ledger {
 	uint64_t commits;
 	bool loaded, was_clean;
 	char why[384]; /* of the first failure of the turn */
+	struct outbox_files outgoing;
 };
 
 /* Opening */
@@ -258,7 +262,7 @@ struct ledger *ledger_open(const char *state_dir, struct err *e)
 	                      NULL); /* a link in the file's own name is refused, one on the way is a person's choice */
 	l->path = mem_printf("%s/state.db", real ? real : state_dir);
 	free(real);
-	if (make_private(l->path, e))
+	if (make_private(l->path, e) && outbox_files_open(&l->outgoing, state_dir, e))
 		return open_file(l, NULL, 0, e);
 	ledger_close(l);
 	return NULL;
@@ -283,6 +287,7 @@ void ledger_close(struct ledger *l)
 	for (int i = 0; i < STATEMENTS; i++)
 		sqlite3_finalize(l->q[i]);
 	sqlite3_close_v2(l->db);
+	outbox_files_close(&l->outgoing);
 	free(l->path);
 	free(l);
 }
@@ -341,6 +346,7 @@ void ledger_rollback(struct ledger *l)
 {
 	if (!sqlite3_get_autocommit(l->db))
 		run(l, "ROLLBACK");
+	outbox_files_rolled_back(&l->outgoing);
 	l->open = l->failed = false;
 }
 
@@ -351,6 +357,7 @@ bool ledger_commit(struct ledger *l, struct err *e)
 	if (!l->failed && run(l, "COMMIT")) {
 		l->open = false;
 		l->commits++;
+		outbox_files_committed(&l->outgoing);
 		return true;
 	}
 	fail(l);
@@ -445,10 +452,21 @@ bool ledger_drop_item(struct ledger *l, const struct id *item)
 	return ledger_done(l, b.q);
 }
 
+void ledger_stage_outbox(struct ledger *l, struct span so_far)
+{
+	outbox_files_stage(&l->outgoing, so_far);
+}
+
 bool ledger_save_outbox(struct ledger *l, const struct outbox_row *r)
 {
+	bool apart = l->outgoing.folder && r->record.len > LIMIT_PART_BYTES;
 	if (!ledger_begin(l))
 		return false;
+	if (apart && !outbox_files_put(&l->outgoing, r->counter, span_blob(&r->record))) {
+		snprintf(l->why, sizeof l->why, "%s: %s", l->outgoing.folder, strerror(errno));
+		l->failed = true;
+		return false;
+	}
 	struct binder b = { l->q[SAVE_OUTBOX], 0 };
 	put_int(&b, (int64_t)r->counter);
 	put_id(&b, &r->item);
@@ -456,7 +474,10 @@ bool ledger_save_outbox(struct ledger *l, const struct outbox_row *r)
 	put_int(&b, (int64_t)r->base);
 	put_int(&b, r->priority);
 	put_int(&b, r->linked);
-	put_bytes(&b, r->record.data, r->record.len);
+	if (apart)
+		put_int(&b, (int64_t)r->record.len);
+	else
+		put_bytes(&b, r->record.data, r->record.len);
 	put_int(&b, r->queued_at_ms);
 	put_int(&b, r->retry_count);
 	put_int(&b, (int64_t)r->size_plain);
@@ -470,6 +491,7 @@ bool ledger_drop_outbox(struct ledger *l, uint64_t counter)
 {
 	if (!ledger_begin(l))
 		return false;
+	outbox_files_drop(&l->outgoing, counter);
 	struct binder b = { l->q[DROP_OUTBOX], 0 };
 	put_int(&b, (int64_t)counter);
 	return ledger_done(l, b.q);
@@ -641,6 +663,7 @@ static bool load(struct ledger *l, const char *sql, const struct id *key, size_t
 }
 
 struct each { /* one of these, by loader */
+	struct ledger *ledger;
 	void (*settlement)(void *ctx, const struct settlement_row *row);
 	void (*item)(void *ctx, const struct item_row *row);
 	void (*outbox)(void *ctx, const struct outbox_row *row);
@@ -703,8 +726,7 @@ static void outbox_row(struct taker *t, void *each, void *ctx)
 	r.base = (uint64_t)take_int(t);
 	r.priority = (uint8_t)take_int(t);
 	r.linked = take_int(t);
-	const void *record = sqlite3_column_blob(t->q, t->at);
-	size_t len = (size_t)sqlite3_column_bytes(t->q, t->at++);
+	int record = t->at++;
 	r.queued_at_ms = take_int(t);
 	r.retry_count = (uint32_t)take_int(t);
 	r.size_plain = (uint64_t)take_int(t);
@@ -713,15 +735,28 @@ static void outbox_row(struct taker *t, void *each, void *ctx)
 	r.kind = (uint8_t)take_int(t);
 	if (t->bad)
 		return;
-	r.record = blob_copy(record, len);
-	((struct each *)each)->outbox(ctx, &r);
+	struct each *call = each;
+	if (sqlite3_column_type(t->q, record) != SQLITE_INTEGER)
+		r.record = blob_copy(sqlite3_column_blob(t->q, record), (size_t)sqlite3_column_bytes(t->q, record));
+	else if (!outbox_files_get(&call->ledger->outgoing, r.counter, (uint64_t)sqlite3_column_int64(t->q, record),
+				   &r.record)) {
+		/* As if it had never been sent: its item is planned anew, under another counter. */
+		outbox_files_lost(&call->ledger->outgoing, r.counter);
+		return;
+	}
+	call->outbox(ctx, &r);
 }
 
 bool ledger_load_outbox(struct ledger *l, void (*each)(void *ctx, const struct outbox_row *row), void *ctx,
                         struct err *e)
 {
-	struct each call = { .outbox = each };
-	return load(l, "SELECT * FROM outbox ORDER BY counter", NULL, 0, outbox_row, &call, ctx, e);
+	struct each call = { .ledger = l, .outbox = each };
+	if (!load(l, "SELECT * FROM outbox ORDER BY counter", NULL, 0, outbox_row, &call, ctx, e))
+		return false;
+	outbox_files_clear(&l->outgoing);
+	for (size_t i = 0; i < l->outgoing.gone_count; i++)
+		ledger_drop_outbox(l, l->outgoing.gone[i]);
+	return true;
 }
 
 static void peer_row(struct taker *t, void *each, void *ctx)

@@ -24,6 +24,7 @@ uint64_t ledger_commits(const struct ledger *l); /* that reached the disk since 
 /* The writes of world.h. */
 bool ledger_save_item(struct ledger *l, const struct item_row *row);
 bool ledger_drop_item(struct ledger *l, const struct id *item);
+void ledger_stage_outbox(struct ledger *l, struct span so_far); /* of the large record that is saved next, see staged.h */
 bool ledger_save_outbox(struct ledger *l, const struct outbox_row *row);
 bool ledger_drop_outbox(struct ledger *l, uint64_t counter);
 bool ledger_save_state(struct ledger *l, const struct state_row *row);
@@ -32,7 +33,8 @@ bool ledger_add_history(struct ledger *l, const struct history_row *row);
 bool ledger_save_settlement(struct ledger *l, const struct settlement_row *row);
 bool ledger_came_back(struct ledger *l, const struct id *item, const struct id *version, const struct id *agreed);
 
-/* Loading, at boot. Rows are borrowed for the call, but an outbox row's record is handed over. */
+/* Loading, at boot. Rows are borrowed for the call, but an outbox row's record is handed over;
+ * a row whose record is lost is left out. */
 bool ledger_load_items(struct ledger *l, void (*each)(void *ctx, const struct item_row *row), void *ctx, struct err *e);
 bool ledger_load_outbox(struct ledger *l, void (*each)(void *ctx, const struct outbox_row *row), void *ctx,
                         struct err *e);

@@ -637,6 +637,118 @@ Test(io_ledger, a_kill_while_staging_leaves_nothing)
 	blob_finish(&text);
 }
 
+static void keep_record(void *ctx, const struct outbox_row *row)
+{
+	struct blob *out = ctx; /* by counter */
+	cr_assert_lt(row->counter, 4);
+	out[row->counter] = row->record;
+}
+
+static bool save_record(uint64_t counter, struct blob *record)
+{
+	const struct outbox_row row = { .counter = counter, .record = *record };
+	for (size_t len = MIB; len < record->len; len += MIB)
+		ledger_stage_outbox(ledger, span_of(record->data, len));
+	return ledger_save_outbox(ledger, &row);
+}
+
+static size_t load_records(struct blob out[4])
+{
+	struct err e;
+	size_t count = 0;
+	memset(out, 0, 4 * sizeof *out);
+	cr_assert(ledger_load_outbox(ledger, keep_record, out, &e));
+	for (int i = 0; i < 4; i++)
+		count += out[i].data != NULL;
+	return count;
+}
+
+static size_t outgoing(const char *option)
+{
+	char command[160];
+	snprintf(command, sizeof command, "find %s/outgoing -type f %s | wc -l", dir, option);
+	FILE *p = popen(command, "r");
+	int count = -1;
+	cr_assert(p && fscanf(p, "%d", &count) == 1);
+	pclose(p);
+	return (size_t)count;
+}
+
+Test(io_ledger, records_of_large_changes_are_files_of_their_own)
+{
+	struct blob large = text_of(1, 5 * MIB), other = text_of(2, 3 * MIB), small = text_of(3, 100), back[4];
+	struct stat st;
+	char path[128];
+	cr_expect(save_record(1, &large) && save_record(2, &other) && save_record(3, &small) && commit());
+	cr_expect_eq(outgoing(""), 2);
+	cr_expect_eq(outgoing("-perm 0600"), 2, "nobody else reads them");
+	snprintf(path, sizeof path, "%s/state.db-wal", dir);
+	cr_assert(stat(path, &st) == 0);
+	cr_expect_lt(st.st_size, MIB, "they are not in the database's log");
+	close_all();
+	open_all();
+	cr_assert_eq(load_records(back), 3);
+	cr_expect(span_equal(span_blob(&back[1]), span_blob(&large)) && span_equal(span_blob(&back[2]), span_blob(&other)) &&
+	          span_equal(span_blob(&back[3]), span_blob(&small)));
+	cr_expect(ledger_drop_outbox(ledger, 1));
+	cr_expect_eq(outgoing(""), 2, "it is there as long as the commit is not");
+	cr_expect(commit());
+	cr_expect_eq(outgoing(""), 1);
+	cr_expect(ledger_drop_outbox(ledger, 2));
+	ledger_rollback(ledger);
+	cr_expect(commit());
+	cr_expect_eq(outgoing(""), 1);
+	for (int i = 1; i < 4; i++)
+		blob_finish(&back[i]);
+	blob_finish(&large);
+	blob_finish(&other);
+	blob_finish(&small);
+}
+
+Test(io_ledger, a_large_record_that_is_lost_is_as_if_never_sent)
+{
+	struct blob large = text_of(1, 2 * MIB), back[4];
+	char path[128];
+	for (uint64_t i = 1; i < 4; i++)
+		cr_expect(save_record(i, &large));
+	cr_expect(commit());
+	close_all();
+	snprintf(path, sizeof path, "%s/outgoing/0000000000000001", dir);
+	cr_assert(truncate(path, MIB) == 0);
+	snprintf(path, sizeof path, "%s/outgoing/0000000000000002", dir);
+	cr_assert(unlink(path) == 0 && symlink("/etc/passwd", path) == 0);
+	snprintf(path, sizeof path, "%s/outgoing/left", dir);
+	cr_assert(symlink("/etc/passwd", path) == 0);
+	open_all();
+	cr_expect_eq(load_records(back), 1);
+	cr_expect(back[3].len == 2 * MIB);
+	cr_expect(commit());
+	blob_finish(&back[3]);
+	cr_expect_eq(outgoing(""), 1, "what no row names is gone");
+	close_all();
+	open_all();
+	cr_expect_eq(load_records(back), 1);
+	blob_finish(&back[3]);
+	blob_finish(&large);
+}
+
+Test(io_ledger, a_kill_before_the_commit_leaves_no_record)
+{
+	struct blob large = text_of(1, 2 * MIB), back[4];
+	pid_t child = fork();
+	if (!child) {
+		save_record(1, &large); /* durable, but nothing names it */
+		_exit(outgoing("") == 1 ? 0 : 1);
+	}
+	int status;
+	cr_expect(waitpid(child, &status, 0) == child && status == 0);
+	close_all();
+	open_all();
+	cr_expect_eq(load_records(back), 0);
+	cr_expect_eq(outgoing(""), 0);
+	blob_finish(&large);
+}
+
 Test(io_ledger, several_read_in_parts_at_once)
 {
 	struct id v = put(1, 3 * MIB + 1), w = put(2, 2 * MIB), small = put(3, 1000), none = number("none", 0);

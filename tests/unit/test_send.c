@@ -29,12 +29,13 @@ struct bench {
 	struct blob contents[VERSIONS];
 	size_t version_count, read_bytes, most_read; /* in one step */
 	uint64_t now_ms, seq;
+	size_t part;
 	bool lost; /* the store has lost all, until it is given something again */
 	struct {
 		uint64_t counter;
 		struct id item, version;
 	} sent[64];                                  /* in the order in which they were complete */
-	size_t sent_count, outbox;
+	size_t sent_count, outbox, stages, staged, most_staged; /* staged: of the record that is saved next */
 	const char *scanning;
 };
 
@@ -153,7 +154,24 @@ static void scan(void *ctx, const char *category, const char *under)
 
 /* clang-format off */
 static bool save_item(void *ctx, const struct item_row *row) { (void)ctx, (void)row; return true; }
-static bool save_outbox(void *ctx, const struct outbox_row *row) { (void)row; ((struct bench *)ctx)->outbox++; return true; }
+static void outbox_stage(void *ctx, struct span so_far)
+{
+	struct bench *b = ctx;
+	size_t more = so_far.len - b->staged;
+	b->stages += so_far.len > 0;
+	b->most_staged = so_far.len && more > b->most_staged ? more : b->most_staged;
+	b->staged = so_far.len;
+}
+static bool save_outbox(void *ctx, const struct outbox_row *row)
+{
+	struct bench *b = ctx;
+	if (row->record.len > b->part) {
+		cr_assert_leq(row->record.len - b->staged, b->part);
+		b->staged = 0;
+	}
+	b->outbox++;
+	return true;
+}
 static bool drop_outbox(void *ctx, uint64_t counter) { (void)counter; ((struct bench *)ctx)->outbox--; return true; }
 static bool drop_item(void *ctx, const struct id *item) { (void)ctx, (void)item; return true; }
 static bool save_state(void *ctx, const struct state_row *row) { ((struct bench *)ctx)->chain = row->chain; return true; }
@@ -243,11 +261,11 @@ static void start_with(struct bench *b, size_t part)
 	static const struct category_setup notes = { .name = "notes", .debounce_ms = 10, .max_wait_ms = 100, .strategy = STRATEGY_ASK };
 	struct core_setup setup = { .device_name = "me", .categories = &notes, .category_count = 1, .joined = true, .part_bytes = part };
 	uint8_t public[crypto_sign_PUBLICKEYBYTES];
-	*b = (struct bench){ .now_ms = 1000, .hub = { { 9 } } };
+	*b = (struct bench){ .now_ms = 1000, .hub = { { 9 } }, .part = part };
 	b->world = (struct world){
 		.ctx = b, .look = look, .take = take, .place = place, .version_put = version_put, .version_get = version_get,
 		.version_has = version_has, .version_read = version_read, .save_item = save_item, .drop_item = drop_item,
-		.save_outbox = save_outbox, .drop_outbox = drop_outbox, .save_state = save_state, .save_peer = save_peer,
+		.save_outbox = save_outbox, .outbox_stage = outbox_stage, .drop_outbox = drop_outbox, .save_state = save_state, .save_peer = save_peer,
 		.add_history = add_history, .save_settlement = save_settlement, .came_back = came_back, .dial = dial,
 		.hang_up = hang_up, .send = send_frame, .backlog = backlog, .scan = scan, .notice = notice, .entropy = entropy,
 	};
@@ -327,6 +345,30 @@ Test(send, a_large_content_is_packed_part_by_part)
 	cr_assert_geq(work(&b), 200, "read, and packed, in parts");
 	cr_assert_leq(b.most_read, PART);
 	cr_assert_eq(sent(&b, "large"), 1);
+	finish(&b);
+}
+
+Test(send, a_large_record_is_saved_part_by_part_before_it_goes)
+{
+	struct bench b;
+	start(&b);
+	write_file(&b, "large", 100 * PART, 1);
+	while (!b.stages)
+		tick(&b, 1);
+	cr_assert_eq(b.outbox, 0);
+	write_file(&b, "small", 50, 2);
+	tick(&b, 1);
+	cr_assert_eq(sent(&b, "small"), 1, "it passes");
+	cr_assert_eq(b.outbox, 1);
+	cr_assert_eq(sent(&b, "large"), 0, "nothing goes before it is safe");
+	step(&b, (struct event){ .type = EVENT_LINK_CLOSED, .text = "cut" });
+	greet(&b);
+	work(&b);
+	cr_assert_eq(sent(&b, "large"), 1);
+	cr_assert_eq(b.outbox, 2);
+	cr_assert_geq(b.stages, 100);
+	cr_assert_leq(b.most_staged, PART);
+	confirm(&b, 0);
 	finish(&b);
 }
 
