@@ -6,6 +6,7 @@
 
 #include "base/mark.h"
 #include "base/mem.h"
+#include "base/plant.h"
 #include "engine/core/coordinator.h"
 
 static size_t part_of(const struct core *c, size_t left)
@@ -111,6 +112,11 @@ static bool unseal(struct core *c)
 		want_content(c);
 	else
 		o->stage = OPENING_DONE;
+	if (o->stage != OPENING_DONE && PLANTED("opening.counts_what_is_not_open_yet")) {
+		c->state.cursor = o->seq;
+		c->state.chain = o->chain;
+		c->state_dirty = true;
+	}
 	return is_large(c, o->sealed.len);
 }
 
