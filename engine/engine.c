@@ -188,8 +188,11 @@ static void tidy(struct engine *g)
 {
 	if (g->files_tidy_ms == UINT64_MAX && files_waiting(g->files))
 		g->files_tidy_ms = g->now_ms; /* a scan met leftovers of an earlier life */
-	if (g->files_tidy_ms <= g->now_ms)
+	if (g->files_tidy_ms <= g->now_ms) {
 		g->files_tidy_ms = files_tidy(g->files) ? g->now_ms + FILES_TIDY_MS : UINT64_MAX;
+		if (!files_tidy_in_ms(g->files))
+			g->files_tidy_ms = g->now_ms; /* the next part of a large one, after a turn */
+	}
 	if (g->versions_tidy_ms > g->now_ms || !idle(g))
 		return;
 	if (!core_calm(g->core) && g->now_ms - g->versions_tidy_ms < TIDY_PATIENCE_MS)

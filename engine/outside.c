@@ -39,10 +39,18 @@ static void do_take_drop(void *ctx)
 static enum place_result do_place(void *ctx, const struct place *p, struct file_stat *after)
 {
 	struct engine *g = ctx;
-	if (!areas_wanted(g, p->file.category, p->file.path, false))
+	if (!areas_wanted(g, p->file.category, p->file.path, false)) {
+		files_large_drop(g->files); /* by rules that are new since a part of it was placed */
 		return PLACE_UNWANTED;
+	}
 	g->files_tidy_ms = 0;
 	return files_place(g->files, p, after);
+}
+
+static void do_place_drop(void *ctx)
+{
+	struct engine *g = ctx;
+	files_large_drop(g->files);
 }
 
 static void do_stage(void *ctx, const struct place *p)
@@ -61,6 +69,12 @@ static struct id hook_version_of(void *ctx, uint8_t meta, struct span content)
 {
 	struct engine *g = ctx;
 	return core_version_of(g->core, meta, content);
+}
+
+static struct hash_run *hook_version_start(void *ctx, uint8_t meta, uint64_t len)
+{
+	struct engine *g = ctx;
+	return core_version_start(g->core, meta, len);
 }
 
 static bool hook_known(void *ctx, const struct id *version)
@@ -416,7 +430,7 @@ void outside_forget(struct engine *g)
 
 void outside_open(struct engine *g)
 {
-	const struct files_hooks files = { g, hook_version_of, hook_known, hook_found };
+	const struct files_hooks files = { g, hook_version_of, hook_known, hook_found, hook_version_start };
 	g->files = files_create(&files);
 	areas_open(g);
 }
@@ -437,6 +451,7 @@ struct world outside_world(struct engine *g)
 		.take = do_take,
 		.take_drop = do_take_drop,
 		.place = do_place,
+		.place_drop = do_place_drop,
 		.stage = do_stage,
 		.stage_sync = do_stage_sync,
 		.version_put = do_version_put,

@@ -56,7 +56,7 @@ static bool put_back(struct core *c, struct item *it)
 		.meta = meta,
 		.mtime_ms = it->row.local_stat.mtime_ns / 1000000,
 	};
-	enum place_result result = c->world.place(c->world.ctx, &p, &after);
+	enum place_result result = apply_place(c, &p, &after);
 	blob_finish(&content);
 	if (result == PLACE_CHANGED)
 		capture_soon(c, it); /* it is there again */

@@ -1,4 +1,5 @@
 /* What is planned is done: heads come to files, local versions get in line to be sent. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mark.h"
@@ -80,10 +81,33 @@ static void placed(struct core *c, struct item *it, const struct file_stat *afte
 	core_plan(c, it);
 }
 
-static void place_head(struct core *c, struct item *it, const struct place *p)
+enum place_result apply_place(struct core *c, const struct place *p, struct file_stat *after)
+{
+	enum place_result result;
+	do
+		result = c->world.place(c->world.ctx, p, after);
+	while (result == PLACE_MORE);
+	return result;
+}
+
+/* Only the application that is under way stops between parts. */
+static enum place_result place_some(struct core *c, struct item *it, const struct place *p, struct file_stat *after)
+{
+	struct application *a = &c->application;
+	if (it != a->item)
+		return apply_place(c, p, after);
+	enum place_result result = c->world.place(c->world.ctx, p, after);
+	a->placing = result == PLACE_MORE;
+	return result;
+}
+
+/* True: a part of it, and the next one in another turn. */
+static bool place_head(struct core *c, struct item *it, const struct place *p)
 {
 	struct file_stat after = { 0 };
-	switch (c->world.place(c->world.ctx, p, &after)) {
+	switch (place_some(c, it, p, &after)) {
+	case PLACE_MORE:
+		return true;
 	case PLACE_DONE:
 		placed(c, it, &after);
 		break;
@@ -125,19 +149,124 @@ static void place_head(struct core *c, struct item *it, const struct place *p)
 		apply_put_off(c, it, "it cannot be written now");
 		break;
 	}
+	return false;
 }
 
 struct work {
 	struct item *it;
 	struct place place;
-	struct blob content;
+	struct blob content; /* empty for a large one: that is the application's */
 	bool apply;
 };
+
+/* Large contents */
+
+static void forget(struct core *c)
+{
+	struct application *a = &c->application;
+	if (a->placing && c->world.place_drop)
+		c->world.place_drop(c->world.ctx);
+	blob_finish(&a->content);
+	a->item = NULL;
+	a->whole = a->placing = false;
+}
+
+bool apply_due(const struct core *c)
+{
+	return c->application.item || c->application.waiting.count;
+}
+
+void apply_finish(struct core *c)
+{
+	blob_finish(&c->application.content);
+	free(c->application.waiting.ring);
+}
+
+/* Where a large file is replaced or goes, that takes parts too: it is read once more. */
+static bool is_large(const struct core *c, const struct item *it)
+{
+	const struct item_row *row = &it->row;
+	return (!id_zero(&row->head_version) && row->head_size > c->setup.part_bytes) ||
+	       (!id_zero(&row->local) && row->local_stat.size > c->setup.part_bytes);
+}
+
+/* Another one's turn, or there was a part in this step already. */
+static bool has_turn(struct core *c, struct item *it)
+{
+	struct application *a = &c->application;
+	if (a->item ? a->item == it : !a->stepped)
+		return !a->stepped;
+	if (!it->waits) {
+		MARK("apply.large_waits_for_another");
+		it->waits = true;
+		queue_push(&a->waiting, it);
+	}
+	return false;
+}
+
+static enum got read_some(struct core *c, struct application *a)
+{
+	if (c->world.version_read)
+		return c->world.version_read(c->world.ctx, &a->version, &a->content, &a->meta);
+	return c->world.version_get(c->world.ctx, &a->version, &a->content, &a->meta) ? GOT_ALL : GOT_NOTHING;
+}
+
+/* True: all of the content is here, and it is this step's to place a part of it. */
+static bool prepare_large(struct core *c, struct item *it)
+{
+	struct application *a = &c->application;
+	if (!has_turn(c, it))
+		return false;
+	if (a->item && !id_equal(&a->version, &it->row.head_version)) {
+		MARK("apply.large_gives_way_to_a_newer_head");
+		forget(c);
+	}
+	a->stepped = true;
+	a->item = it;
+	a->version = it->row.head_version;
+	if (a->whole || id_zero(&a->version))
+		return true;
+	enum got got = read_some(c, a);
+	if (got == GOT_NOTHING) {
+		forget(c);
+		receive_content(c, it);
+	}
+	a->whole = got == GOT_ALL;
+	return a->whole && a->content.len <= c->setup.part_bytes;
+}
+
+/* Once a step: the one under way goes on, or the next one begins. */
+static void plan_large(struct core *c)
+{
+	struct application *a = &c->application;
+	a->stepped = false;
+	if (c->stopped)
+		forget(c);
+	if (a->item) {
+		core_plan(c, a->item);
+	} else if (a->waiting.count) {
+		struct item *next = queue_pop(&a->waiting);
+		next->waits = false;
+		core_plan(c, next);
+	}
+}
+
+/* It was planned, and that made no part of it: it is paused, edited, told otherwise by the log, put off. */
+static void let_go(struct core *c, const struct item *it)
+{
+	struct application *a = &c->application;
+	if (a->item != it || a->stepped)
+		return;
+	if (a->placing)
+		MARK("apply.large_let_go_between_parts");
+	forget(c);
+}
 
 static void prepare(struct core *c, struct work *w)
 {
 	struct item *it = w->it;
 	struct item_row *row = &it->row;
+	struct application *a = &c->application;
 	uint8_t meta = row->head_meta;
 	if (!core_may_work(c, it) || it->retry_ms > c->now_ms)
 		return;
@@ -145,11 +274,16 @@ static void prepare(struct core *c, struct work *w)
 		await_room(c, it);
 		return;
 	}
-	if (!id_zero(&row->head_version) &&
+	bool large = is_large(c, it);
+	if (large && !prepare_large(c, it))
+		return;
+	if (!large && !id_zero(&row->head_version) &&
 	    !c->world.version_get(c->world.ctx, &row->head_version, &w->content, &meta)) {
 		receive_content(c, it);
 		return;
 	}
+	if (large && a->whole)
+		meta = a->meta;
 	w->apply = true;
 	w->place = (struct place){
 		.file = { row->category, row->path },
@@ -158,7 +292,7 @@ static void prepare(struct core *c, struct work *w)
 		.expect_absent = id_zero(&row->local),
 		.expect_stat = row->local_stat,
 		.expect_version = row->local,
-		.content = span_blob(&w->content),
+		.content = span_blob(large ? &a->content : &w->content),
 		.meta = meta,
 		.mtime_ms = row->head_mtime_ms,
 	};
@@ -246,6 +380,7 @@ bool apply_run(struct core *c)
 	enum { BATCH = 256, STAGE = 8 };
 	struct work work[BATCH];
 	uint64_t bytes = 0;
+	plan_large(c);
 	for (size_t done = 0; c->plans.count && !gated(c);) {
 		size_t count = 0, applies = 0;
 		if (done >= LIMIT_TURN_ITEMS || bytes >= LIMIT_TURN_BYTES)
@@ -255,23 +390,27 @@ bool apply_run(struct core *c)
 			*w = (struct work){ .it = queue_pop(&c->plans) };
 			w->it->planned = false;
 			plan_one(c, w);
-			bytes += w->content.len;
+			let_go(c, w->it);
+			bytes += w->content.len + (w->it == c->application.item ? c->setup.part_bytes : 0);
 			applies += w->apply;
 			count += w->apply;
 			done++;
 		}
 		if (applies > STAGE && c->world.stage) {
 			for (size_t i = 0; i < count; i++)
-				if (!id_zero(&work[i].place.version))
+				if (!id_zero(&work[i].place.version) && work[i].it != c->application.item)
 					c->world.stage(c->world.ctx, &work[i].place);
 			c->world.stage_sync(c->world.ctx);
 			MARK("apply.batch_staged");
 		}
 		for (size_t i = 0; i < count; i++) {
+			bool more = false;
 			if (no_room(c, work[i].it))
 				await_room(c, work[i].it);
 			else
-				place_head(c, work[i].it, &work[i].place);
+				more = place_head(c, work[i].it, &work[i].place);
+			if (!more && work[i].it == c->application.item)
+				forget(c);
 			blob_finish(&work[i].content);
 		}
 	}

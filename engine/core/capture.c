@@ -378,7 +378,7 @@ static void mend(struct core *c, struct watched *w, struct item *it, const struc
 		.expect_stat = t->stat, .expect_version = t->version, .content = span_blob(&good), .meta = meta,
 		.mtime_ms = it->row.local_stat.mtime_ns / 1000000,
 	};
-	enum place_result result = c->world.place(c->world.ctx, &p, &after);
+	enum place_result result = apply_place(c, &p, &after);
 	blob_finish(&good);
 	if (result != PLACE_DONE) {
 		look_later(c, w, "it was damaged when the system stopped, and cannot be put back now");
@@ -435,7 +435,7 @@ static void bring_back(struct core *c, struct watched *w, struct item *it)
 		return;
 	}
 	p.content = span_blob(&good);
-	enum place_result result = c->world.place(c->world.ctx, &p, &after);
+	enum place_result result = apply_place(c, &p, &after);
 	uint64_t size = good.len;
 	blob_finish(&good);
 	if (result == PLACE_BLOCKED || result == PLACE_UNWANTED) { /* somebody put another thing in its place: no power cut did */

@@ -275,6 +275,7 @@ void core_destroy(struct core *c)
 	free(c->survey->asked);
 	free(c->survey);
 	free(c->plans.ring);
+	apply_finish(c);
 	for (int i = 0; i < 4; i++)
 		free(c->sends[i].ring);
 	free(c->peers);
@@ -586,7 +587,7 @@ uint64_t core_deadline(const struct core *c)
 	for (size_t i = 0; i < c->flight_count && c->up && !gated; i++) /* else nothing could be done when it comes */
 		if (c->flights[i]->retry_ms && c->flights[i]->retry_ms < due)
 			due = c->flights[i]->retry_ms;
-	if (((c->plans.count || (c->up && (packing_due(c) || c->unsaved))) && !gated) || receive_busy(c))
+	if (((c->plans.count || apply_due(c) || (c->up && (packing_due(c) || c->unsaved))) && !gated) || receive_busy(c))
 		due = 0;
 	return due;
 }

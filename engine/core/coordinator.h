@@ -119,6 +119,19 @@ struct taken { /* what a file holds; its content belongs to whoever has this */
 	bool again;              /* … and look at it once more */
 };
 
+/* A large content on its way into a file, a part of it in each turn; one at a time. What the ledger says of the item is
+ * weighed anew before each part: when it is not to be placed any more, nothing of this is kept. */
+struct application {
+	struct item *item;       /* NULL: none is under way */
+	struct id version;       /* its head, of which this is */
+	struct blob content;     /* as far as it is read */
+	uint8_t meta;
+	bool whole;              /* all of it is read: now it is written */
+	bool stepped;            /* a part was done in this step */
+	bool placing;            /* the world was given some of it */
+	struct queue waiting;    /* others; each has its turn */
+};
+
 /* What one walk over all items found for the views: most items are at rest, and a report asks of all of them several
  * times. Good until the next step, or the next time. */
 struct survey {
@@ -146,6 +159,7 @@ struct core {
 	struct debounce debounce;
 	struct reading reading;
 	struct queue plans, sends[4];
+	struct application application;
 	struct survey *survey;         /* see views.c */
 	struct map origins;            /* category NUL path -> struct origin, see moves.c */
 	uint64_t origins_ms;
@@ -326,6 +340,13 @@ void opening_drop(struct core *c);
 /* apply.c */
 bool apply_run(struct core *c);                       /* plans what is on the list; false when the budget ended first */
 void apply_put_off(struct core *c, struct item *it, const char *why); /* a literal; tried again later, ever more rarely */
+bool apply_due(const struct core *c);                 /* a large content is under way, or waits for its turn */
+void apply_finish(struct core *c);
+/* world.place to its end, for whoever has the content in hand and decides in this step with what came of it: a person's
+ * act, which is answered at once; a merge; what a power cut took. Never PLACE_MORE. A large content makes a long turn
+ * here. Cut into parts it would need everything that such a decision stood on to be kept, and looked at again, for what
+ * is rare; the application that is under way meanwhile begins to write anew. */
+enum place_result apply_place(struct core *c, const struct place *p, struct file_stat *after);
 
 /* settle.c (settle.h is what others see of it) */
 bool settle_try(struct core *c, struct item *it);     /* PLAN_SIDE_PUT: the strategy settles it, or waits; false: ask */

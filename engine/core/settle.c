@@ -91,7 +91,7 @@ enum place_result settle_put(struct core *c, struct item *it, const struct id *v
 		.meta = meta,
 		.mtime_ms = c->wall_ms,
 	};
-	enum place_result result = c->world.place(c->world.ctx, &p, &after);
+	enum place_result result = apply_place(c, &p, &after);
 	if (result == PLACE_CHANGED || result == PLACE_ERROR) { /* after an error it may stand there all the same */
 		it->placed = false;
 		it->read_ms = 0;

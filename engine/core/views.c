@@ -13,8 +13,8 @@ bool core_catching_up(const struct core *c)
 bool core_calm(const struct core *c)
 {
 	bool lately = c->up && c->wall_ms >= c->state.last_synced_ms && c->wall_ms - c->state.last_synced_ms < CALM_MS;
-	return !lately && !c->flight_count && !c->plans.count && !c->scans && !c->reading.of && !core_catching_up(c) &&
-	       core_deadline(c) > c->now_ms;
+	return !lately && !c->flight_count && !c->plans.count && !apply_due(c) && !c->scans && !c->reading.of &&
+	       !core_catching_up(c) && core_deadline(c) > c->now_ms;
 }
 
 void core_view_link(const struct core *c, struct link_view *v)
@@ -135,7 +135,7 @@ void core_view_counts(const struct core *c, struct counts_view *v)
 	for (size_t i = 0; i < c->categories.count; i++)
 		held = held || (c->categories.all[i]->active && c->categories.all[i]->held);
 	v->quiet = !held && !c->scans && !c->debounce.count && !c->flight_count && !v->incoming && !v->outgoing &&
-		   !c->plans.count && !c->missing && !receive_busy(c) && c->state.cursor >= c->head;
+		   !c->plans.count && !apply_due(c) && !c->missing && !receive_busy(c) && c->state.cursor >= c->head;
 }
 
 bool core_view_category(const struct core *c, size_t index, struct category_view *v)

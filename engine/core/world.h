@@ -182,6 +182,8 @@ struct world {
 	/* Replaces, creates or removes exactly if the file is still what is expected; `after` gets the new file's stat.
 	 * Makes missing folders; removes folders that a removal emptied. */
 	enum place_result (*place)(void *ctx, const struct place *p, struct file_stat *after);
+	/* After PLACE_MORE nobody will ask for the next part: what was written of it goes. Optional (NULL). */
+	void (*place_drop)(void *ctx);
 	/* For a batch: stage writes the new content beside its target without syncing, stage_sync makes all of it durable
 	 * at once; a place of the same item and version then only swaps names. Optional (NULL), and failing is harmless:
 	 * place does whatever was not done. */

@@ -29,6 +29,8 @@ struct files *files_create(const struct files_hooks *hooks)
 	struct files *f = mem_alloc(sizeof *f);
 	f->hooks = *hooks;
 	f->part_bytes = LIMIT_PART_BYTES;
+	files_large_init(&f->large);
+	f->judged.fd = -1;
 	f->umask = umask(0);
 	umask(f->umask);
 	/* A lease that somebody breaks is announced by SIGIO, which would end the process. */
@@ -36,6 +38,17 @@ struct files *files_create(const struct files_hooks *hooks)
 	if (sigaction(SIGIO, NULL, &old) == 0 && old.sa_handler == SIG_DFL)
 		signal(SIGIO, SIG_IGN);
 	return f;
+}
+
+/* Nothing stays open below a root that goes: its filesystem may be about to be unmounted. */
+static void let_go(struct files *f, const struct files_root *r)
+{
+	if (f->taking && strcmp(f->taking->category, r->category) == 0)
+		files_take_drop(f);
+	if (f->large.root == r)
+		files_large_drop(f);
+	if (f->judges && strcmp(f->judges->category, r->category) == 0)
+		files_judge_drop(f);
 }
 
 static void root_free(struct files_root *r)
@@ -54,6 +67,7 @@ void files_destroy(struct files *f)
 	if (!f)
 		return;
 	files_take_drop(f);
+	files_large_drop(f);
 	for (size_t i = 0; map_next(&f->temps, &i, &value);)
 		files_temp_drop(f, value);
 	for (size_t i = 0; map_next(&f->roots, &i, &value);)
@@ -101,10 +115,10 @@ bool files_add_root(struct files *f, const char *category, const char *path, con
 void files_remove_root(struct files *f, const char *category)
 {
 	struct files_root *r = map_remove(&f->roots, category, strlen(category));
-	if (f->taking && strcmp(f->taking->category, category) == 0)
-		files_take_drop(f);
-	if (r)
-		root_free(r);
+	if (!r)
+		return;
+	let_go(f, r);
+	root_free(r);
 }
 
 /* What tells a folder from another one at the same place, also after a reboot: its inode and its filesystem's own id.
@@ -124,11 +138,12 @@ static bool pin_of(int fd, char out[64])
 	return true;
 }
 
-static bool root_gone(struct files_root *r, const char *why)
+static bool root_gone(struct files *f, struct files_root *r, const char *why)
 {
 	if (r->fd >= 0)
 		close(r->fd);
 	r->fd = -1;
+	let_go(f, r);
 	snprintf(r->why, sizeof r->why, "%s", why);
 	return false;
 }
@@ -140,11 +155,11 @@ static bool root_there(struct files *f, struct files_root *r)
 		return true;
 	char *path = realpath(r->given, NULL);
 	if (!path)
-		return root_gone(r, errno == ENOENT ? "the folder is not there" : strerror(errno));
+		return root_gone(f, r, errno == ENOENT ? "the folder is not there" : strerror(errno));
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
 	char pin[64];
 	if (fd < 0 || fstat(fd, &st) || !pin_of(fd, pin)) {
-		root_gone(r, strerror(errno));
+		root_gone(f, r, strerror(errno));
 		if (fd >= 0)
 			close(fd);
 		free(path);
@@ -153,10 +168,12 @@ static bool root_there(struct files *f, struct files_root *r)
 	if (r->pin[0] && strcmp(r->pin, pin) != 0) {
 		close(fd);
 		free(path);
-		return root_gone(r, "another folder is there than when the category was added (not mounted?)");
+		return root_gone(f, r, "another folder is there than when the category was added (not mounted?)");
 	}
 	if (r->fd >= 0)
 		close(r->fd);
+	r->fd = -1;
+	let_go(f, r);
 	free(r->path);
 	*r = (struct files_root){ .category = r->category,
 		                  .given = r->given,
@@ -316,7 +333,7 @@ static enum look look_of(int error)
 	                                                                                      : LOOK_ERROR;
 }
 
-static bool same_stat(const struct file_stat *a, const struct file_stat *b)
+bool files_same_stat(const struct file_stat *a, const struct file_stat *b)
 {
 	return a->size == b->size && a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns && a->inode == b->inode &&
 	       a->meta == b->meta;
@@ -350,7 +367,7 @@ static enum look read_file(int dir, const char *name, struct file_stat *stat, st
 	struct stat st;
 	struct file_stat before, after;
 	enum look look = LOOK_BUSY;
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || !files_stat_of(&st, &before) || !same_stat(&before, stat))
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || !files_stat_of(&st, &before) || !files_same_stat(&before, stat))
 		goto out;
 	content->data = mem_alloc(before.size + 1);
 	for (ssize_t got = 1; got > 0;) { /* one byte more than its size, to see that it ends there */
@@ -365,7 +382,7 @@ static enum look read_file(int dir, const char *name, struct file_stat *stat, st
 			break;
 	}
 	if (look != LOOK_ERROR && content->len == before.size && fstat(fd, &st) == 0 && files_stat_of(&st, &after) &&
-	    same_stat(&before, &after))
+	    files_same_stat(&before, &after))
 		look = LOOK_FILE;
 out:
 	close(fd);
@@ -382,7 +399,7 @@ enum look files_take_at(struct files *f, int dir, const char *name, struct file_
 	if (look != LOOK_FILE || !content)
 		return look;
 	look = stat->meta & META_LINK ? read_link(dir, name, stat->size, content) : read_file(dir, name, stat, content);
-	if (look == LOOK_FILE && (stat_at(dir, name, &after) != LOOK_FILE || !same_stat(stat, &after)))
+	if (look == LOOK_FILE && (stat_at(dir, name, &after) != LOOK_FILE || !files_same_stat(stat, &after)))
 		look = LOOK_BUSY; /* another file has the name by now */
 	if (look != LOOK_FILE)
 		blob_finish(content);
@@ -416,7 +433,7 @@ static enum look take_begin(struct files *f, const struct file_ref *ref, int dir
 	int fd = openat(dir, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT || errno == ELOOP || errno == ENXIO ? LOOK_BUSY : LOOK_ERROR;
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || !files_stat_of(&st, &opened) || !same_stat(&opened, stat)) {
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || !files_stat_of(&st, &opened) || !files_same_stat(&opened, stat)) {
 		close(fd);
 		return LOOK_BUSY;
 	}
@@ -445,8 +462,8 @@ static enum look take_part(struct files *f, int dir, const char *name, struct bl
 	if (content->len == until && until <= t->stat.size)
 		return LOOK_MORE;
 	return content->len == t->stat.size && fstat(t->fd, &st) == 0 && files_stat_of(&st, &after) &&
-	                       same_stat(&t->stat, &after) && stat_at(dir, name, &after) == LOOK_FILE &&
-	                       same_stat(&t->stat, &after)
+	                       files_same_stat(&t->stat, &after) && stat_at(dir, name, &after) == LOOK_FILE &&
+	                       files_same_stat(&t->stat, &after)
 	               ? LOOK_FILE
 	               : LOOK_BUSY;
 }
@@ -457,7 +474,7 @@ static enum look take_in_parts(struct files *f, const struct file_ref *ref, int 
 {
 	enum look look = stat_at(dir, name, stat);
 	bool goes_on = is_taken(f, ref) && content->len && content->len == f->taking->len;
-	if (goes_on && (look != LOOK_FILE || !same_stat(&f->taking->stat, stat)))
+	if (goes_on && (look != LOOK_FILE || !files_same_stat(&f->taking->stat, stat)))
 		return look == LOOK_FILE ? LOOK_BUSY : look;
 	if (look != LOOK_FILE)
 		return look;

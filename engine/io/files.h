@@ -29,6 +29,8 @@ struct files_hooks {
 	struct id (*version_of)(void *ctx, uint8_t meta, struct span content);
 	bool (*known)(void *ctx, const struct id *version);    /* stored, and durably so (versions_has_durable) */
 	void (*found)(void *ctx, const struct files_found *f); /* only called from files_tidy: between turns */
+	/* version_of, of a content that comes piece by piece (core_version_start). NULL: large files are read as a whole. */
+	struct hash_run *(*version_start)(void *ctx, uint8_t meta, uint64_t len);
 };
 
 struct files *files_create(const struct files_hooks *hooks);
@@ -55,7 +57,11 @@ enum look files_take(struct files *f, const struct file_ref *ref, struct file_st
 void files_take_drop(struct files *f); /* the one in parts, if there is one: its file is closed */
 /* The first bytes of a regular file, as many as there are up to len; 0 for anything else. */
 size_t files_peek(struct files *f, const struct file_ref *ref, void *out, size_t len);
+/* A large file in parts, or over a large one: PLACE_MORE until the last; everything that is checked is checked each time.
+ * One is under way at a time. It is dropped, and leaves nothing, when another one begins, when its root goes, and at the
+ * end. */
 enum place_result files_place(struct files *f, const struct place *p, struct file_stat *after);
+void files_large_drop(struct files *f);
 
 /* Many at once. files_stage writes what a later files_place of the same item and version will need, without waiting for
  * the disk; files_stage_sync waits once for all of it. False answers are no errors: files_place then does everything

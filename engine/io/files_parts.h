@@ -1,5 +1,6 @@
 /* files_parts: what the parts of the files room share. files.c: roots, looking. files_place.c: replacing.
- * files_write.c: the new file. files_tidy.c: what must not be forgotten afterwards. For this room only. */
+ * files_write.c: the new file. files_large.c: a large one. files_version.c: what a large one holds. files_tidy.c: what
+ * must not be forgotten afterwards. For this room only. */
 #ifndef ENGINE_IO_FILES_PARTS_H
 #define ENGINE_IO_FILES_PARTS_H
 #include <sys/stat.h>
@@ -45,6 +46,31 @@ struct files_taking { /* a large file that is read in parts */
 	size_t len;            /* so far */
 };
 
+/* A file that is read part by part, for its version. */
+struct files_reading {
+	int fd;                /* -1: none */
+	struct file_stat stat; /* before its first part */
+	uint64_t at;
+	struct hash_run *run;  /* NULL: all of it is read */
+};
+
+/* The large file on its way to its place. What the new one has of it is at nobody's hands: it is unnamed, or, where the
+ * filesystem has no such files, under a name of ours that is no more than that. */
+struct files_large {
+	struct files_root *root; /* NULL: none */
+	char *path, *folder;
+	struct id item, version;
+	dev_t dev;               /* the folder that it began in, */
+	ino_t ino;
+	bool made_folders;       /* made for it */
+	int fd;                  /* the new file; -1: nothing is to be written, or it has its name */
+	int dir;                 /* that folder, held so that no other one gets its number */
+	char part[FILES_TEMP_NAME]; /* what the new file is called in it; "": nothing */
+	uint64_t done;           /* written */
+	struct files_reading old;      /* the one that stands there */
+	bool tried;              /* … was begun */
+};
+
 struct files {
 	struct files_hooks hooks;
 	struct map roots;    /* category -> struct files_root */
@@ -55,6 +81,9 @@ struct files {
 	mode_t umask;
 	unsigned poor;
 	size_t part_bytes;
+	struct files_large large;     /* one at a time */
+	struct files_reading judged;  /* likewise, for files_tidy: with a lease, for */
+	struct temp *judges;
 	void (*seam)(void *ctx, const char *point);
 	void *seam_ctx;
 };
@@ -67,6 +96,7 @@ struct placing {
 	const char *name;
 	int dir;                    /* the folder, open for reading */
 	bool made_folders, batched; /* batched: files_sync_names makes the name durable */
+	bool held;                  /* the old file is a large one, and read: see files_large_hold */
 	bool was_there;
 	struct stat old;            /* what the cheap look saw */
 	char temp[FILES_TEMP_NAME]; /* where the new file waits, and then the old one */
@@ -78,6 +108,7 @@ struct files_root *files_root_find(struct files *f, const char *category, bool l
 /* Opens a folder below `at` ("" = itself), following nothing. flags: O_PATH or O_RDONLY. -1 with errno. */
 int files_open_below(struct files *f, int at, const char *folder, int flags);
 /* Reads one name inside an open folder; content may be NULL. */
+bool files_same_stat(const struct file_stat *a, const struct file_stat *b);
 enum look files_take_at(struct files *f, int dir, const char *name, struct file_stat *stat, struct blob *content);
 void files_split(const char *path, char folder[4097], const char **name);
 
@@ -88,13 +119,41 @@ struct temp *files_temp_add(struct files *f, const char *category, const char *f
 void files_temp_drop(struct files *f, struct temp *t);
 /* Judges one retired file now. True when it is gone. */
 bool files_retire(struct files *f, struct temp *t);
+void files_judge_drop(struct files *f); /* of a large one, between two parts: it begins anew */
 void files_prune(struct files *f, struct files_root *r,
                  const char *folder); /* removes it and its parents while empty */
+
+/* files_version.c: LOOK_MORE after each part but the last, LOOK_FILE with the version, LOOK_BUSY when it is another file by
+ * now, LOOK_ERROR. A lease: nobody has it open for writing, and who wants to waits until it is given back. */
+bool files_is_large(const struct files *f, const struct stat *st); /* to be read in parts */
+bool files_lease(struct files *f, int fd);
+bool files_leased(int fd);                                         /* … and nobody has asked to write since */
+void files_unlease(int fd);
+int files_reading_open(int dir, const char *name);                 /* -1 with errno */
+bool files_reading_begin(struct files *f, struct files_reading *r, int fd); /* takes fd */
+enum look files_reading_some(struct files *f, struct files_reading *r, struct id *version);
+bool files_reading_same(const struct files_reading *r);                  /* as its stat says */
+enum look files_version_at(struct files *f, int dir, const char *name, struct id *version); /* all at once; of a large one */
+void files_reading_drop(struct files_reading *r);
+
+/* files_large.c. step: PLACE_MORE after a part; PLACE_DONE: nothing is left but what a small file needs too. */
+void files_large_init(struct files_large *l);
+enum place_result files_large_step(struct placing *w);
+void files_large_turn(struct files *f, const struct files_root *root, const struct place *p); /* drops another one */
+void files_large_end(struct files *f, const struct files_root *root, const struct place *p);  /* drops this one */
+struct files_large *files_large_written(const struct placing *w);        /* all of the new file; NULL: it is yet to be written */
+/* The old file is as it was read and held so; then, after the exchange: is it what has this name now, and was it held? */
+bool files_large_hold(struct placing *w);
+bool files_large_held(const struct placing *w, const char *name);
+
+enum place_result files_refused(int error); /* files_place.c */
 
 /* files_write.c. The writers answer -1 with errno, and leave nothing then. */
 bool files_link_stays_inside(const char *folder, struct span target);
 void files_times_of(const struct place *p, struct timespec times[2]);
 int files_rename_new(struct files *f, int dir, const char *from, const char *to); /* never replaces */
 void files_hold(struct placing *w, const char *name);                             /* this is our new file */
+int files_open_new(struct placing *w, char part[FILES_TEMP_NAME]); /* for writing; part: its name, "" for none */
+bool files_write_whole(int fd, struct span content);
 int files_write_new(struct placing *w, const char *to, bool wait);                /* wait: for the disk */
 #endif

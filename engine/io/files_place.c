@@ -22,7 +22,7 @@ static void seam(struct files *f, const char *point)
 		f->seam(f->seam_ctx, point);
 }
 
-static enum place_result refused(int error)
+enum place_result files_refused(int error)
 {
 	switch (error) {
 	case ENOSPC:
@@ -162,7 +162,7 @@ static enum place_result check(struct placing *w)
 	const struct file_stat *want = &w->p->expect_stat;
 	w->was_there = fstatat(w->dir, w->name, &w->old, AT_SYMLINK_NOFOLLOW) == 0;
 	if (!w->was_there && errno != ENOENT)
-		return refused(errno);
+		return files_refused(errno);
 	if (w->was_there && !files_stat_of(&w->old, &now))
 		return PLACE_BLOCKED;
 	if (w->p->expect_absent)
@@ -178,11 +178,18 @@ static enum look verify(struct placing *w, const char *name)
 {
 	struct file_stat stat;
 	struct blob content;
-	enum look look = files_take_at(w->f, w->dir, name, &stat, &content);
+	struct id version;
+	enum look look;
+	if (w->held && files_large_held(w, name))
+		return LOOK_FILE;
+	if (files_is_large(w->f, &w->old)) {
+		look = files_version_at(w->f, w->dir, name, &version);
+	} else if ((look = files_take_at(w->f, w->dir, name, &stat, &content)) == LOOK_FILE) {
+		version = w->f->hooks.version_of(w->f->hooks.ctx, stat.meta, span_blob(&content));
+		blob_finish(&content);
+	}
 	if (look != LOOK_FILE)
 		return look == LOOK_ERROR ? LOOK_ERROR : LOOK_BUSY;
-	struct id version = w->f->hooks.version_of(w->f->hooks.ctx, stat.meta, span_blob(&content));
-	blob_finish(&content);
 	return id_equal(&version, &w->p->expect_version) ? LOOK_FILE : LOOK_BUSY;
 }
 
@@ -281,12 +288,13 @@ static bool swap_back(struct placing *w)
 static enum place_result replace(struct placing *w)
 {
 	if (prepare(w))
-		return refused(errno);
+		return files_refused(errno);
+	w->held = files_large_hold(w);
 	seam(w->f, "checked");
 	if (swap(w, &w->p->expect_version)) {
 		int error = errno;
 		drop(w);
-		return error == ENOENT || error == EEXIST ? PLACE_CHANGED : refused(error);
+		return error == ENOENT || error == EEXIST ? PLACE_CHANGED : files_refused(error);
 	}
 	seam(w->f, "swapped");
 	if (PLANTED("files.takes_what_came_out_for_the_old"))
@@ -305,7 +313,7 @@ static enum place_result create(struct placing *w)
 	files_temp_name(w->temp, &w->p->item, &w->p->version, false);
 	bool staged = files_temp_find(w->f, w->p->file.category, w->folder, w->temp);
 	if (staged && prepare(w))
-		return refused(errno);
+		return files_refused(errno);
 	seam(w->f, "checked");
 	if ((staged ? files_rename_new(w->f, w->dir, w->temp, w->name) : files_write_new(w, w->name, true)) == 0)
 		return PLACE_DONE;
@@ -316,11 +324,12 @@ static enum place_result create(struct placing *w)
 	struct file_stat what;
 	if (error == EEXIST && fstatat(w->dir, w->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return files_stat_of(&st, &what) ? PLACE_CHANGED : PLACE_BLOCKED;
-	return error == EEXIST ? PLACE_CHANGED : refused(error);
+	return error == EEXIST ? PLACE_CHANGED : files_refused(error);
 }
 
 static enum place_result take_away(struct placing *w)
 {
+	w->held = files_large_hold(w);
 	seam(w->f, "checked");
 	files_temp_name(w->temp, &w->p->item, &w->p->version, false);
 	int failed = files_rename_new(w->f, w->dir, w->name, w->temp);
@@ -330,7 +339,7 @@ static enum place_result take_away(struct placing *w)
 		failed = files_rename_new(w->f, w->dir, w->name, w->temp);
 	}
 	if (failed)
-		return errno == ENOENT ? PLACE_CHANGED : refused(errno);
+		return errno == ENOENT ? PLACE_CHANGED : files_refused(errno);
 	seam(w->f, "swapped");
 	if (PLANTED("files.takes_away_what_it_did_not_read"))
 		return unlinkat(w->dir, w->temp, 0) ? PLACE_ERROR : PLACE_DONE;
@@ -371,11 +380,14 @@ static enum place_result act(struct placing *w)
 	enum place_result result = check(w);
 	if (result != PLACE_DONE)
 		return result;
-	if (id_zero(&w->p->version))
-		return w->p->expect_absent ? PLACE_DONE : take_away(w);
+	if (id_zero(&w->p->version) && w->p->expect_absent)
+		return PLACE_DONE;
 	if (w->p->meta & META_LINK && !files_link_stays_inside(w->folder, w->p->content))
 		return PLACE_UNWANTED; /* a link out of its category is another device's own business */
-	return w->p->expect_absent ? create(w) : replace(w);
+	result = files_large_step(w);
+	if (result != PLACE_DONE)
+		return result;
+	return id_zero(&w->p->version) ? take_away(w) : w->p->expect_absent ? create(w) : replace(w);
 }
 
 static size_t key_of(const struct place *p, char key[CATEGORY_MAX + RELPATH_MAX + 2])
@@ -398,13 +410,15 @@ enum place_result files_place(struct files *f, const struct place *p, struct fil
 	size_t key_len = key_of(p, key);
 	w.batched = map_remove(&f->deferred, key, key_len) != NULL;
 	files_split(p->file.path, w.folder, &w.name);
+	files_large_turn(f, w.root, p);
 	w.dir = open_folder(&w, !removes && p->expect_absent);
 	if (w.dir < 0) {
 		int error = errno;
+		files_large_end(f, w.root, p);
 		if (w.made_folders)
 			files_prune(f, w.root, w.folder);
 		if (error != ENOENT && !(removes && (error == ENOTDIR || error == ELOOP)))
-			return refused(error);
+			return files_refused(error);
 		return removes && p->expect_absent ? PLACE_DONE : PLACE_CHANGED;
 	}
 	enum place_result result = act(&w);
@@ -417,9 +431,13 @@ enum place_result files_place(struct files *f, const struct place *p, struct fil
 			w.root->names_dirty = true;
 			result = PLACE_ERROR;
 		}
-	} else if (w.made_folders) {
+	} else if (w.made_folders && result != PLACE_MORE) {
 		files_prune(f, w.root, w.folder);
 	}
+	if (result == PLACE_MORE)
+		seam(f, "part");
+	else
+		files_large_end(f, w.root, p);
 	seam(f, "placed");
 	if (w.ours_fd >= 0)
 		close(w.ours_fd);
@@ -444,7 +462,7 @@ bool files_stage(struct files *f, const struct place *p)
 		             .ours_fd = -1,
 		             .batched = true };
 	char key[CATEGORY_MAX + RELPATH_MAX + 2];
-	if (!w.root || relpath_bad(p->file.path, strlen(p->file.path)))
+	if (!w.root || relpath_bad(p->file.path, strlen(p->file.path)) || p->content.len > f->part_bytes)
 		return false;
 	if (id_zero(&p->version)) {
 		map_put(&f->deferred, key, key_of(p, key), f);

@@ -54,6 +54,8 @@ struct temp *files_temp_add(struct files *f, const char *category, const char *f
 void files_temp_drop(struct files *f, struct temp *t)
 {
 	char key[CATEGORY_MAX + RELPATH_MAX + RELPATH_COMPONENT + 4];
+	if (f->judges == t)
+		files_judge_drop(f);
 	map_remove(&f->temps, key, key_of(t->category, t->folder, t->name, key, sizeof key));
 	free(t->category);
 	free(t->folder);
@@ -107,19 +109,74 @@ static bool may_go(struct files *f, struct temp *t, int dir, bool offering)
 /* GONE: the name is free. KEEP: later. FORGET: it is none of ours (a folder, say). */
 enum verdict { VERDICT_GONE, VERDICT_KEEP, VERDICT_FORGET };
 
-static enum verdict judge(struct files *f, struct temp *t, int dir, bool offering)
+void files_judge_drop(struct files *f)
 {
-	struct stat st;
+	files_reading_drop(&f->judged);
+	f->judges = NULL;
+}
+
+/* False: it cannot be begun. Where there are no leases it is read as a whole, see unwritten. */
+static bool judge_begin(struct files *f, struct temp *t, int dir)
+{
+	int fd = files_reading_open(dir, t->name);
+	if (fd < 0)
+		return false;
+	if (!files_lease(f, fd)) {
+		close(fd);
+		return false;
+	}
+	f->judges = t;
+	if (files_reading_begin(f, &f->judged, fd))
+		return true;
+	files_judge_drop(f);
+	return false;
+}
+
+static enum verdict judge_whole(struct files *f, struct temp *t, int dir, bool link, bool offering)
+{
 	int fd = -1;
-	if (fstatat(dir, t->name, &st, AT_SYMLINK_NOFOLLOW))
-		return errno == ENOENT ? VERDICT_GONE : VERDICT_KEEP;
-	if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
-		return VERDICT_FORGET;
-	bool quiet = S_ISLNK(st.st_mode) || PLANTED("files.unlinks_under_a_writer") || unwritten(f, dir, t, &fd);
+	bool quiet = link || PLANTED("files.unlinks_under_a_writer") || unwritten(f, dir, t, &fd);
 	bool gone = quiet && may_go(f, t, dir, offering) && (unlinkat(dir, t->name, 0) == 0 || errno == ENOENT);
 	if (fd >= 0)
 		close(fd); /* gives the lease back */
 	return gone ? VERDICT_GONE : VERDICT_KEEP;
+}
+
+/* One part a call, all of it under one lease. Who asks to write meanwhile waits, and ends it; it is not begun anew at
+ * once, or they would wait for ever. */
+static enum verdict judge_part(struct files *f, struct temp *t, int dir, const struct stat *st, bool offering)
+{
+	struct id version;
+	if (f->judges && f->judges != t)
+		return VERDICT_KEEP; /* its turn comes */
+	if (f->judges && (st->st_ino != f->judged.stat.inode || !files_leased(f->judged.fd))) {
+		files_judge_drop(f);
+		return VERDICT_KEEP;
+	}
+	if (!f->judges && !judge_begin(f, t, dir))
+		return judge_whole(f, t, dir, false, offering);
+	enum look look = files_reading_some(f, &f->judged, &version);
+	if (look == LOOK_MORE) {
+		t->next_ms = 0;
+		return VERDICT_KEEP;
+	}
+	bool ok = look == LOOK_FILE &&
+	          (id_equal(&version, &t->version) || f->hooks.known(f->hooks.ctx, &version) ||
+	           (offering && !id_equal(&version, &t->offered) && may_go(f, t, dir, true)));
+	bool gone = ok && files_leased(f->judged.fd) && (unlinkat(dir, t->name, 0) == 0 || errno == ENOENT);
+	files_judge_drop(f);
+	return gone ? VERDICT_GONE : VERDICT_KEEP;
+}
+
+static enum verdict judge(struct files *f, struct temp *t, int dir, bool offering)
+{
+	struct stat st;
+	if (fstatat(dir, t->name, &st, AT_SYMLINK_NOFOLLOW))
+		return errno == ENOENT ? VERDICT_GONE : VERDICT_KEEP;
+	if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+		return VERDICT_FORGET;
+	return files_is_large(f, &st) ? judge_part(f, t, dir, &st, offering)
+	                              : judge_whole(f, t, dir, S_ISLNK(st.st_mode), offering);
 }
 
 static bool retire(struct files *f, struct temp *t, bool offering)
@@ -215,7 +272,8 @@ void files_leftover(struct files *f, const char *category, const char *folder, c
 	size_t len = strlen(name);
 	char item_hex[ID_HEX], version_hex[ID_HEX];
 	struct id item, version;
-	if (len < at || memcmp(name, RELPATH_TEMP, at) != 0 || files_temp_find(f, category, folder, name))
+	if (len < at || memcmp(name, RELPATH_TEMP, at) != 0 || files_temp_find(f, category, folder, name) ||
+	    strcmp(name, f->large.part) == 0)
 		return;
 	if (len == at + 5 + 16 && memcmp(name + at, "part-", 5) == 0 && hex_at(name, at + 5, 16)) {
 		leftover_part(f, category, folder, name);

@@ -60,7 +60,7 @@ static mode_t mode_for(const struct placing *w)
 	return meta & META_EXEC ? mode | ((mode & 0444) >> 2) : mode;
 }
 
-static bool write_whole(int fd, struct span content)
+bool files_write_whole(int fd, struct span content)
 {
 	while (content.len) {
 		ssize_t put = write(fd, content.data, content.len);
@@ -143,12 +143,10 @@ void files_hold(struct placing *w, const char *name)
 	w->ours = w->ours_fd >= 0 && fstat(w->ours_fd, &st) == 0 ? st.st_ino : 0;
 }
 
-/* Writes the new regular file and gives it the name `to`, which must be free. -1 with errno; nothing is left then. */
-static int write_file(struct placing *w, const char *to, bool wait)
+int files_open_new(struct placing *w, char part[FILES_TEMP_NAME])
 {
-	struct timespec times[2];
-	char part[FILES_TEMP_NAME] = "";
-	int fd = -1, saved;
+	int fd = -1;
+	*part = 0;
 	errno = EOPNOTSUPP;
 	if (!(w->f->poor & FILES_NO_TMPFILE))
 		fd = openat(w->dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -156,10 +154,21 @@ static int write_file(struct placing *w, const char *to, bool wait)
 		random_name(part);
 		fd = openat(w->dir, part, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
 	}
+	return fd;
+}
+
+/* Writes the new regular file and gives it the name `to`, which must be free. -1 with errno; nothing is left then, but
+ * of a large one, which is written already, what is asked for again under another name after EEXIST. */
+static int write_file(struct placing *w, const char *to, bool wait)
+{
+	struct timespec times[2];
+	struct files_large *l = files_large_written(w);
+	char own[FILES_TEMP_NAME] = "", *part = l ? l->part : own;
+	int fd = l ? l->fd : files_open_new(w, part), saved;
 	if (fd < 0)
 		return -1;
 	files_times_of(w->p, times);
-	bool ok = write_whole(fd, w->p->content);
+	bool ok = l || files_write_whole(fd, w->p->content);
 	if (ok && w->was_there && w->old.st_gid != getegid() && fchown(fd, (uid_t)-1, w->old.st_gid))
 		errno = 0; /* not ours to give: it stays in our own group */
 	ok = ok && fchmod(fd, mode_for(w)) == 0 && futimens(fd, times) == 0 &&
@@ -169,17 +178,23 @@ static int write_file(struct placing *w, const char *to, bool wait)
 		ok = false;
 		if (errno == ENOENT || errno == EXDEV) {
 			close(fd);
+			if (l)
+				l->fd = -1;
 			w->f->poor |= FILES_NO_TMPFILE;
 			return write_file(w, to, wait);
 		}
 	}
 	ok = ok && (!*part || files_rename_new(w->f, w->dir, part, to) == 0);
 	saved = errno;
+	if (!ok && l)
+		return -1;
 	if (!ok && *part)
 		unlinkat(w->dir, part, 0);
 	if (ok)
 		files_hold(w, to);
 	close(fd);
+	if (l)
+		l->fd = -1;
 	errno = saved;
 	return ok ? 0 : -1;
 }

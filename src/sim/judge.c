@@ -452,8 +452,9 @@ void judge_turn(struct simnode *n)
 		              n->name, c->flight_count, c->plans.count, sends);
 	if (!c->reading.of && (n->captured.content.len || c->reading.content.len))
 		cluster_break(cl, "I8", "%s keeps parts of a file that it reads no more", n->name);
-	size_t known = n->io.area_count + 1 + (c->reading.of != NULL); /* the roots, the watcher's, and a large file */
-	if (!simio_busy(n) && n->kernel.fd_open > known)
+	bool large = c->application.item || n->io.tidy_us <= cl->now_us; /* on its way to its place, or judged behind it */
+	size_t known = n->io.area_count + 1 + (c->reading.of != NULL); /* the roots, the watcher's, and one that is read */
+	if (!simio_busy(n) && !large && n->kernel.fd_open > known)
 		cluster_break(cl, "I8", "%s has %zu descriptors open while nothing is under way", n->name,
 			      n->kernel.fd_open);
 	const struct simconn *conn = simnet_conn(cl, n->conn);

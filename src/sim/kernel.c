@@ -258,6 +258,7 @@ int kernel_move(struct simnode *n, struct simname *from, struct simname *to, boo
 void kernel_write(struct simnode *n, struct siminode *i, struct blob content)
 {
 	simdisk_put(&n->disk, i, content, kernel_file_time(n));
+	i->changes++;
 	i->ours = false;
 	tell_file(n, i, IN_MODIFY);
 }
@@ -619,6 +620,24 @@ int kernel_fsync(int fd)
 	return 0;
 }
 
+/* Makes nothing durable, but may be told of an error, once, that the fsync then knows nothing of. */
+int kernel_sync_file_range(int fd, off_t from, off_t len, unsigned how)
+{
+	struct simnode *n = self;
+	struct simfd *f = fd_of(fd);
+	(void)from;
+	(void)len;
+	if (FAILS(EIO, ENOSPC, EINVAL))
+		return -1;
+	if (!f)
+		return error(EBADF);
+	if ((how & SYNC_FILE_RANGE_WAIT_AFTER) && cluster_strikes(n->cl, FAULT_sync_error, n)) {
+		simdisk_sync_failed(&n->disk, f->node);
+		return error(EIO);
+	}
+	return 0;
+}
+
 int kernel_syncfs(int fd)
 {
 	struct simnode *n = self;
@@ -695,9 +714,17 @@ int kernel_fcntl(int fd, int command, ...)
 		return -1;
 	if (!f)
 		return error(EBADF);
+	if (command == F_GETLEASE)
+		return f->lease && f->lease_at == f->node->changes && !f->node->writers ? F_RDLCK : F_UNLCK;
 	if (command != F_SETLEASE)
 		abort();
-	return f->node->writers ? error(EAGAIN) : 0;
+	va_list args;
+	va_start(args, command);
+	bool asked = va_arg(args, int) == F_RDLCK;
+	va_end(args);
+	f->lease = asked && !f->node->writers;
+	f->lease_at = f->node->changes;
+	return f->lease == asked ? 0 : error(EAGAIN);
 }
 
 mode_t kernel_umask(mode_t mask)

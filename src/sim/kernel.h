@@ -17,8 +17,9 @@ struct simnode;
 struct simfd {
 	struct siminode *node; /* NULL: free; the inotify instance: the disk's top */
 	struct simname *name;  /* by which it was opened, for events */
-	bool write, wrote, events;
+	bool write, wrote, events, lease;
 	size_t at;
+	uint64_t lease_at; /* the file's `changes` when the lease was given */
 };
 
 struct simdir { /* what fdopendir gives */
@@ -94,6 +95,7 @@ int kernel_renameat2(int from_dir, const char *from, int to_dir, const char *to,
 int kernel_renameat(int from_dir, const char *from, int to_dir, const char *to);
 int kernel_symlinkat(const char *target, int dir, const char *name);
 int kernel_fsync(int fd);
+int kernel_sync_file_range(int fd, off_t from, off_t len, unsigned how);
 int kernel_syncfs(int fd);
 int kernel_fchmod(int fd, mode_t mode);
 int kernel_fchown(int fd, uid_t uid, gid_t gid);

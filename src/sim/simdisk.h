@@ -50,6 +50,7 @@ struct simfile {
 	bool placed;         /* by the engine, and untouched since */
 	bool fresh;          /* replaced in a turn that has not committed */
 	bool orphan;         /* … and never will: the engine died */
+	bool parts;          /* the engine was last asked to place a part of a large one here */
 	/* See knowledge.h: log numbers of the entries that it is made from. */
 	uint64_t made_least, made_most, placed_seq; /* surely; maybe; placed in a turn that has not committed */
 	bool unsure;                                /* a power cut changed it */
@@ -71,6 +72,7 @@ struct siminode {
 	unsigned refs;    /* names in both images, changes that wait, open descriptors */
 	unsigned links;   /* names now */
 	unsigned writers; /* programs of people that have it open for writing */
+	uint64_t changes; /* by people: they do not wait for the engine's leases, which are lost to them */
 	struct blob content;
 	mode_t mode; /* permissions */
 	int64_t mtime_ns, ctime_ns;

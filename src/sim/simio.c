@@ -259,6 +259,12 @@ static struct id hook_version_of(void *ctx, uint8_t meta, struct span content)
 	return core_version_of(n->core, meta, content);
 }
 
+static struct hash_run *hook_version_start(void *ctx, uint8_t meta, uint64_t len)
+{
+	struct simnode *n = ctx;
+	return core_version_start(n->core, meta, len);
+}
+
 static bool hook_known(void *ctx, const struct id *version)
 {
 	struct simnode *n = ctx;
@@ -283,7 +289,7 @@ static void hook_found(void *ctx, const struct files_found *f)
 void simio_start(struct simnode *n)
 {
 	struct simio *io = &n->io;
-	const struct files_hooks files = { n, hook_version_of, hook_known, hook_found };
+	const struct files_hooks files = { n, hook_version_of, hook_known, hook_found, hook_version_start };
 	const struct watcher_hooks watcher = {
 		.ctx = n,
 		.hint = hook_hint,
@@ -392,6 +398,8 @@ void simio_tidy(struct simnode *n)
 	kernel_use(n);
 	n->kernel.placing = true;
 	io->tidy_us = files_tidy(io->files) ? n->cl->now_us + TIDY_US : UINT64_MAX;
+	if (!files_tidy_in_ms(io->files))
+		io->tidy_us = n->cl->now_us;
 	n->kernel.placing = false;
 }
 
@@ -529,6 +537,16 @@ enum place_result simio_place(void *ctx, const struct place *p, struct file_stat
 	end(n);
 	if (result == PLACE_CHANGED && f->fresh)
 		MARK("swap.foreign_bytes_found");
+	if (result == PLACE_MORE && n->dying)
+		MARK("place.killed_between_parts");
+	if (result == PLACE_MORE && !n->dying) {
+		MARK("place.part_of_a_large_one");
+		f->parts = true;
+		return result;
+	}
+	if (result == PLACE_CHANGED && f->parts)
+		MARK("place.changed_between_parts");
+	f->parts = false;
 	if (n->dying && f->fresh)
 		MARK("swap.killed_before_it_was_put_back");
 	if (n->die_placing && result == PLACE_DONE) {
@@ -554,6 +572,15 @@ enum place_result simio_place(void *ctx, const struct place *p, struct file_stat
 			     p->content.len);
 	}
 	return result;
+}
+
+void simio_place_drop(void *ctx)
+{
+	struct simnode *n = ctx;
+	if (!kernel_enter(n))
+		return;
+	kernel_use(n);
+	files_large_drop(n->io.files);
 }
 
 void simio_stage(void *ctx, const struct place *p)

@@ -59,6 +59,7 @@ enum look simio_look(void *ctx, const struct file_ref *f, struct file_stat *stat
 enum look simio_take(void *ctx, const struct file_ref *f, struct file_stat *stat, struct blob *content);
 void simio_take_drop(void *ctx);
 enum place_result simio_place(void *ctx, const struct place *p, struct file_stat *after);
+void simio_place_drop(void *ctx);
 void simio_stage(void *ctx, const struct place *p);
 void simio_stage_sync(void *ctx);
 void simio_scan(void *ctx, const char *category, const char *under);

@@ -303,6 +303,7 @@ static const struct world sim_world = {
 	.take = simio_take,
 	.take_drop = simio_take_drop,
 	.place = simio_place,
+	.place_drop = simio_place_drop,
 	.stage = simio_stage,
 	.stage_sync = simio_stage_sync,
 	.version_put = simversions_put,

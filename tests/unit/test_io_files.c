@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,6 +31,16 @@ static struct id version_of(void *ctx, uint8_t meta, struct span content)
 	struct span parts[2] = { span_of(&meta, 1), content };
 	(void)ctx;
 	return hash_plain("test", parts, 2);
+}
+
+static struct hash_run *version_start(void *ctx, uint8_t meta, uint64_t len)
+{
+	struct hash_run *r = hash_run_start(NULL, "test");
+	(void)ctx;
+	hash_run_part(r, 1);
+	hash_run_bytes(r, span_of(&meta, 1));
+	hash_run_part(r, len);
+	return r;
 }
 
 static struct id version(const char *text)
@@ -105,7 +117,7 @@ static size_t temps(const char *folder)
 
 static void begin(void)
 {
-	static const struct files_hooks hooks = { NULL, version_of, known, on_found };
+	static const struct files_hooks hooks = { NULL, version_of, known, on_found, version_start };
 	struct err e;
 	umask(022);
 	strcpy(dir, "/tmp/syncline-files-XXXXXX");
@@ -711,6 +723,8 @@ static char waited[16][128]; /* folders below `dir` that were synced, "." for it
 static size_t waited_count;
 static const char *failing; /* the folder of which a sync fails once */
 static void (*reading)(void);
+static size_t bytes_read, ranges;
+static int range_error; /* of the next wait for a part */
 
 static void note_wait(int fd, bool all)
 {
@@ -743,11 +757,24 @@ int syncfs(int fd)
 	return real(fd);
 }
 
+int sync_file_range(int fd, off_t from, off_t len, unsigned how)
+{
+	int (*real)(int, off_t, off_t, unsigned) =
+	        (int (*)(int, off_t, off_t, unsigned))dlsym(RTLD_NEXT, "sync_file_range");
+	ranges++;
+	if (range_error && how & SYNC_FILE_RANGE_WAIT_AFTER) {
+		errno = range_error;
+		return -1;
+	}
+	return real(fd, from, len, how);
+}
+
 ssize_t read(int fd, void *out, size_t len)
 {
 	ssize_t (*real)(int, void *, size_t) = (ssize_t (*)(int, void *, size_t))dlsym(RTLD_NEXT, "read");
 	void (*meddle)(void) = reading;
 	ssize_t got = real(fd, out, len);
+	bytes_read += got > 0 ? (size_t)got : 0;
 	reading = NULL;
 	if (meddle)
 		meddle();
@@ -996,4 +1023,460 @@ Test(io_files, a_denied_folder_changes_nothing)
 	chmod(path, 0755);
 	cr_expect_str_eq(get("locked/a"), "old");
 	cr_expect_eq(temps("locked"), 0);
+}
+
+/* Large files, in parts of eight bytes */
+
+#define OLD "an old file of five parts, and more" /* 35 bytes */
+#define NEW "a new one, of four parts" /* 24 */
+
+static size_t descriptors(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	size_t n = 0;
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+/* A file that nobody wrote to for a while. */
+static void put_old(const char *name, const char *text)
+{
+	struct file_stat stat;
+	put(name, text);
+	cr_assert_eq(look(name, &stat), LOOK_FILE);
+	for (uint64_t end = clock_ms() + 5000; clock_wall_ms() - stat.ctime_ns / 1000000 <= 25;)
+		cr_assert(clock_ms() < end);
+}
+
+static void large(unsigned poor)
+{
+	files_part_bytes(files, 8);
+	files_seam(files, NULL, NULL, poor);
+	stored_count = found_count = 0;
+	store(OLD);
+}
+
+/* So many parts, and no more. */
+static enum place_result parts(const struct place *p, size_t count)
+{
+	struct file_stat after;
+	enum place_result result = PLACE_MORE;
+	for (size_t i = 0; i < count && result == PLACE_MORE; i++)
+		result = files_place(files, p, &after);
+	return result;
+}
+
+static size_t parts_needed(const struct place *p, enum place_result *result)
+{
+	struct file_stat after;
+	size_t n = 0;
+	while ((*result = files_place(files, p, &after)) == PLACE_MORE)
+		cr_assert(n++ < 100);
+	return n;
+}
+
+Test(io_files, a_large_file_comes_in_parts)
+{
+	enum place_result result;
+	large(0);
+	make_folder("d");
+	struct place p = plan("d/a", NEW, NULL);
+	size_t open = descriptors();
+	waited_count = 0;
+	cr_expect_eq(parts(&p, 3), PLACE_MORE);
+	cr_expect_eq(ranges, 5, "on its way to the disk: begun thrice, waited for twice");
+	cr_expect_eq(look("d/a", NULL), LOOK_ABSENT);
+	cr_expect_eq(temps("d"), 0, "it has no name");
+	cr_expect_eq(waited_count, 0);
+	cr_expect_eq(parts_needed(&p, &result), 0);
+	cr_expect_eq(result, PLACE_DONE);
+	cr_expect_str_eq(get("d/a"), NEW);
+	cr_expect_eq(waits("d"), 1, "as for a small one: the file, its folder, and once what is above it");
+	cr_expect_eq(waits("."), 1);
+	cr_expect_eq(waited_count, 3);
+	cr_expect_eq(descriptors(), open);
+	cr_expect_eq(mode("d/a"), 0644);
+}
+
+/* Read where it stands, and once only. */
+Test(io_files, a_large_file_replaces_a_large_one_in_parts)
+{
+	static const unsigned poors[] = { 0, FILES_NO_TMPFILE, FILES_NO_EXCHANGE, FILES_NO_EXCHANGE | FILES_NO_LINK };
+	enum place_result result;
+	for (size_t i = 0; i < sizeof poors / sizeof *poors; i++) {
+		large(poors[i]);
+		put_old("a", OLD);
+		struct place p = plan("a", NEW, OLD);
+		size_t open = descriptors();
+		cr_expect_eq(parts(&p, 3), PLACE_MORE);
+		bytes_read = 0;
+		cr_expect_eq(parts_needed(&p, &result), 5, "poor %u: a look and the first parts", poors[i]);
+		cr_expect_eq(result, PLACE_DONE);
+		cr_expect_eq(bytes_read, strlen(OLD), "poor %u", poors[i]);
+		cr_expect_str_eq(get("a"), NEW);
+		cr_expect_eq(descriptors(), open);
+		cr_expect_eq(temps(""), 1);
+		size_t calls = 0;
+		while (files_tidy(files)) {
+			cr_assert(calls++ < 20);
+			cr_expect_eq(files_tidy_in_ms(files), 0);
+			cr_expect_eq(descriptors(), open + 1);
+		}
+		cr_expect_eq(calls, 4, "judged in five parts");
+		cr_expect_eq(found_count + temps(""), 0);
+		cr_expect_eq(descriptors(), open);
+	}
+}
+
+Test(io_files, a_large_file_goes_in_parts_and_its_folder_behind_it)
+{
+	enum place_result result;
+	large(0);
+	make_folder("d");
+	put_old("d/a", OLD);
+	struct place p = plan("d/a", NULL, OLD);
+	bytes_read = 0;
+	cr_expect_eq(parts_needed(&p, &result), 5);
+	cr_expect_eq(result, PLACE_DONE);
+	cr_expect_eq(look("d/a", NULL), LOOK_ABSENT);
+	tidy();
+	cr_expect_eq(look("d", NULL), LOOK_ABSENT);
+	cr_expect_eq(bytes_read, 2 * strlen(OLD));
+}
+
+Test(io_files, a_small_file_over_a_large_one_is_placed_in_parts_too)
+{
+	enum place_result result;
+	large(0);
+	put_old("a", OLD);
+	struct place p = plan("a", "small", OLD);
+	cr_expect_eq(parts_needed(&p, &result), 5);
+	cr_expect_eq(result, PLACE_DONE);
+	cr_expect_str_eq(get("a"), "small");
+}
+
+static void changed_between_parts(unsigned poor, const char *new, int how)
+{
+	struct file_stat after;
+	for (size_t part = 1;; part++) {
+		large(poor);
+		put_old("a", OLD);
+		struct place p = plan("a", new, OLD);
+		size_t open = descriptors();
+		enum place_result result = parts(&p, part);
+		if (result != PLACE_MORE)
+			break;
+		foreign_at = "part";
+		foreign_name = "a";
+		foreign_text = how == 3 ? OLD : "mine";
+		foreign_how = how % 3;
+		foreign(NULL, "part");
+		cr_expect_eq(files_place(files, &p, &after), PLACE_CHANGED, "part %zu", part);
+		cr_expect_str_eq(get("a"), how == 2 ? "(none)" : foreign_text);
+		cr_expect_eq(temps(""), 0, "part %zu", part);
+		cr_expect_eq(descriptors(), open, "part %zu", part);
+	}
+	tidy();
+}
+
+Test(io_files, a_file_that_changes_between_parts_stays)
+{
+	for (int how = 0; how < 4; how++) { /* written, replaced, deleted, saved once more */
+		changed_between_parts(0, NEW, how);
+		changed_between_parts(FILES_NO_TMPFILE, NEW, how);
+		changed_between_parts(0, NULL, how);
+	}
+}
+
+/* While it was read nobody could write; so it is read again, behind the exchange. */
+Test(io_files, a_large_file_that_somebody_has_open_is_read_after_the_exchange)
+{
+	enum place_result result;
+	char path[128];
+	large(0);
+	put_old("a", OLD);
+	struct place p = plan("a", NEW, OLD);
+	snprintf(path, sizeof path, "%s/a", dir);
+	int fd = open(path, O_WRONLY);
+	bytes_read = 0;
+	cr_expect_eq(parts_needed(&p, &result), 3, "only its own parts");
+	cr_expect_eq(result, PLACE_DONE);
+	cr_expect_eq(bytes_read, strlen(OLD));
+	cr_expect_eq(files_tidy(files), 1, "somebody may write to it");
+	cr_assert(pwrite(fd, "MY", 2, 0) == 2);
+	close(fd);
+	tidy();
+	cr_expect_eq(found_count, 1);
+	cr_expect_str_eq(found[0], "MY old file of five parts, and more");
+	cr_expect_eq(temps(""), 0);
+}
+
+/* They have it open at the last moment: while it goes they wait. */
+static int last_fd;
+static int last_error;
+
+static void opens(void *ctx, const char *point)
+{
+	char path[128];
+	(void)ctx;
+	if (strcmp(point, "checked") != 0)
+		return;
+	snprintf(path, sizeof path, "%s/a", dir);
+	last_fd = open(path, O_WRONLY | O_NONBLOCK);
+	last_error = errno;
+}
+
+Test(io_files, who_opens_a_large_file_right_before_the_exchange_is_noticed)
+{
+	enum place_result result;
+	large(0);
+	put_old("a", OLD);
+	struct place p = plan("a", NEW, OLD);
+	files_seam(files, opens, NULL, 0);
+	bytes_read = 0;
+	parts_needed(&p, &result);
+	cr_expect(last_fd < 0 && last_error == EWOULDBLOCK);
+	cr_expect_eq(result, PLACE_DONE);
+	cr_expect_eq(bytes_read, 2 * strlen(OLD), "read once more");
+}
+
+Test(io_files, what_takes_the_name_right_before_the_exchange_is_put_back)
+{
+	static const unsigned poors[] = { 0, FILES_NO_EXCHANGE, FILES_NO_EXCHANGE | FILES_NO_LINK };
+	enum place_result result;
+	for (size_t i = 0; i < 3; i++) {
+		large(0);
+		put_old("a", OLD);
+		struct place p = plan("a", NEW, OLD);
+		race("checked", 1, poors[i]);
+		parts_needed(&p, &result);
+		cr_expect_eq(result, PLACE_CHANGED);
+		cr_expect_str_eq(get("a"), "mine");
+		tidy();
+		cr_expect_eq(temps(""), 0);
+	}
+}
+
+/* Its stat is what was expected, its bytes are not: it is not even touched. */
+Test(io_files, a_large_file_of_other_bytes_keeps_its_place)
+{
+	enum place_result result;
+	struct stat before, after;
+	char path[128];
+	large(0);
+	put_old("a", OLD);
+	struct place p = plan("a", NEW, OLD);
+	p.expect_version = version("what it held by the ledger, at some length");
+	snprintf(path, sizeof path, "%s/a", dir);
+	cr_assert_eq(stat(path, &before), 0);
+	parts_needed(&p, &result);
+	cr_expect_eq(result, PLACE_CHANGED);
+	cr_assert_eq(stat(path, &after), 0);
+	cr_expect(before.st_ino == after.st_ino && before.st_ctim.tv_nsec == after.st_ctim.tv_nsec);
+}
+
+/* Times of this tick tell nothing, nor do whole seconds of these three. */
+Test(io_files, a_large_file_that_was_written_just_now_is_read_after_the_exchange)
+{
+	enum place_result result;
+	size_t often = 0;
+	for (int i = 0; i < 20; i++) {
+		large(0);
+		put("a", OLD);
+		struct place p = plan("a", NEW, OLD);
+		size_t needed = parts_needed(&p, &result);
+		cr_expect_eq(result, PLACE_DONE);
+		often += needed == 3;
+		tidy();
+	}
+	cr_expect_gt(often, 0);
+}
+
+Test(io_files, a_folder_that_goes_between_parts_is_made_again)
+{
+	char path[128];
+	size_t open = descriptors();
+	for (size_t i = 0; i < 2; i++) {
+		enum place_result result;
+		large(i ? FILES_NO_TMPFILE : 0);
+		struct place p = plan("d/e/a", NEW, NULL);
+		cr_expect_eq(parts(&p, 2), PLACE_MORE);
+		snprintf(path, sizeof path, "rm -r %s/d", dir);
+		cr_assert_eq(system(path), 0);
+		cr_expect_eq(parts_needed(&p, &result), 3, "all of it");
+		cr_expect_eq(result, PLACE_DONE);
+		cr_expect_str_eq(get("d/e/a"), NEW);
+		cr_expect_eq(temps("d/e"), 0);
+		cr_assert_eq(system(path), 0);
+	}
+	cr_expect_eq(descriptors(), open);
+}
+
+Test(io_files, a_large_file_that_is_given_up_leaves_nothing)
+{
+	char away[80];
+	for (size_t i = 0; i < 8; i++) {
+		unsigned poor = i % 2 ? FILES_NO_TMPFILE : 0;
+		struct file_stat after;
+		large(poor);
+		struct place p = plan("d/e/a", NEW, NULL), q = plan("b", OLD, NULL);
+		size_t open = descriptors();
+		cr_expect_eq(parts(&p, 2), PLACE_MORE);
+		cr_expect_gt(descriptors(), open);
+		if (i / 2 == 0) {
+			files_large_drop(files);
+		} else if (i / 2 == 1) { /* for another one */
+			cr_expect_eq(parts(&q, 1), PLACE_MORE);
+			files_large_drop(files);
+		} else if (i / 2 == 2) {
+			files_remove_root(files, "notes");
+			cr_expect_eq(descriptors(), open - 1);
+			cr_assert(files_add_root(files, "notes", dir, NULL, NULL));
+		} else {
+			snprintf(away, sizeof away, "%s.away", dir);
+			rename(dir, away);
+			cr_expect_eq(files_place(files, &p, &after), PLACE_ERROR);
+			cr_expect_eq(descriptors(), open - 1);
+			rename(away, dir);
+			cr_expect(files_root_there(files, "notes", NULL));
+			cr_expect_eq(temps("d/e"), 0);
+			snprintf(away, sizeof away, "rm -r %s/d", dir);
+			cr_assert_eq(system(away), 0);
+		}
+		cr_expect_eq(descriptors(), open, "way %zu", i);
+		cr_expect(i / 2 == 3 || look("d", NULL) == LOOK_ABSENT, "way %zu", i);
+		cr_expect_eq(temps(""), 0);
+	}
+}
+
+Test(io_files, small_files_pass_between_the_parts_of_a_large_one)
+{
+	enum place_result result;
+	large(0);
+	struct place p = plan("a", NEW, NULL), q = plan("b", "small", NULL);
+	cr_expect_eq(parts(&p, 2), PLACE_MORE);
+	ranges = 0;
+	cr_expect_eq(place(&q), PLACE_DONE);
+	cr_expect_eq(ranges, 0);
+	cr_expect_eq(parts_needed(&p, &result), 1, "its third part");
+	cr_expect_eq(result, PLACE_DONE);
+}
+
+Test(io_files, a_part_under_a_name_is_no_leftover_while_it_grows)
+{
+	enum place_result result;
+	char name[128] = "";
+	large(FILES_NO_TMPFILE);
+	struct place p = plan("a", NEW, NULL);
+	cr_expect_eq(parts(&p, 2), PLACE_MORE);
+	DIR *d = opendir(dir);
+	for (struct dirent *e; (e = readdir(d));)
+		if (strncmp(e->d_name, ".syncline-part-", 15) == 0)
+			snprintf(name, sizeof name, "%.100s", e->d_name);
+	closedir(d);
+	cr_assert(name[0]);
+	files_leftover(files, "notes", "", name);
+	cr_expect_eq(parts_needed(&p, &result), 1);
+	cr_expect_eq(result, PLACE_DONE);
+	cr_expect_eq(temps(""), 0);
+}
+
+Test(io_files, a_leftover_does_not_block_a_large_place)
+{
+	enum place_result result;
+	char name[128];
+	for (int i = 0; i < 2; i++) {
+		large(i ? FILES_NO_TMPFILE : 0);
+		put_old("a", OLD);
+		struct place p = plan("a", NEW, OLD);
+		p.item = version("item");
+		leftover("an edit", NEW, name);
+		parts_needed(&p, &result);
+		cr_expect_eq(result, PLACE_DONE);
+		tidy();
+		cr_expect_str_eq(get("a"), NEW);
+		cr_expect_eq(found_count, 1);
+		cr_expect_eq(temps(""), 0);
+	}
+}
+
+/* The fsync at the end would know nothing of it any more. */
+Test(io_files, an_error_of_the_disk_between_parts_is_the_files)
+{
+	struct file_stat after;
+	large(0);
+	struct place p = plan("a", NEW, NULL);
+	size_t open = descriptors();
+	range_error = EIO;
+	cr_expect_eq(parts(&p, 4), PLACE_ERROR);
+	cr_expect_eq(look("a", NULL), LOOK_ABSENT);
+	cr_expect_eq(descriptors(), open);
+	range_error = ENOSYS; /* a kernel, or a filter, that has no such call */
+	cr_expect_eq(parts(&p, 3), PLACE_MORE);
+	cr_expect_eq(files_place(files, &p, &after), PLACE_DONE);
+}
+
+Test(io_files, a_disk_that_is_full_between_parts_leaves_all_as_it_was)
+{
+	static const unsigned poors[] = { 0, FILES_NO_TMPFILE };
+	signal(SIGXFSZ, SIG_IGN);
+	for (size_t i = 0; i < 2; i++) {
+		struct file_stat after;
+		struct rlimit limit, was;
+		large(poors[i]);
+		put_old("a", OLD);
+		struct place p = plan("a", NEW, OLD);
+		size_t open = descriptors();
+		cr_expect_eq(parts(&p, 1), PLACE_MORE);
+		getrlimit(RLIMIT_FSIZE, &was);
+		limit = was;
+		limit.rlim_cur = 12;
+		setrlimit(RLIMIT_FSIZE, &limit);
+		enum place_result result = files_place(files, &p, &after);
+		setrlimit(RLIMIT_FSIZE, &was);
+		cr_expect_eq(result, PLACE_FULL);
+		cr_expect_str_eq(get("a"), OLD);
+		cr_expect_eq(temps(""), 0);
+		cr_expect_eq(descriptors(), open);
+	}
+}
+
+Test(io_files, a_large_file_is_not_staged)
+{
+	large(0);
+	struct place p = plan("a", NEW, NULL);
+	cr_expect_not(files_stage(files, &p));
+	cr_expect_eq(temps(""), 0);
+}
+
+/* Edited behind the exchange, by a name of ours: between two parts of its judging, and while it is not judged. */
+Test(io_files, a_large_file_that_is_written_while_it_is_judged_is_judged_again)
+{
+	enum place_result result;
+	char path[320];
+	large(0);
+	put_old("a", OLD);
+	struct place p = plan("a", NEW, OLD);
+	parts_needed(&p, &result);
+	cr_assert_eq(files_tidy(files), 1);
+	cr_assert_eq(files_tidy(files), 1);
+	DIR *d = opendir(dir);
+	for (struct dirent *e; (e = readdir(d));)
+		if (strncmp(e->d_name, ".syncline-", 10) == 0)
+			snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
+	closedir(d);
+	int fd = open(path, O_WRONLY | O_NONBLOCK);
+	cr_expect(fd < 0 && errno == EWOULDBLOCK, "it waits");
+	cr_assert_eq(files_tidy(files), 1);
+	fd = open(path, O_WRONLY | O_NONBLOCK);
+	for (uint64_t end = clock_ms() + 5000; fd < 0 && clock_ms() < end; fd = open(path, O_WRONLY | O_NONBLOCK))
+		files_tidy(files);
+	cr_assert(fd >= 0);
+	cr_assert_eq(write(fd, "MY", 2), 2);
+	close(fd);
+	tidy();
+	cr_expect_eq(found_count, 1);
+	cr_expect_eq(temps(""), 0);
 }

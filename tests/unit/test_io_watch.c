@@ -136,7 +136,7 @@ static void put(const char *name)
 
 static void begin(void)
 {
-	static const struct files_hooks files_hooks = { NULL, version_of, known, NULL };
+	static const struct files_hooks files_hooks = { NULL, version_of, known, NULL, NULL };
 	static const struct watcher_hooks watcher_hooks = { NULL, hint, moved, rescan, root, polling, wanted };
 	static const struct scan_hooks scan_hooks = { NULL, seen, closed, NULL, done, enter, wanted, empty };
 	struct err e;

@@ -35,6 +35,11 @@ struct bench {
 	uint64_t cursor;     /* likewise */
 	size_t staged, stagings, shown; /* of a large content: bytes so far; how often; the most at once */
 	size_t alerts;
+	/* Large ones: so many bytes a part; whose parts were asked for since, '+' after each part and '!' at the end. */
+	size_t part, placed_parts, drops;
+	struct id placing;
+	char log[1024];
+	enum place_result answer; /* to the next third part, when it is not zero (PLACE_DONE) */
 	const char *scanning;
 };
 
@@ -66,9 +71,64 @@ static enum look take(void *ctx, const struct file_ref *f, struct file_stat *sta
 	return found;
 }
 
+static void note_place(struct bench *b, const struct place *p, char what)
+{
+	size_t len = strlen(b->log);
+	snprintf(b->log + len, sizeof b->log - len, "%.1s%c", p->file.path, what);
+}
+
+/* A part of a large content. */
+static enum place_result place_part(struct bench *b, const struct place *p)
+{
+	if (!b->part)
+		return PLACE_DONE;
+	if (p->content.len > b->part && !id_equal(&b->placing, &p->version)) {
+		b->placing = p->version;
+		b->placed_parts = 0;
+	}
+	if (b->answer && b->placed_parts == 2) {
+		note_place(b, p, '?');
+		enum place_result answer = b->answer;
+		b->placing = (struct id){ { 0 } };
+		b->answer = PLACE_DONE;
+		return answer;
+	}
+	bool more = p->content.len > b->part && b->placed_parts * b->part < p->content.len;
+	b->placed_parts += more;
+	note_place(b, p, more ? '+' : '!');
+	if (!more && p->content.len > b->part)
+		b->placing = (struct id){ { 0 } };
+	return more ? PLACE_MORE : PLACE_DONE;
+}
+
+static void place_drop(void *ctx)
+{
+	struct bench *b = ctx;
+	b->placing = (struct id){ { 0 } };
+	b->drops++;
+}
+
+static enum got version_read(void *ctx, const struct id *version, struct blob *content, uint8_t *meta)
+{
+	struct bench *b = ctx;
+	struct blob whole;
+	if (!version_get(ctx, version, &whole, meta))
+		return GOT_NOTHING;
+	size_t left = whole.len - content->len, some = b->part && left > b->part ? b->part : left;
+	if (!content->data)
+		content->data = mem_alloc(whole.len + 1);
+	memcpy(content->data + content->len, whole.data + content->len, some);
+	content->len += some;
+	blob_finish(&whole);
+	return some < left ? GOT_MORE : GOT_ALL;
+}
+
 static enum place_result place(void *ctx, const struct place *p, struct file_stat *after)
 {
 	struct bench *b = ctx;
+	enum place_result part = place_part(b, p);
+	if (part != PLACE_DONE)
+		return part;
 	b->tries++;
 	if (b->room && p->content.len > b->room)
 		return PLACE_FULL;
@@ -229,6 +289,8 @@ static void start_with_parts(struct bench *b, size_t part_bytes)
 		.look = look,
 		.take = take,
 		.place = place,
+		.place_drop = place_drop,
+		.version_read = version_read,
 		.version_put = version_put,
 		.version_get = version_get,
 		.version_has = version_has,
@@ -849,7 +911,7 @@ Test(receive, only_what_is_large_and_new_takes_steps)
 	version_put(&b, &c.version, 0, span_blob(&random));
 	hear_parted(&b, ++b.seq, &c);
 	size_t steps = settle(&b);
-	cr_expect_leq(steps, LARGE / PART + 2, "hashed and opened: %zu", steps);
+	cr_expect_leq(steps, LARGE / PART + 3, "hashed, opened and placed: %zu", steps);
 	cr_expect_eq(b.stagings, 0);
 	struct change small = make(&b, 2, "x", 0, "small");
 	hear(&b, &(struct record){ .type = RECORD_ENTRY, .seq = ++b.seq, .writer = WRITER, .change = small });
@@ -887,10 +949,12 @@ Test(receive, what_follows_a_large_entry_waits_in_order)
 	core_view_link(b.core, &link);
 	cr_assert(link.rtt_ms >= 0);
 	cr_assert_not(b.hung);
-	while (is_busy(&b)) {
+	while (b.cursor < b.seq) {
+		cr_assert(is_busy(&b));
 		cr_assert_lt(core_probed(b.core), ticket);
 		tick(&b);
 	}
+	settle(&b);
 	cr_assert_eq(b.cursor, b.seq);
 	cr_assert_geq(core_probed(b.core), ticket);
 	cr_assert(holds(&b, &c.version, span_blob(&random)) && holds(&b, &next.version, span_blob(&text)));
@@ -1077,4 +1141,241 @@ Test(receive, a_large_change_of_our_own_is_confirmed_in_parts)
 	}
 	cr_assert(id_equal(&chains[0], &chains[1]));
 	blob_finish(&random);
+}
+
+/* --- large files --- */
+
+#define SOME  200         /* bytes a part: small entries are no longer */
+#define MANY  (40 * SOME) /* in so many parts */
+#define FEW   (5 * SOME)
+
+static void start_in_parts(struct bench *b)
+{
+	start_with_parts(b, SOME);
+	b->part = SOME;
+}
+
+/* Until nothing is due at once any more. */
+static void tick_on(struct bench *b)
+{
+	for (int i = 0; is_busy(b); i++) {
+		cr_assert_lt(i, 1000, "it spins");
+		tick(b);
+	}
+}
+
+static void entry(struct bench *b, const struct change *c)
+{
+	hear(b, &(struct record){ .type = RECORD_ENTRY, .seq = ++b->seq, .writer = WRITER, .change = *c });
+}
+
+/* A file of so many letters. */
+static struct change make_long(struct bench *b, uint64_t counter, const char *name, uint64_t base, size_t len, char letter)
+{
+	char *text = mem_alloc(len + 1);
+	memset(text, letter, len);
+	struct change c = make(b, counter, name, base, text);
+	free(text);
+	return c;
+}
+
+static void tick_until(struct bench *b, const char *log)
+{
+	for (int i = 0; !strstr(b->log, log); i++) {
+		cr_assert_lt(i, 200, "%s", b->log);
+		tick(b);
+	}
+}
+
+/* An entry with a large content for `x`, and two parts of it placed. */
+static struct change begin_large(struct bench *b)
+{
+	start_in_parts(b);
+	struct change c = make_long(b, 1, "x", 0, MANY, 'a');
+	entry(b, &c);
+	tick_until(b, "x+x+");
+	cr_assert_str_eq(b->log, "x+x+");
+	return c;
+}
+
+static void end_large(struct bench *b, struct change *c, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		drop(&c[i]);
+	finish(b);
+}
+
+/* x: all parts in a row, and the end. */
+static bool all_parts(const char *log, char name, size_t count)
+{
+	for (; count; count--, log += 2)
+		if (log[0] != name || log[1] != '+')
+			return false;
+	return log[0] == name && log[1] == '!';
+}
+
+Test(receive, small_ones_pass_between_the_parts_of_a_large_one)
+{
+	struct bench b;
+	struct change c[3] = { begin_large(&b) };
+	c[1] = make(&b, 2, "y", 0, "small");
+	c[2] = make(&b, 3, "z", 0, "too");
+	entry(&b, &c[1]);
+	cr_expect_str_eq(b.log, "x+x+y!x+", "one part a step");
+	entry(&b, &c[2]);
+	cr_expect_str_eq(b.log, "x+x+y!x+z!x+");
+	tick_on(&b);
+	cr_expect(all_parts(b.log + 12, 'x', 36), "%s", b.log);
+	cr_expect(b.there && id_equal(&b.file, &c[0].version));
+	size_t said = strlen(b.log);
+	pass(&b);
+	cr_expect_eq(strlen(b.log), said);
+	cr_expect_eq(b.drops, 0);
+	end_large(&b, c, 3);
+}
+
+Test(receive, large_ones_have_their_turn_one_after_the_other)
+{
+	struct bench b;
+	struct change c[3] = { begin_large(&b) };
+	c[1] = make_long(&b, 2, "y", 0, FEW, 'b');
+	c[2] = make_long(&b, 3, "z", 0, FEW, 'c');
+	entry(&b, &c[1]);
+	entry(&b, &c[2]);
+	tick_on(&b);
+	cr_expect(all_parts(b.log, 'x', 40), "%s", b.log);
+	cr_expect_str_eq(b.log + 82, "y+y+y+y+y+y!z+z+z+z+z+z!");
+	struct counts_view v;
+	core_view_counts(b.core, &v);
+	cr_expect_eq(v.incoming, 0);
+	end_large(&b, c, 3);
+}
+
+Test(receive, a_newer_head_takes_the_place_of_the_large_one_that_is_under_way)
+{
+	for (int large = 0; large < 2; large++) {
+		struct bench b;
+		struct change c[2] = { begin_large(&b) };
+		c[1] = large ? make_long(&b, 2, "x", 1, FEW, 'b') : make(&b, 2, "x", 1, "small");
+		entry(&b, &c[1]);
+		tick_on(&b);
+		cr_expect_eq(b.drops, 1);
+		cr_expect_lt(strlen(b.log), 80, "%s", b.log);
+		size_t tail = large ? 12 : 2;
+		cr_expect(all_parts(b.log + strlen(b.log) - tail, 'x', tail / 2 - 1), "%s", b.log);
+		cr_expect(id_equal(&b.file, &c[1].version));
+		end_large(&b, c, 2);
+	}
+}
+
+Test(receive, a_large_one_that_is_deleted_meanwhile_is_not_placed)
+{
+	struct bench b;
+	struct change c[2] = { begin_large(&b) };
+	c[1] = make(&b, 2, "x", 1, NULL);
+	entry(&b, &c[1]);
+	tick_on(&b);
+	cr_expect_eq(b.drops, 1);
+	cr_expect_str_eq(b.log, "x+x+");
+	cr_expect_not(b.there);
+	end_large(&b, c, 2);
+}
+
+static void pause_all(struct bench *b, bool paused)
+{
+	core_clock(b->core, b->now_ms, WIRE_EPOCH_MS + 1000000 + (int64_t)b->now_ms);
+	cr_assert(core_pause(b->core, NULL, paused, NULL));
+}
+
+Test(receive, a_pause_ends_a_large_one_and_it_begins_anew)
+{
+	struct bench b;
+	struct change c = begin_large(&b);
+	pause_all(&b, true);
+	cr_expect_gt(core_deadline(b.core), b.now_ms);
+	cr_expect_eq(b.drops, 1);
+	cr_expect_str_eq(b.log, "x+x+");
+	pause_all(&b, false);
+	tick_on(&b);
+	cr_expect(all_parts(b.log + 4, 'x', 40), "%s", b.log);
+	end_large(&b, &c, 1);
+}
+
+Test(receive, a_root_that_goes_ends_a_large_one_until_it_is_back)
+{
+	struct bench b;
+	struct change c = begin_large(&b);
+	step(&b, (struct event){ .type = EVENT_ROOT, .category = "notes", .text = "gone" });
+	cr_expect_gt(core_deadline(b.core), b.now_ms);
+	cr_expect_eq(b.drops, 1);
+	step(&b, (struct event){ .type = EVENT_ROOT, .category = "notes", .ok = true });
+	tick_on(&b);
+	cr_expect(all_parts(b.log + 4, 'x', 40), "%s", b.log);
+	end_large(&b, &c, 1);
+}
+
+Test(receive, a_link_that_goes_does_not_hold_a_large_one_up)
+{
+	struct bench b;
+	struct change c = begin_large(&b);
+	step(&b, (struct event){ .type = EVENT_LINK_CLOSED, .text = "gone" });
+	tick_on(&b);
+	cr_expect(all_parts(b.log, 'x', 40), "%s", b.log);
+	end_large(&b, &c, 1);
+}
+
+/* What place says to a part is what it says to a whole. */
+Test(receive, what_a_part_of_a_large_one_meets_ends_it)
+{
+	static const enum place_result answers[] = { PLACE_CHANGED, PLACE_BLOCKED, PLACE_FULL, PLACE_DENIED,
+	                                             PLACE_ERROR,   PLACE_UNWANTED };
+	for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+		struct bench b;
+		struct change c = begin_large(&b);
+		b.answer = answers[i];
+		tick_on(&b);
+		cr_expect(strncmp(b.log, "x+x+x?", 6) == 0);
+		for (int k = 0; k < 4; k++) {
+			pass(&b);
+			tick_on(&b);
+		}
+		cr_expect_eq(b.there, answers[i] != PLACE_UNWANTED, "answer %d", answers[i]);
+		cr_expect(answers[i] == PLACE_UNWANTED ? !b.log[6] : all_parts(b.log + 6, 'x', 40), "answer %d: %s",
+		          answers[i], b.log);
+		end_large(&b, &c, 1);
+	}
+}
+
+/* A person waits for it: all of its parts at once. The application that is under way goes on behind it. */
+Test(receive, a_restore_of_a_large_version_is_whole_when_it_is_answered)
+{
+	struct bench b;
+	struct err e;
+	struct change c[3];
+	start_in_parts(&b);
+	c[0] = make_long(&b, 1, "x", 0, FEW, 'a');
+	c[1] = make(&b, 2, "x", 1, "small");
+	c[2] = make_long(&b, 3, "z", 0, FEW, 'c');
+	for (int i = 0; i < 2; i++) {
+		entry(&b, &c[i]);
+		tick_on(&b);
+	}
+	cr_assert(id_equal(&b.file, &c[1].version));
+	entry(&b, &c[2]);
+	tick_until(&b, "z+");
+	*b.log = 0;
+	cr_assert(core_restore(b.core, "notes", "x", &c[0].version, &e));
+	cr_expect(id_equal(&b.file, &c[0].version));
+	cr_expect(strncmp(b.log, "x+x+x+x+x+x!", 12) == 0, "%s", b.log);
+	tick_on(&b);
+	cr_expect_str_eq(b.log + 12, "z+z+z+z+z+z!");
+	end_large(&b, c, 3);
+}
+
+/* As a process that ends: nothing of it is told, and the next one begins anew. */
+Test(receive, a_large_one_under_way_is_forgotten_with_the_core)
+{
+	struct bench b;
+	struct change c = begin_large(&b);
+	end_large(&b, &c, 1);
 }

@@ -66,6 +66,7 @@ struct item {
 	bool missing;                 /* the head's content could not be had: a keyframe is wanted */
 	bool awaits_packing;          /* on the list of those that wait for packing.c */
 	bool save, planned;           /* on the list of rows to save, items to plan */
+	bool waits;                   /* among the large ones that wait until another is placed */
 	uint8_t sending;              /* on the list of changes to send with this priority, plus one; 0: on none */
 };
 

@@ -44,6 +44,7 @@
 #define renameat2(a, b, c, d, flags) kernel_renameat2(a, b, c, d, flags)
 #define symlinkat(target, dir, name) kernel_symlinkat(target, dir, name)
 #define fsync(fd) kernel_fsync(fd)
+#define sync_file_range(fd, from, len, how) kernel_sync_file_range(fd, from, len, how)
 #define syncfs(fd) kernel_syncfs(fd)
 #define fchmod(fd, mode) kernel_fchmod(fd, mode)
 #define fchown(fd, uid, gid) kernel_fchown(fd, uid, gid)
