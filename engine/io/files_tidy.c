@@ -189,6 +189,8 @@ static bool retire(struct files *f, struct temp *t, bool offering)
 	enum verdict v = dir < 0 ? (errno == ENOENT ? VERDICT_FORGET : VERDICT_KEEP) : judge(f, t, dir, offering);
 	if (dir >= 0)
 		close(dir);
+	if (v == VERDICT_KEEP && f->judges == t && t->next_ms)
+		files_judge_drop(f); /* nothing came of this part: who wants to write is not to wait until the next */
 	if (v == VERDICT_KEEP)
 		return false;
 	if (v == VERDICT_GONE && t->prune)
