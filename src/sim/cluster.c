@@ -47,7 +47,7 @@ struct cluster *cluster_create(uint64_t seed, unsigned nodes, const struct categ
 size_t cluster_part_bytes(const struct cluster *cl)
 {
 	bool small = cl->seed % 3 == 2;
-	return !small ? LIMIT_PART_BYTES : cl->large || !cl->acting ? 16384 : 600;
+	return cl->part_bytes ? cl->part_bytes : !small ? LIMIT_PART_BYTES : cl->large || !cl->acting ? 16384 : 600;
 }
 
 void cluster_destroy(struct cluster *cl)

@@ -97,6 +97,7 @@ struct cluster {
 	bool thins;      /* histories are thinned each second */
 	bool narrow;     /* connections take few bytes at a time */
 	bool large;      /* people have large files, and lines are slow */
+	size_t part_bytes; /* a story's; 0: by the seed */
 	bool idle_writers; /* programs open a file for writing, and write later */
 	bool trace;      /* say on stderr what happens */
 	const char *until; /* when a note holds this text, the life breaks as X1; NULL: never */

@@ -537,6 +537,9 @@ enum place_result simio_place(void *ctx, const struct place *p, struct file_stat
 	end(n);
 	if (result == PLACE_CHANGED && f->fresh)
 		MARK("swap.foreign_bytes_found");
+	n->parts += result == PLACE_MORE;
+	if (result == PLACE_MORE && n->die_parts && !--n->die_parts)
+		n->dying = DEATH_KILL;
 	if (result == PLACE_MORE && n->dying)
 		MARK("place.killed_between_parts");
 	if (result == PLACE_MORE && !n->dying) {

@@ -480,6 +480,8 @@ static bool act_of_node(struct story *s)
 		n->lose_answer = true;
 	else if (says(s, "* dies placing the next file"))
 		n->die_placing = true;
+	else if (says(s, "* dies behind * parts"))
+		n->die_parts = (unsigned)strtoul(w[3], NULL, 10);
 	else if (says(s, "* finds its versions rotten")) {
 		struct simversion *v;
 		for (uint64_t i = 0; i < map_count(&n->ledger.versions); i++)
@@ -643,6 +645,14 @@ static bool begin(struct story *s)
 	return true;
 }
 
+static bool places_parts(struct story *s, struct simnode *n, const char *count)
+{
+	uint64_t until_us = s->cl->now_us + SETTLE_US, parts = n->parts + strtoul(count, NULL, 10);
+	while (n->parts < parts && s->cl->now_us < until_us && !s->cl->breach.found)
+		cluster_run(s->cl, 10);
+	return n->parts >= parts || fails(s, "%s places no more parts", n->name);
+}
+
 static bool settle(struct story *s)
 {
 	char why[300] = "";
@@ -661,6 +671,12 @@ static bool act(struct story *s)
 		return fails(s, "'devices NAME…' comes first");
 	if (says(s, "settle"))
 		return settle(s);
+	if (says(s, "parts of * bytes"))
+		return (s->cl->part_bytes = strtoul(s->words[2], NULL, 10)) || fails(s, "of how many bytes?");
+	if (says(s, "* places * parts")) {
+		struct simnode *n = node(s, s->words[0]);
+		return n && places_parts(s, n, s->words[2]);
+	}
 	if (says(s, "wait *")) {
 		cluster_run(s->cl, (uint64_t)(atof(s->words[1]) * 1000) * 1000);
 		return true;

@@ -3,6 +3,7 @@
  * single or double, \n in them is a line's end; a file holds the text and a newline ("" is an empty file).
  *
  *   devices laptop desk phone        who there is; first line. They are off until they start
+ *   parts of NUMBER bytes            (of large contents, for whoever starts from now on)
  *   start NAME…      stop NAME…      (a process, cleanly)
  *   cut NAME…        heal NAME…      (its network)
  *   NAME writes PATH "text"          NAME appends PATH "text"       NAME touches PATH
@@ -27,6 +28,8 @@
  *   NAME loses its state             NAME finds its record of PATH damaged    (it must be stopped)
  *   NAME finds its versions rotten
  *   NAME dies placing the next file  (the file stands there; nothing of it was saved)
+ *   NAME dies behind NUMBER parts    (of large files that it places from now on)
+ *   NAME places NUMBER parts         (it is waited for that)
  *   NAME loses the next answer       (the hub takes its change; the confirmation is lost with the link)
  *   NAME misses the next answer      (it is lost, and the link lives on)
  *   hub is killed    hub is backed up    hub is put back
