@@ -390,6 +390,17 @@ static bool take_entry(struct core *c)
 	return true;
 }
 
+/* The first part of a large content tells it as well. */
+static void read_meta(struct core *c, const struct id *version, uint8_t *meta)
+{
+	struct blob content = { 0 };
+	if (c->world.version_read)
+		c->world.version_read(c->world.ctx, version, &content, meta);
+	else
+		c->world.version_get(c->world.ctx, version, &content, meta);
+	blob_finish(&content);
+}
+
 /* A change of our own is at the hub. False: it is none of ours. */
 static bool take_confirm(struct core *c)
 {
@@ -411,11 +422,8 @@ static bool take_confirm(struct core *c)
 	bool local_moved_on = !id_equal(&main->row.local, &change.version);
 	if (local_moved_on)
 		MARK("receive.confirmed_after_a_newer_edit");
-	if (local_moved_on && !id_zero(&change.version)) { /* the file holds something newer already: ask the store */
-		struct blob content;
-		if (c->world.version_get(c->world.ctx, &change.version, &content, &b.meta))
-			blob_finish(&content);
-	}
+	if (local_moved_on && !id_zero(&change.version)) /* the file holds something newer already: ask the store */
+		read_meta(c, &change.version, &b.meta);
 	struct id device = c->setup.device;
 	bool again = !it->row.side && id_equal(&it->row.head_version, &change.version); /* a keyframe */
 	set_head(c, it, seq, &change, &device, again ? NULL : &b);

@@ -967,6 +967,32 @@ Test(receive, what_follows_a_large_entry_waits_in_order)
 	blob_finish(&text);
 }
 
+Test(receive, a_small_edit_goes_out_while_a_large_entry_is_opened)
+{
+	struct bench b;
+	struct blob random = noise(LARGE, 1);
+	uint8_t meta = 0;
+	start_with_parts(&b, PART);
+	struct span parts[] = { span_of(&meta, 1), span_text("mine") };
+	b.file = hash_id(b.version_key, "version", parts, 2);
+	version_put(&b, &b.file, 0, parts[1]);
+	struct change c = make_packed(&b, 1, "random", 0, span_blob(&random), span_of(NULL, 0));
+	hear_parted(&b, ++b.seq, &c);
+	b.there = true;
+	step(&b, (struct event){ .type = EVENT_HINT, .category = "notes", .path = "x", .hint = HINT_WRITTEN });
+	for (int i = 0; i < 10 && !b.sent[1]; i++) {
+		b.now_ms += 100;
+		tick(&b);
+	}
+	cr_assert(is_busy(&b) && b.cursor == 0);
+	cr_assert_eq(b.sent[1], 1);
+	settle(&b);
+	cr_assert_eq(b.cursor, 1);
+	drop(&c);
+	finish(&b);
+	blob_finish(&random);
+}
+
 Test(receive, a_link_lost_while_a_large_entry_is_opened_brings_it_again)
 {
 	struct blob random = noise(LARGE, 1);
