@@ -167,6 +167,9 @@ static void forward(struct store *to, const struct submission *u)
 	case SUBMIT_ENROLL:
 		ops->enroll(to, ticket, u->token_hash, &u->enroll, u->now_ms);
 		break;
+	case SUBMIT_PART:
+		ops->part(to, &u->device, u->epoch, u->seq, u->offset, buf_view(&u->text));
+		break;
 	case SUBMIT_REVOKE:
 		ops->revoke(to, ticket, u->account, &u->device);
 		break;

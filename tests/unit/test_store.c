@@ -3,6 +3,7 @@
 #include <criterion/parameterized.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -363,6 +364,88 @@ static void large_bodies(struct bench *b)
 	free(body);
 }
 
+static void part(struct bench *b, uint64_t counter, uint64_t offset, struct span bytes)
+{
+	b->store->ops->part(b->store, &device_a, EPOCH, counter, offset, bytes);
+	while (b->store->ops->pump(b->store))
+		;
+}
+
+static void same_body(struct bench *b, uint64_t seq, struct span body)
+{
+	for (uint64_t at = 0; at < body.len;) {
+		b->store->ops->slice(b->store, 7, "me", seq, at, 4096);
+		pump(b, 1);
+		cr_assert_eq(b->last.status, STORE_OK, "at %lu", (unsigned long)at);
+		cr_assert_eq(memcmp(b->bytes, body.data + at, b->last.bytes.len), 0, "at %lu", (unsigned long)at);
+		at += b->last.bytes.len;
+	}
+}
+
+/* Parts that go ahead make no difference to what is appended, whatever became of them. */
+static void parts_ahead(struct bench *b)
+{
+	enum { ROW = 65536, LEN = 5 * ROW + 1000 };
+	struct span none = { 0 };
+	uint64_t seq = 0;
+	join(b);
+	for (int kind = 0; kind < 9; kind++) {
+		uint8_t *body = mem_alloc(LEN), *other = mem_alloc(LEN);
+		uint64_t counter = (uint64_t)kind + 1;
+		struct change c = change_of(counter, (uint8_t)(kind + 1), 0, "");
+		for (size_t i = 0; i < LEN; i++)
+			body[i] = (uint8_t)(i * 7 + i / 256 + (size_t)kind), other[i] = (uint8_t)~body[i];
+		c.body = span_of(body, LEN);
+		switch (kind) {
+		case 0: /* as it should be */
+			part(b, counter, 0, span_of(body, 2 * ROW));
+			part(b, counter, 2 * ROW, span_of(body + 2 * ROW, ROW));
+			break;
+		case 1: /* another one before it, forgotten */
+			part(b, counter, 0, span_of(other, 2 * ROW));
+			part(b, counter, 0, none);
+			break;
+		case 2: /* begun anew */
+			part(b, counter, 0, span_of(other, 4 * ROW));
+			part(b, counter, 0, span_of(body, ROW));
+			break;
+		case 3: /* with a gap, twice, and odd */
+			part(b, counter, 0, span_of(body, ROW));
+			part(b, counter, 2 * ROW, span_of(other, ROW));
+			part(b, counter, 0, span_of(body, ROW));
+			part(b, counter, ROW, span_of(other, 100));
+			break;
+		case 4: /* more than there is in the end */
+			part(b, counter, 0, span_of(other, 4 * ROW));
+			c.body.len = 2 * ROW;
+			break;
+		case 5: /* exactly all */
+			part(b, counter, 0, span_of(body, 4 * ROW));
+			c.body.len = 4 * ROW;
+			break;
+		case 6: /* of another counter, and another epoch */
+			part(b, counter + 100, 0, span_of(other, 2 * ROW));
+			b->store->ops->part(b->store, &device_a, EPOCH + 1, counter, 0, span_of(other, ROW));
+			break;
+		case 7: /* in one batch with the append */
+			b->store->ops->part(b->store, &device_a, EPOCH, counter, 0, span_of(body, ROW));
+			break;
+		default: /* a change that is stale */
+			part(b, counter, 0, span_of(other, ROW));
+			c.base = 77;
+			expect_verdict(append(b, &device_a, c), VERDICT_STALE, 0);
+			c.base = 0;
+			c.counter = 50;
+			break;
+		}
+		expect_verdict(append(b, &device_a, c), VERDICT_APPENDED, ++seq);
+		same_body(b, seq, c.body);
+		expect_verdict(append(b, &device_a, c), VERDICT_DUPLICATE, seq);
+		free(body);
+		free(other);
+	}
+}
+
 static void invites(struct bench *b)
 {
 	struct id other = { { 0xc } };
@@ -499,6 +582,7 @@ static const struct {
 	{ "batches", batches },
 	{ "reads", reads },
 	{ "large bodies", large_bodies },
+	{ "parts ahead", parts_ahead },
 	{ "invites", invites },
 	{ "devices", devices },
 	{ "chains", chains },
@@ -625,6 +709,81 @@ Test(store, sqlite_comes_back)
 	for (int i = 0; i < 2; i++)
 		if (id_equal(&b->devices[i].public.device, &device_a))
 			cr_expect_eq(b->devices[i].public.cursor, 1);
+	bench_destroy(b);
+}
+
+static int rows_in(struct bench *b, const char *sql)
+{
+	char path[256];
+	sqlite3 *db;
+	sqlite3_stmt *st;
+	snprintf(path, sizeof path, "%s/hub.db", b->folder);
+	cr_assert(sqlite3_open(path, &db) == SQLITE_OK && sqlite3_prepare_v2(db, sql, -1, &st, NULL) == SQLITE_OK);
+	cr_assert_eq(sqlite3_step(st), SQLITE_ROW);
+	int count = sqlite3_column_int(st, 0);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return count;
+}
+
+/* What nobody appends goes away again, a few rows with each write, also after a restart. */
+Test(store, sqlite_clears_up_after_uploads)
+{
+	enum { ROW = 65536, ROWS = 150 };
+	struct bench *b = bench_create("sqlite");
+	uint8_t *body = mem_alloc(ROWS * ROW);
+	struct change c = change_of(1, 1, 0, "");
+	join(b);
+	part(b, 1, 0, span_of(body, ROWS * ROW));
+	cr_expect_eq(rows_in(b, "SELECT count(*) FROM bodies"), ROWS);
+	c.body = span_of(body, ROWS * ROW);
+	expect_verdict(append(b, &device_a, c), VERDICT_APPENDED, 1);
+	cr_expect_eq(rows_in(b, "SELECT count(*) FROM bodies"), ROWS, "none is written twice");
+	cr_expect_eq(rows_in(b, "SELECT count(*) FROM uploads"), 0);
+	part(b, 2, 0, span_of(body, ROWS * ROW));
+	part(b, 3, 0, span_of(body, ROW));
+	reopen(b);
+	struct store *visitor = store_visit(b->url, &(struct err){ 0 });
+	visitor->ops->hub_id(visitor, &c.item);
+	store_close(visitor);
+	cr_expect_eq(rows_in(b, "SELECT count(*) FROM bodies"), 2 * ROWS + 1, "a visitor takes nothing away");
+	for (uint64_t i = 10; i < 20; i++)
+		append(b, &device_a, change_of(i, (uint8_t)i, 0, "small"));
+	cr_expect_eq(rows_in(b, "SELECT count(*) FROM bodies"), ROWS);
+	cr_expect_eq(rows_in(b, "SELECT count(*) FROM uploads"), 0);
+	same_body(b, 1, c.body);
+	free(body);
+	bench_destroy(b);
+}
+
+/* Entries of the first format stay as they are. */
+Test(store, sqlite_of_the_first_format)
+{
+	enum { ROW = 65536, LEN = 3 * ROW };
+	struct bench *b = bench_create("sqlite");
+	char path[256];
+	sqlite3 *db;
+	uint8_t *body = mem_alloc(LEN);
+	struct change c = change_of(1, 1, 0, "");
+	memset(body, 5, LEN);
+	c.body = span_of(body, LEN);
+	join(b);
+	append(b, &device_a, c);
+	store_close(b->store);
+	b->store = NULL;
+	snprintf(path, sizeof path, "%s/hub.db", b->folder);
+	cr_assert(sqlite3_open(path, &db) == SQLITE_OK);
+	cr_assert_eq(sqlite3_exec(db, "UPDATE bodies SET place = (SELECT place FROM large);"
+	                              "DROP TABLE large; DROP TABLE uploads; PRAGMA user_version = 1", NULL, NULL, NULL),
+	             SQLITE_OK);
+	sqlite3_close(db);
+	reopen(b);
+	same_body(b, 1, c.body);
+	expect_verdict(append(b, &device_a, c), VERDICT_DUPLICATE, 1);
+	c.counter = 2, c.base = 1;
+	expect_verdict(append(b, &device_a, c), VERDICT_APPENDED, 2);
+	same_body(b, 2, c.body);
+	free(body);
 	bench_destroy(b);
 }
 

@@ -13,6 +13,7 @@
 #define HUB_PARTS_ACCOUNT (2u * WIRE_BODY_MAX) /* unfinished bodies of one account, in memory */
 #define HUB_PARTS_ALL     (8u * WIRE_BODY_MAX) /* of all accounts */
 #define HUB_PARTS_EACH    16                   /* unfinished bodies of one device */
+#define HUB_STAGE         (1024u * 1024)       /* so much of a body at a time goes ahead to the store */
 #define HUB_PARTS_IDLE_MS (10u * 60 * 1000)    /* an interrupted upload is kept so long */
 #define HUB_WRITERS       16384                /* (device, epoch) pairs of one account held in memory */
 #define HUB_INVITE_MAX_MS (30LL * 24 * 3600 * 1000)

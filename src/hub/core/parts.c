@@ -11,15 +11,31 @@ struct assembly {
 	struct id device;
 	uint64_t epoch, counter, total;
 	struct buf bytes; /* from the start, without gaps */
+	size_t staged; /* of them the store has got */
 	uint64_t touched_ms;
 	bool asked;   /* a RESUME went out for the gap that the sender is in */
 	bool crowded; /* there was no room for it */
 	bool pinned;  /* borrowed by a change of the frame being read */
 };
 
+static void unstage(struct hub_core *h, struct assembly *p)
+{
+	if (p->staged)
+		h->store->ops->part(h->store, &p->device, p->epoch, p->counter, 0, span_of(NULL, 0));
+	p->staged = 0;
+}
+
+static void stage(struct hub_core *h, struct assembly *p)
+{
+	for (; p->bytes.len - p->staged >= HUB_STAGE; p->staged += HUB_STAGE)
+		h->store->ops->part(h->store, &p->device, p->epoch, p->counter, p->staged,
+		                    span_of(p->bytes.data + p->staged, HUB_STAGE));
+}
+
 static void drop(struct hub_core *h, struct account *a, size_t at)
 {
 	struct assembly *p = a->parts[at];
+	unstage(h, p);
 	a->part_bytes -= p->bytes.len;
 	h->part_bytes -= p->bytes.len;
 	buf_finish(&p->bytes);
@@ -95,6 +111,7 @@ static void empty(struct hub_core *h, struct account *a, struct assembly *p)
 	a->part_bytes -= p->bytes.len;
 	h->part_bytes -= p->bytes.len;
 	buf_finish(&p->bytes);
+	unstage(h, p);
 }
 
 void parts_take(struct hub_core *h, struct conn *c, const struct record *part)
@@ -135,6 +152,7 @@ void parts_take(struct hub_core *h, struct conn *c, const struct record *part)
 	buf_span(&p->bytes, fresh);
 	a->part_bytes += fresh.len;
 	h->part_bytes += fresh.len;
+	stage(h, p);
 }
 
 uint8_t parts_whole(struct hub_core *h, struct conn *c, uint64_t counter, struct span *body)
@@ -166,8 +184,11 @@ void parts_unpin(struct account *a)
 void parts_drop(struct hub_core *h, struct account *a, const struct id *device, uint64_t epoch, uint64_t counter)
 {
 	size_t at;
-	if (a->part_count && find(a, device, epoch, counter, &at))
-		drop(h, a, at);
+	struct assembly *p = a->part_count ? find(a, device, epoch, counter, &at) : NULL;
+	if (!p)
+		return;
+	p->staged = 0; /* the store has judged it, and knows what becomes of what it has */
+	drop(h, a, at);
 }
 
 void parts_resume(struct hub_core *h, struct conn *c)

@@ -66,6 +66,11 @@ struct store_ops {
 	 * bodies are whole. */
 	void (*append)(struct store *s, uint64_t ticket, const char *account, const struct id *device, uint64_t epoch,
 		       const struct change *changes, size_t count, int64_t now_ms);
+	/* Bytes of a body that is on its way, ahead of its append: HUB_STAGE of them, without gaps; offset 0 begins anew, and
+	 * no bytes forget it. Without an answer. A store may write them now and spare itself that when they are appended (the
+	 * body comes whole all the same), or not. */
+	void (*part)(struct store *s, const struct id *device, uint64_t epoch, uint64_t counter, uint64_t offset,
+		     struct span bytes);
 	/* At least one entry, where there is one. */
 	void (*read)(struct store *s, uint64_t ticket, const char *account, uint64_t from_seq, size_t max_bytes);
 	/* Bytes of an entry's body from offset on, at least one and at most max: large bodies are never in memory whole. */

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "hub/store/backends.h"
 #include "hub/store/lazy.h"
+#include "hub/store/sqlite_bodies.h"
 #include "hub/store/sqlite_db.h"
 #include "hub/store/submission.h"
 
@@ -25,6 +26,7 @@ struct sqlite_store {
 	struct sqlite_db db;
 	struct tail tail;
 	struct lazy lazy;
+	struct sqlite_bodies bodies;
 };
 
 static int64_t place_of(int64_t account, uint64_t seq)
@@ -103,51 +105,6 @@ static struct span log_form(const struct change *c, struct span record, struct b
 	return buf_view(scratch);
 }
 
-static struct span part_of(struct span body, uint64_t part)
-{
-	size_t at = (size_t)part * SQLITE_DB_PART;
-	return span_of(body.data + at, body.len - at < SQLITE_DB_PART ? body.len - at : SQLITE_DB_PART);
-}
-
-static bool read_body_len(struct sqlite_store *s, int64_t place, uint64_t *len)
-{
-	sqlite3_stmt *st = sqlite_db_bind(&s->db, QUERY_BODY_END, "i", place);
-	int got = sqlite_db_row(&s->db, st);
-	if (got == 1) {
-		*len = (uint64_t)sqlite3_column_int64(st, 0) * SQLITE_DB_PART + (uint64_t)sqlite3_column_int64(st, 1);
-		sqlite_db_done(st);
-	}
-	return got >= 0;
-}
-
-/* Whether the large body stored at place is this one. */
-static bool same_body(struct sqlite_store *s, int64_t place, struct span body, bool *same)
-{
-	uint64_t len = 0;
-	if (!read_body_len(s, place, &len))
-		return false;
-	*same = len == body.len;
-	for (uint64_t part = 0; *same && part * SQLITE_DB_PART < len; part++) {
-		sqlite3_stmt *st = sqlite_db_bind(&s->db, QUERY_BODY, "ii", place, (int64_t)part);
-		int got = sqlite_db_row(&s->db, st);
-		*same = got == 1 && span_equal(sqlite_db_span(st, 0), part_of(body, part));
-		if (got == 1)
-			sqlite_db_done(st);
-		if (got < 0)
-			return false;
-	}
-	return true;
-}
-
-static bool insert_body(struct sqlite_store *s, int64_t place, struct span body)
-{
-	for (uint64_t part = 0; part * SQLITE_DB_PART < body.len; part++)
-		if (!sqlite_db_run(&s->db, sqlite_db_bind(&s->db, QUERY_BODY_ADD, "iib", place, (int64_t)part,
-		                                          part_of(body, part))))
-			return false;
-	return true;
-}
-
 static bool find_known(struct sqlite_store *s, int64_t writer, const struct change *c, struct span record,
                        struct sequencer_facts *f)
 {
@@ -161,7 +118,7 @@ static bool find_known(struct sqlite_store *s, int64_t writer, const struct chan
 		f->known_same = span_equal(sqlite_db_span(st, 1), log_form(c, record, &scratch));
 		sqlite_db_done(st);
 		if (f->known_same && c->body.len > WIRE_PART_MAX)
-			good = same_body(s, place, c->body, &f->known_same);
+			good = sqlite_bodies_same(&s->bodies, place, c->body, &f->known_same);
 	}
 	buf_finish(&scratch);
 	return good;
@@ -192,7 +149,7 @@ static bool insert(struct sqlite_store *s, int64_t writer, const struct submissi
 	                                        span_of(t->chain.b, ID_LEN), log_form(c, u->records[at], &scratch)));
 	buf_finish(&scratch);
 	if (good && c->body.len > WIRE_PART_MAX)
-		good = insert_body(s, place, c->body);
+		good = sqlite_bodies_put(&s->bodies, place, &u->device, u->epoch, c->counter, c->body);
 	return good && sqlite_db_run(d, sqlite_db_bind(d, QUERY_ITEM_SET, "ibi", t->account, span_of(c->item.b, ID_LEN),
 	                                               (int64_t)t->head));
 }
@@ -221,6 +178,7 @@ static bool run_append(struct sqlite_store *s, struct submission *u)
 		struct verdict v = u->verdicts[i] = sequencer_judge(&facts, c);
 		if (v.kind == VERDICT_APPENDED && !insert(s, writer, u, i))
 			return false;
+		sqlite_bodies_forget(&s->bodies, &u->device, u->epoch, c->counter);
 		before = v.kind == VERDICT_APPENDED || v.kind == VERDICT_DUPLICATE ? c->counter : 0;
 		if (c->counter > highest)
 			highest = c->counter;
@@ -246,7 +204,7 @@ static bool read_entry(struct sqlite_store *s, struct submission *u, sqlite3_stm
 	if (!wire_get_change(&in, &e->change) || reader_left(&in))
 		return false;
 	e->body_len = e->change.body.len;
-	return !(e->change.flags & CHANGE_PARTED) || read_body_len(s, sqlite3_column_int64(st, 0), &e->body_len);
+	return !(e->change.flags & CHANGE_PARTED) || sqlite_bodies_len(&s->bodies, sqlite3_column_int64(st, 0), &e->body_len);
 }
 
 static bool run_read(struct sqlite_store *s, struct submission *u)
@@ -279,15 +237,13 @@ static bool run_slice(struct sqlite_store *s, struct submission *u)
 {
 	int got = load_tail(s, u->account);
 	if (got == 1) {
-		sqlite3_stmt *st = sqlite_db_bind(&s->db, QUERY_BODY, "ii", place_of(s->tail.account, u->seq),
-		                                  (int64_t)(u->offset / SQLITE_DB_PART));
-		got = sqlite_db_row(&s->db, st);
+		struct span bytes;
+		got = sqlite_bodies_row(&s->bodies, place_of(s->tail.account, u->seq), u->offset, &bytes);
 		if (got == 1) {
-			struct span bytes = sqlite_db_span(st, 0);
 			size_t at = u->offset % SQLITE_DB_PART, left = at < bytes.len ? bytes.len - at : 0;
 			if (left)
 				u->answer.bytes = submission_keep(u, bytes.data + at, left < u->max ? left : u->max);
-			sqlite_db_done(st);
+			sqlite_db_done(s->db.queries[QUERY_BODY]);
 		}
 	}
 	if (got >= 0 && u->answer.bytes.len == 0)
@@ -484,37 +440,59 @@ static bool run_revoke(struct sqlite_store *s, struct submission *u)
 	return true;
 }
 
+static bool run_part(struct sqlite_store *s, struct submission *u)
+{
+	if (u->text.len)
+		return sqlite_bodies_stage(&s->bodies, &u->device, u->epoch, u->seq, u->offset, buf_view(&u->text));
+	sqlite_bodies_forget(&s->bodies, &u->device, u->epoch, u->seq);
+	return true;
+}
+
 /* ---- the turn ---- */
 
 static bool (*const runs[])(struct sqlite_store *, struct submission *) = {
 	[SUBMIT_APPEND] = run_append, [SUBMIT_READ] = run_read,       [SUBMIT_SLICE] = run_slice,
 	[SUBMIT_DEVICE] = run_device, [SUBMIT_ACCOUNT] = run_account, [SUBMIT_INVITE] = run_invite,
 	[SUBMIT_ENROLL] = run_enroll,
-	[SUBMIT_REVOKE] = run_revoke,
+	[SUBMIT_REVOKE] = run_revoke, [SUBMIT_PART] = run_part,
 };
 
-static bool must_write(const struct sqlite_store *s, const struct submission *list)
+/* Neither cursors nor signs of life, which are written by themselves. */
+static bool is_run(const struct submission *u)
 {
+	return submission_answered(u) || u->kind == SUBMIT_PART;
+}
+
+enum writing { WRITE_NOTHING, WRITE_SOON, WRITE_DURABLY };
+
+/* Parts of an upload alone need not be on the disk before somebody is answered: the next commit that must be waits for
+ * them as well. */
+static enum writing writing_of(const struct sqlite_store *s, const struct submission *list)
+{
+	enum writing w = WRITE_NOTHING;
 	for (const struct submission *u = list; u; u = u->next)
 		if (submission_writes(u))
-			return true;
-	return lazy_due(&s->lazy, list);
+			return WRITE_DURABLY;
+		else if (u->kind == SUBMIT_PART)
+			w = WRITE_SOON;
+	return lazy_due(&s->lazy, list) ? WRITE_DURABLY : w;
 }
 
 static bool run_all(struct sqlite_store *s, struct submission *list)
 {
 	for (struct submission *u = list; u; u = u->next)
-		if (submission_answered(u) && !runs[u->kind](s, u))
+		if (is_run(u) && !runs[u->kind](s, u))
 			return false;
 	return true;
 }
 
-static bool write_all(struct sqlite_store *s, struct submission *list)
+static bool write_all(struct sqlite_store *s, struct submission *list, bool durably)
 {
 	struct sqlite_db *d = &s->db;
-	if (!sqlite_db_run(d, d->queries[QUERY_BEGIN]))
+	if (!sqlite_db_sync(d, durably) || !sqlite_db_run(d, d->queries[QUERY_BEGIN]))
 		return false;
-	if (save_lazy(s) && run_all(s, list) && save_tail(s) && sqlite_db_run(d, d->queries[QUERY_COMMIT])) {
+	if (save_lazy(s) && run_all(s, list) && save_tail(s) && sqlite_bodies_tidy(&s->bodies) &&
+	    sqlite_db_run(d, d->queries[QUERY_COMMIT])) {
 		lazy_clear(&s->lazy);
 		return true;
 	}
@@ -529,6 +507,7 @@ static void answer_failed(struct sqlite_store *s, struct submission *list)
 	enum store_status status = sqlite_db_corrupt(&s->db) ? STORE_CORRUPT : STORE_BUSY;
 	char text[sizeof s->db.text];
 	memcpy(text, s->db.text, sizeof text);
+	sqlite_bodies_open(&s->bodies, &s->db, s->db.serves); /* what was staged begins anew: the rows of before are nobody's */
 	for (struct submission *u = list; u; u = u->next) {
 		submission_reset(u);
 		s->tail.loaded = false;
@@ -547,7 +526,8 @@ static bool sqlite_pump(struct store *base)
 		return false;
 	lazy_take(&s->lazy, list);
 	s->tail = (struct tail){ 0 };
-	if (!(must_write(s, list) ? write_all(s, list) : run_all(s, list)))
+	enum writing w = writing_of(s, list);
+	if (!(w == WRITE_NOTHING ? run_all(s, list) : write_all(s, list, w == WRITE_DURABLY)))
 		answer_failed(s, list);
 	submission_answer_all(base, list);
 	return true;
@@ -587,8 +567,9 @@ static void sqlite_destroy(struct store *base)
 	struct sqlite_store *s = (struct sqlite_store *)base;
 	submission_drop_all(submission_take(&s->base));
 	if (s->lazy.count)
-		write_all(s, NULL);
+		write_all(s, NULL, true);
 	sqlite_db_close(&s->db);
+	sqlite_bodies_close(&s->bodies);
 	lazy_finish(&s->lazy);
 	free(s);
 }
@@ -603,9 +584,15 @@ static const struct store_ops sqlite_ops = {
 	.noted = sqlite_noted,
 };
 
-static struct store *as_store(struct sqlite_store *s, bool open)
+static struct store *as_store(struct sqlite_store *s, bool open, const char *file, struct err *e)
 {
+	if (open && !sqlite_bodies_open(&s->bodies, &s->db, s->db.serves)) {
+		err_set(e, file, "check the file, its folder and the disk", "%s", s->db.text);
+		sqlite_db_close(&s->db);
+		open = false;
+	}
 	if (!open) {
+		sqlite_bodies_close(&s->bodies);
 		free(s);
 		return NULL;
 	}
@@ -616,11 +603,11 @@ static struct store *as_store(struct sqlite_store *s, bool open)
 struct store *store_sqlite_open(const char *file, bool serve, struct err *e)
 {
 	struct sqlite_store *s = mem_alloc(sizeof *s);
-	return as_store(s, sqlite_db_open(&s->db, file, serve, e));
+	return as_store(s, sqlite_db_open(&s->db, file, serve, e), file, e);
 }
 
 struct store *store_sqlite_open_on(const char *vfs, const char *file, struct err *e)
 {
 	struct sqlite_store *s = mem_alloc(sizeof *s);
-	return as_store(s, sqlite_db_open_on(&s->db, vfs, file, e));
+	return as_store(s, sqlite_db_open_on(&s->db, vfs, file, e), file, e);
 }

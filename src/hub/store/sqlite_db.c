@@ -13,12 +13,20 @@
 #include "base/mem.h"
 #include "sys/walsync.h"
 
-#define FORMAT      1          /* user_version */
+#define FORMAT      2          /* user_version */
 #define APPLICATION 0x73796e63 /* "sync", application_id */
 
 /* log.place is account << 40 | number, so that an account's log is one run of rows and needs no second index. A change
  * whose body is over WIRE_PART_MAX is kept as its record without the body (flags say PARTED); the body is in bodies,
- * cut into rows of SQLITE_DB_PART, since SQLite finds a place inside a large value only by walking there. */
+ * cut into rows of SQLITE_DB_PART, since SQLite finds a place inside a large value only by walking there: see
+ * sqlite_bodies.h. */
+#define LARGE                                                                                                          \
+	"CREATE TABLE large(place INTEGER PRIMARY KEY, body INTEGER NOT NULL);"                                        \
+	"CREATE TABLE uploads(body INTEGER PRIMARY KEY);"
+
+/* From the first format to the second. */
+static const char second[] = LARGE;
+
 /* clang-format off */
 static const char schema[] =
 	"CREATE TABLE accounts(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, head INTEGER NOT NULL DEFAULT 0,"
@@ -36,6 +44,7 @@ static const char schema[] =
 	"CREATE UNIQUE INDEX log_identity ON log(writer, counter);"
 	"CREATE TABLE bodies(place INTEGER NOT NULL, part INTEGER NOT NULL, bytes BLOB NOT NULL,"
 	" PRIMARY KEY(place, part));"
+	LARGE
 	"CREATE TABLE invites(token_hash BLOB PRIMARY KEY, account INTEGER NOT NULL, expires INTEGER NOT NULL,"
 	" device BLOB) WITHOUT ROWID;"
 	"CREATE TABLE notes(key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;"
@@ -59,6 +68,13 @@ static const char *const queries[QUERY_COUNT] = {
 	[QUERY_BODY_ADD] = "INSERT INTO bodies VALUES(?1, ?2, ?3)",
 	[QUERY_BODY] = "SELECT bytes FROM bodies WHERE place = ?1 AND part = ?2",
 	[QUERY_BODY_END] = "SELECT part, length(bytes) FROM bodies WHERE place = ?1 ORDER BY part DESC LIMIT 1",
+	[QUERY_BODY_DROP] = "DELETE FROM bodies WHERE rowid IN (SELECT rowid FROM bodies WHERE place = ?1 LIMIT ?2)",
+	[QUERY_BODY_LOWEST] = "SELECT min(coalesce((SELECT min(body) FROM large), 0), coalesce((SELECT min(body) FROM uploads), 0))",
+	[QUERY_LARGE] = "SELECT body FROM large WHERE place = ?1",
+	[QUERY_LARGE_ADD] = "INSERT INTO large VALUES(?1, ?2)",
+	[QUERY_UPLOADS] = "SELECT body FROM uploads",
+	[QUERY_UPLOAD_ADD] = "INSERT INTO uploads VALUES(?1)",
+	[QUERY_UPLOAD_DROP] = "DELETE FROM uploads WHERE body = ?1",
 	[QUERY_READ] =
 	        "SELECT l.place, w.device, w.epoch, l.chain, l.change FROM log l JOIN writers w ON w.id = l.writer"
 	        " WHERE l.place >= ?1 AND l.place <= ?2 ORDER BY l.place",
@@ -236,6 +252,21 @@ static bool make_durable(struct sqlite_db *d, const char *file, struct err *e)
 	return true;
 }
 
+bool sqlite_db_sync(struct sqlite_db *d, bool full)
+{
+	char text[64];
+	if (full != d->unsynced)
+		return true;
+	d->unsynced = true;
+	bool set = pragma(d, full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", text, sizeof text) &&
+	           pragma(d, "PRAGMA synchronous", text, sizeof text) && strcmp(text, full ? "2" : "1") == 0;
+	if (!set)
+		remember(d, sqlite3_errcode(d->db));
+	else
+		d->unsynced = !full;
+	return set;
+}
+
 static bool make_tables(struct sqlite_db *d, const char *file, struct err *e)
 {
 	char text[64], sql[96];
@@ -250,7 +281,12 @@ static bool make_tables(struct sqlite_db *d, const char *file, struct err *e)
 	if (atoi(text) > FORMAT)
 		return err_set(e, file, "update this syncline", "it was made by a newer syncline (format %d)",
 		               atoi(text));
-	if (atoi(text) != FORMAT) {
+	if (atoi(text) == 1) {
+		snprintf(sql, sizeof sql, "PRAGMA user_version = %d", FORMAT);
+		if (sqlite3_exec(d->db, second, NULL, NULL, NULL) != SQLITE_OK ||
+		    sqlite3_exec(d->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+			return fail(d, file, e);
+	} else if (atoi(text) != FORMAT) {
 		if (!pragma(d, "SELECT count(*) FROM sqlite_schema", text, sizeof text))
 			return fail(d, file, e);
 		if (strcmp(text, "0") != 0)

@@ -27,6 +27,13 @@ enum sqlite_query {
 	QUERY_BODY_ADD,
 	QUERY_BODY,
 	QUERY_BODY_END,
+	QUERY_BODY_DROP,
+	QUERY_BODY_LOWEST,
+	QUERY_LARGE,
+	QUERY_LARGE_ADD,
+	QUERY_UPLOADS,
+	QUERY_UPLOAD_ADD,
+	QUERY_UPLOAD_DROP,
 	QUERY_READ,
 	QUERY_CHAIN,
 	QUERY_DEVICE,
@@ -51,6 +58,7 @@ struct sqlite_db {
 	sqlite3 *db;
 	sqlite3_stmt *queries[QUERY_COUNT];
 	bool serves;    /* alone */
+	bool unsynced;  /* commits do not wait for the disk now */
 	int lock_fd;    /* held while this process serves a file, else -1 */
 	char text[256]; /* the last failure, for people */
 	int code;       /* of it */
@@ -69,6 +77,8 @@ bool sqlite_db_run(struct sqlite_db *d, sqlite3_stmt *st); /* a statement withou
 /* 1 a row, 0 none, -1 failed. After 0 and -1 the statement is reset; after a row sqlite_db_done resets it. */
 int sqlite_db_row(struct sqlite_db *d, sqlite3_stmt *st);
 void sqlite_db_done(sqlite3_stmt *st);
+/* Whether commits wait for the disk: they do, unless somebody asked for less. The first that does again waits for all. */
+bool sqlite_db_sync(struct sqlite_db *d, bool full);
 bool sqlite_db_corrupt(const struct sqlite_db *d);
 struct span sqlite_db_span(sqlite3_stmt *st, int column); /* borrowed until the next step */
 struct id sqlite_db_id(sqlite3_stmt *st, int column);     /* zero where the column has no 16 bytes */

@@ -12,7 +12,7 @@ static struct submission *add(struct store *s, enum submission_kind kind, uint64
 		[SUBMIT_APPEND] = STORE_APPENDED, [SUBMIT_READ] = STORE_READ,       [SUBMIT_SLICE] = STORE_SLICE,
 		[SUBMIT_DEVICE] = STORE_DEVICE,   [SUBMIT_ACCOUNT] = STORE_ACCOUNT, [SUBMIT_CURSOR] = STORE_DONE,
 		[SUBMIT_SEEN] = STORE_DONE,       [SUBMIT_INVITE] = STORE_DONE,     [SUBMIT_ENROLL] = STORE_ENROLLED,
-		[SUBMIT_REVOKE] = STORE_DONE,
+		[SUBMIT_REVOKE] = STORE_DONE,     [SUBMIT_PART] = STORE_DONE,
 	};
 	struct submission_store *q = (struct submission_store *)s;
 	struct submission *u = mem_alloc(sizeof *u);
@@ -60,6 +60,17 @@ void submission_append(struct store *s, uint64_t ticket, const char *account, co
 	u->epoch = epoch;
 	u->now_ms = now_ms;
 	copy_changes(u, changes, count);
+}
+
+void submission_part(struct store *s, const struct id *device, uint64_t epoch, uint64_t counter, uint64_t offset,
+                     struct span bytes)
+{
+	struct submission *u = add(s, SUBMIT_PART, 0, NULL);
+	u->device = *device;
+	u->epoch = epoch;
+	u->seq = counter;
+	u->offset = offset;
+	buf_span(&u->text, bytes);
 }
 
 void submission_read(struct store *s, uint64_t ticket, const char *account, uint64_t from_seq, size_t max_bytes)
@@ -143,7 +154,7 @@ bool submission_writes(const struct submission *u)
 
 bool submission_answered(const struct submission *u)
 {
-	return u->kind != SUBMIT_CURSOR && u->kind != SUBMIT_SEEN;
+	return u->kind != SUBMIT_CURSOR && u->kind != SUBMIT_SEEN && u->kind != SUBMIT_PART;
 }
 
 void submission_reset(struct submission *u)

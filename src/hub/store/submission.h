@@ -15,6 +15,7 @@ enum submission_kind {
 	SUBMIT_INVITE,
 	SUBMIT_ENROLL,
 	SUBMIT_REVOKE,
+	SUBMIT_PART,
 };
 
 struct submission {
@@ -22,7 +23,8 @@ struct submission {
 	enum submission_kind kind;
 	char account[65];
 	struct id device;
-	uint64_t epoch, seq, offset; /* seq: where to read from, the slice's entry, the chain's number, the cursor */
+	uint64_t epoch, seq, offset; /* seq: where to read from, the slice's entry, the chain's number, the cursor, the
+	                              * counter of a part */
 	size_t max;
 	int64_t now_ms, expires_ms;
 	uint8_t token_hash[MESSAGE_TOKEN];
@@ -50,6 +52,8 @@ struct submission_store {
 /* store_ops members that submit. A backend's table takes them as they are. */
 void submission_append(struct store *s, uint64_t ticket, const char *account, const struct id *device, uint64_t epoch,
                        const struct change *changes, size_t count, int64_t now_ms);
+void submission_part(struct store *s, const struct id *device, uint64_t epoch, uint64_t counter, uint64_t offset,
+                     struct span bytes);
 void submission_read(struct store *s, uint64_t ticket, const char *account, uint64_t from_seq, size_t max_bytes);
 void submission_slice(struct store *s, uint64_t ticket, const char *account, uint64_t seq, uint64_t offset, size_t max);
 void submission_device(struct store *s, uint64_t ticket, const struct id *device, uint64_t epoch);
@@ -64,7 +68,7 @@ void submission_revoke(struct store *s, uint64_t ticket, const char *account, co
 
 /* … as a part of its initializer. */
 #define SUBMISSION_OPS \
-	.append = submission_append, .read = submission_read, .slice = submission_slice, .device = submission_device, \
+	.append = submission_append, .part = submission_part, .read = submission_read, .slice = submission_slice, .device = submission_device, \
 	.account = submission_account, .cursor = submission_cursor, .seen = submission_seen, \
 	.invite = submission_invite, .enroll = submission_enroll, .revoke = submission_revoke
 
