@@ -641,7 +641,7 @@ static bool is_settled(const struct core *c, const struct watched *w, const stru
 static uint64_t read_file(struct core *c, struct watched *w, struct item *it)
 {
 	struct taken t;
-	if (c->reading.of == w && c->reading.part_ms == c->now_ms) { /* it had its part of this turn */
+	if (c->reading.of == w && !core_part(c, &c->reading.part_ms)) { /* it had its part of this turn */
 		debounce_move(&c->debounce, w, c->now_ms + 1);
 		return 0;
 	}

@@ -569,6 +569,12 @@ void core_step(struct core *c, const struct event *e)
 	core_finish(c);
 }
 
+/* Turns before that would do nothing, see core_part. */
+static uint64_t part_due(const struct core *c, uint64_t last_ms)
+{
+	return last_ms == c->now_ms ? c->now_ms + 1 : 0;
+}
+
 uint64_t core_deadline(const struct core *c)
 {
 	uint64_t due = link_deadline(&c->link);
@@ -587,7 +593,11 @@ uint64_t core_deadline(const struct core *c)
 	for (size_t i = 0; i < c->flight_count && c->up && !gated; i++) /* else nothing could be done when it comes */
 		if (c->flights[i]->retry_ms && c->flights[i]->retry_ms < due)
 			due = c->flights[i]->retry_ms;
-	if (((c->plans.count || apply_due(c) || (c->up && (packing_due(c) || c->unsaved))) && !gated) || receive_busy(c))
+	if (c->up && !gated && packing_due(c) && part_due(c, c->packing.part_ms) < due)
+		due = part_due(c, c->packing.part_ms);
+	if (c->up && !gated && c->unsaved && part_due(c, c->saved_ms) < due)
+		due = part_due(c, c->saved_ms);
+	if (((c->plans.count || apply_due(c)) && !gated) || receive_busy(c))
 		due = 0;
 	return due;
 }

@@ -59,6 +59,7 @@ static void begin(struct core *c, struct watched *w, const struct file_stat *sta
 		.stat = *stat,
 		.version = core_version_start(c, stat->meta, stat->size),
 		.since_ms = c->wall_ms,
+		.part_ms = c->now_ms,
 	};
 }
 
@@ -75,7 +76,6 @@ static void went_on(struct core *c, const struct watched *w, struct blob *conten
 	hash_run_bytes(r->version, span_of(content->data + before, content->len - before));
 	r->content = *content;
 	*content = (struct blob){ 0 };
-	r->part_ms = c->now_ms;
 	if (!r->staged && !stage(c, w))
 		return;
 	r->staged = true;

@@ -494,11 +494,12 @@ enum look simio_take(void *ctx, const struct file_ref *f, struct file_stat *stat
 		return LOOK_ERROR;
 	begin(n, f, false);
 	enum look look = files_take(n->io.files, f, stat, content);
-	end(n);
 	if ((look == LOOK_FILE || look == LOOK_MORE) && (n->dying || cluster_strikes(n->cl, FAULT_look_busy, n))) {
+		files_take_drop(n->io.files);
 		blob_finish(content);
 		look = LOOK_BUSY;
 	}
+	end(n);
 	return n->dying ? LOOK_ERROR : look;
 }
 

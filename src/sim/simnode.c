@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "base/plant.h"
 #include "base/relpath.h"
-#include "engine/core/optimize/seal.h"
+#include "engine/core/coordinator.h"
 #include "sim/judge.h"
 #include "sim/knowledge.h"
 #include "sim/person.h"
@@ -760,6 +760,18 @@ void simnode_end_turn(struct simnode *n)
 		simnode_wake(n, io_us);
 }
 
+/* A job in parts goes on: it was given its part in the turn before. */
+static bool went_on(struct simnode *n)
+{
+	const struct core *c = n->core;
+	bool packed = c->packing.phase == PACKING_RUN && c->packing.part_ms == c->now_ms;
+	size_t so_far = c->reading.content.len + c->packing.content.len + c->packing.base_content.len +
+			c->application.content.len + (packed ? c->now_ms : 0);
+	bool on = so_far != n->went_on;
+	n->went_on = so_far;
+	return on;
+}
+
 static void watch_spin(struct simnode *n, bool idle)
 {
 	cluster_checked(n->cl, INVARIANT_I8);
@@ -779,7 +791,7 @@ void simnode_turn(struct simnode *n, uint64_t serial)
 		return;
 	n->turn_at_us = UINT64_MAX;
 	n->cl->tally.turns++;
-	watch_spin(n, !n->inbox_count && !simio_busy(n));
+	watch_spin(n, !went_on(n) && !n->inbox_count && !simio_busy(n));
 	n->kernel.spent_us = 0;
 	simio_jobs(n);
 	if (!n->dying)

@@ -67,7 +67,7 @@ struct simnode {
 	uint64_t mono_us; /* added to virtual time */
 	int64_t wall_ms;  /* added to wall time */
 	int64_t drift_ppm; /* how fast it goes wrong */
-	uint64_t idle_turns, idle_since_us;
+	uint64_t idle_turns, idle_since_us, went_on;
 	unsigned hints; /* events that the engine has not read yet */
 	struct simfile *placed; /* last: somebody reads it again and again */
 };

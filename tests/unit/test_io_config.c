@@ -314,6 +314,25 @@ Test(io_config, private_keys_are_told_by_their_content)
 	cr_expect_eq(judge("ssh/id_ed25519", "x"), REFUSE_PRIVATE_KEYS, "by its name");
 }
 
+Test(io_config, a_key_is_found_wherever_its_file_is_cut_into_parts)
+{
+	static const char *const keys[] = { "\n-----BEGIN OPENSSH PRIVATE KEY-----\n" BODY "\n",
+					    "AGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ\n" };
+	static char text[12000];
+	for (size_t k = 0; k < 2; k++) {
+		size_t at = 5000, len = strlen(keys[k]);
+		memset(text, ' ', sizeof text);
+		memcpy(text + at, keys[k], len);
+		for (size_t cut = at - 10; cut < at + len + 10; cut++) {
+			struct span first = span_of(text, cut), all = span_of(text, sizeof text);
+			cr_expect(refuse_judge("a", first, 0) || refuse_judge("a", all, cut), "cut at %zu", cut);
+		}
+		cr_expect_not(refuse_judge("a", span_of(text, sizeof text), 11000), "it was judged before");
+	}
+	memcpy(text + 5000, "see -----BEGIN PRIVATE KEY-----\n" BODY "\n", 34 + strlen(BODY));
+	cr_expect_not(refuse_judge("a", span_of(text, sizeof text), 5004 + 4096), "no line of its own, cut or not");
+}
+
 Test(io_config, what_only_speaks_of_keys_is_none)
 {
 	cr_expect_eq(judge("a.md", "A key begins with:\n-----BEGIN PRIVATE KEY-----\nand then comes base64.\n"),

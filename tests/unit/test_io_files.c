@@ -941,6 +941,152 @@ Test(io_files, a_file_that_is_written_while_it_is_read_gives_no_content)
 	blob_finish(&content);
 }
 
+/* Large files in parts */
+
+static size_t descriptors(void)
+{
+	size_t count = 0;
+	DIR *d = opendir("/proc/self/fd");
+	while (readdir(d))
+		count++;
+	closedir(d);
+	return count;
+}
+
+static void put_large(const char *name, char fill)
+{
+	char bytes[3501];
+	memset(bytes, fill, 3500);
+	bytes[3500] = 0;
+	put(name, bytes);
+}
+
+static enum look take_part(const char *name, struct blob *content)
+{
+	const struct file_ref ref = { "notes", name };
+	struct file_stat stat;
+	return files_take(files, &ref, &stat, content);
+}
+
+Test(io_files, a_large_file_is_taken_in_parts)
+{
+	struct blob content = { 0 }, small = { 0 };
+	size_t fds = descriptors();
+	files_part_bytes(files, 1000);
+	put_large("a", 'a');
+	put("small", "one");
+	for (size_t len = 1000; len < 3500; len += 1000) {
+		cr_expect_eq(take_part("a", &content), LOOK_MORE);
+		cr_expect_eq(content.len, len);
+		cr_expect_eq(descriptors(), fds + 1);
+		cr_expect_eq(take_part("small", &small), LOOK_FILE, "a small one passes");
+		blob_finish(&small);
+	}
+	cr_expect_eq(take_part("a", &content), LOOK_FILE);
+	cr_expect(content.len == 3500 && content.data[0] == 'a' && content.data[3499] == 'a');
+	cr_expect_eq(descriptors(), fds);
+	blob_finish(&content);
+	static const size_t sizes[] = { 1000, 1001, 2000, 2001, 3000 }; /* where a part ends just there */
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		char bytes[3001];
+		memset(bytes, 'x', sizes[i]);
+		bytes[sizes[i]] = 0;
+		put("b", bytes);
+		enum look look;
+		while ((look = take_part("b", &content)) == LOOK_MORE)
+			;
+		cr_expect(look == LOOK_FILE && content.len == sizes[i]);
+		blob_finish(&content);
+	}
+	cr_expect_eq(descriptors(), fds);
+}
+
+static void rewrite_large(void)
+{
+	put_large("a", 'z');
+}
+
+static void replace_by_its_like(void)
+{
+	char from[128], to[128];
+	struct stat st;
+	snprintf(from, sizeof from, "%s/b", dir);
+	snprintf(to, sizeof to, "%s/a", dir);
+	cr_assert_eq(stat(to, &st), 0);
+	put_large("b", 'b');
+	cr_assert_eq(utimensat(AT_FDCWD, from, (struct timespec[]){ st.st_atim, st.st_mtim }, 0), 0);
+	cr_assert_eq(rename(from, to), 0);
+}
+
+static void make_executable(void)
+{
+	char path[128];
+	snprintf(path, sizeof path, "%s/a", dir);
+	chmod(path, 0755);
+}
+
+Test(io_files, parts_of_two_files_never_make_one)
+{
+	static void (*const ways[])(void) = { append_more, rewrite_large, cut_short, replace_by_its_like,
+					      make_executable, take_it_away };
+	size_t fds = descriptors();
+	files_part_bytes(files, 1000);
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+		struct blob content = { 0 };
+		char path[128];
+		snprintf(path, sizeof path, "%s/a", dir);
+		put_large("a", 'a');
+		utimensat(AT_FDCWD, path, (struct timespec[]){ { .tv_sec = 1 }, { .tv_sec = 1 } }, 0);
+		cr_expect_eq(take_part("a", &content), LOOK_MORE);
+		cr_expect_eq(take_part("a", &content), LOOK_MORE);
+		ways[i]();
+		cr_expect_eq(take_part("a", &content), ways[i] == take_it_away ? LOOK_ABSENT : LOOK_BUSY, "way %zu", i);
+		cr_expect(!content.data && !content.len, "way %zu", i);
+		cr_expect_eq(descriptors(), fds, "way %zu", i);
+	}
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) { /* … and within the last part */
+		struct blob content = { 0 };
+		char path[128];
+		snprintf(path, sizeof path, "%s/a", dir);
+		put_large("a", 'a');
+		utimensat(AT_FDCWD, path, (struct timespec[]){ { .tv_sec = 1 }, { .tv_sec = 1 } }, 0);
+		for (int part = 0; part < 3; part++)
+			cr_expect_eq(take_part("a", &content), LOOK_MORE);
+		reading = ways[i];
+		cr_expect_eq(take_part("a", &content), LOOK_BUSY, "way %zu", i);
+		cr_expect(!content.data && !reading, "way %zu", i);
+		cr_expect_eq(descriptors(), fds, "way %zu", i);
+	}
+}
+
+Test(io_files, a_taking_that_is_given_up_closes_its_file)
+{
+	struct blob a = { 0 }, b = { 0 };
+	struct err e;
+	size_t fds = descriptors();
+	files_part_bytes(files, 1000);
+	put_large("a", 'a');
+	put_large("b", 'b');
+	cr_expect_eq(take_part("a", &a), LOOK_MORE);
+	cr_expect_eq(take_part("b", &b), LOOK_MORE);
+	cr_expect_eq(descriptors(), fds + 1, "one at a time");
+	cr_expect_eq(take_part("a", &a), LOOK_MORE);
+	cr_expect(a.len == 1000 && a.data[0] == 'a', "begun anew");
+	blob_finish(&a);
+	cr_expect_eq(take_part("a", &a), LOOK_MORE, "an empty one begins anew");
+	cr_expect_eq(a.len, 1000);
+	files_take_drop(files);
+	cr_expect_eq(descriptors(), fds);
+	cr_expect_eq(take_part("a", &a), LOOK_MORE);
+	cr_expect_eq(a.len, 1000);
+	files_remove_root(files, "notes");
+	cr_expect_eq(descriptors(), fds - 1, "the root's is closed too");
+	cr_expect_eq(take_part("a", &a), LOOK_ROOT_GONE);
+	cr_expect_not(a.data);
+	cr_expect(files_add_root(files, "notes", dir, NULL, &e));
+	blob_finish(&b);
+}
+
 /* The root */
 
 Test(io_files, a_root_that_is_gone_or_another_says_nothing)
@@ -1029,16 +1175,6 @@ Test(io_files, a_denied_folder_changes_nothing)
 
 #define OLD "an old file of five parts, and more" /* 35 bytes */
 #define NEW "a new one, of four parts" /* 24 */
-
-static size_t descriptors(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	size_t n = 0;
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
 
 /* A file that nobody wrote to for a while. */
 static void put_old(const char *name, const char *text)
