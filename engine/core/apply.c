@@ -166,6 +166,11 @@ static void forget(struct core *c)
 	struct application *a = &c->application;
 	if (a->placing && c->world.place_drop)
 		c->world.place_drop(c->world.ctx);
+	if (a->content.len > c->setup.part_bytes) {
+		blob_finish(&a->spent);
+		a->spent = a->content;
+		a->content = (struct blob){ 0 };
+	}
 	blob_finish(&a->content);
 	a->item = NULL;
 	a->whole = a->placing = false;
@@ -173,12 +178,13 @@ static void forget(struct core *c)
 
 bool apply_due(const struct core *c)
 {
-	return c->application.item || c->application.waiting.count;
+	return c->application.item || c->application.waiting.count || c->application.spent.data;
 }
 
 void apply_finish(struct core *c)
 {
 	blob_finish(&c->application.content);
+	blob_finish(&c->application.spent);
 	free(c->application.waiting.ring);
 }
 
@@ -190,12 +196,12 @@ static bool is_large(const struct core *c, const struct item *it)
 	       (!id_zero(&row->local) && row->local_stat.size > c->setup.part_bytes);
 }
 
-/* Another one's turn, or there was a part in this step already. */
+/* It is the one under way, or becomes that, or waits. */
 static bool has_turn(struct core *c, struct item *it)
 {
 	struct application *a = &c->application;
-	if (a->item ? a->item == it : !a->stepped)
-		return !a->stepped;
+	if (a->item == it || (!a->item && a->part_ms != c->now_ms))
+		return true;
 	if (!it->waits) {
 		MARK("apply.large_waits_for_another");
 		it->waits = true;
@@ -221,9 +227,11 @@ static bool prepare_large(struct core *c, struct item *it)
 		MARK("apply.large_gives_way_to_a_newer_head");
 		forget(c);
 	}
-	a->stepped = true;
+	a->wanted = true;
 	a->item = it;
 	a->version = it->row.head_version;
+	if (!core_part(c, &a->part_ms))
+		return false;
 	if (a->whole || id_zero(&a->version))
 		return true;
 	enum got got = read_some(c, a);
@@ -235,14 +243,18 @@ static bool prepare_large(struct core *c, struct item *it)
 	return a->whole && a->content.len <= c->setup.part_bytes;
 }
 
-/* Once a step: the one under way goes on, or the next one begins. */
+/* Once a turn, whose steps have one time: the one under way goes on, or the next one begins. */
 static void plan_large(struct core *c)
 {
 	struct application *a = &c->application;
-	a->stepped = false;
-	if (c->stopped)
+	a->wanted = false;
+	if (c->stopped && a->item)
 		forget(c);
-	if (a->item) {
+	if (a->part_ms == c->now_ms)
+		return;
+	if (a->spent.data && core_part(c, &a->part_ms)) {
+		blob_finish(&a->spent);
+	} else if (a->item) {
 		core_plan(c, a->item);
 	} else if (a->waiting.count) {
 		struct item *next = queue_pop(&a->waiting);
@@ -251,11 +263,11 @@ static void plan_large(struct core *c)
 	}
 }
 
-/* It was planned, and that made no part of it: it is paused, edited, told otherwise by the log, put off. */
+/* It was planned, and is not to be placed now: it is paused, edited, told otherwise by the log, put off. */
 static void let_go(struct core *c, const struct item *it)
 {
 	struct application *a = &c->application;
-	if (a->item != it || a->stepped)
+	if (a->item != it || a->wanted)
 		return;
 	if (a->placing)
 		MARK("apply.large_let_go_between_parts");

@@ -597,7 +597,9 @@ uint64_t core_deadline(const struct core *c)
 		due = part_due(c, c->packing.part_ms);
 	if (c->up && !gated && c->unsaved && part_due(c, c->saved_ms) < due)
 		due = part_due(c, c->saved_ms);
-	if (((c->plans.count || apply_due(c)) && !gated) || receive_busy(c))
+	if (!gated && apply_due(c) && part_due(c, c->application.part_ms) < due)
+		due = part_due(c, c->application.part_ms);
+	if ((c->plans.count && !gated) || receive_busy(c))
 		due = 0;
 	return due;
 }

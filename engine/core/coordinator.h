@@ -127,9 +127,11 @@ struct application {
 	struct blob content;     /* as far as it is read */
 	uint8_t meta;
 	bool whole;              /* all of it is read: now it is written */
-	bool stepped;            /* a part was done in this step */
+	bool wanted;             /* in this step it was found that it is still to be placed */
 	bool placing;            /* the world was given some of it */
+	uint64_t part_ms;        /* monotonic: when the last part was done */
 	struct queue waiting;    /* others; each has its turn */
+	struct blob spent;       /* the content of the last one: giving back so much memory takes a turn of its own */
 };
 
 /* What one walk over all items found for the views: most items are at rest, and a report asks of all of them several

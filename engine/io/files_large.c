@@ -65,7 +65,7 @@ void files_large_end(struct files *f, const struct files_root *root, const struc
 struct files_large *files_large_written(const struct placing *w)
 {
 	struct files_large *l = &w->f->large;
-	return is_this(l, w->root, w->p) && l->fd >= 0 && l->done == w->p->content.len ? l : NULL;
+	return is_this(l, w->root, w->p) && l->fd >= 0 && l->synced ? l : NULL;
 }
 
 static bool begin(struct placing *w, const struct stat *dir, bool writes)
@@ -162,6 +162,10 @@ enum place_result files_large_step(struct placing *w)
 	l->made_folders |= w->made_folders;
 	if (writes && l->done < p->content.len)
 		return write_part(l, w->f, p->content) ? PLACE_MORE : files_refused(errno);
+	if (writes && !l->synced) {
+		l->synced = files_settle_new(w, l->fd, true);
+		return l->synced ? PLACE_MORE : files_refused(errno);
+	}
 	return reads ? read_part(l, w) : PLACE_DONE;
 }
 

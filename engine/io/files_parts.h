@@ -67,6 +67,7 @@ struct files_large {
 	int dir;                 /* that folder, held so that no other one gets its number */
 	char part[FILES_TEMP_NAME]; /* what the new file is called in it; "": nothing */
 	uint64_t done;           /* written */
+	bool synced;             /* … all of it, and with its mode and time it is on the disk */
 	struct files_reading old;      /* the one that stands there */
 	bool tried;              /* … was begun */
 };
@@ -155,5 +156,6 @@ int files_rename_new(struct files *f, int dir, const char *from, const char *to)
 void files_hold(struct placing *w, const char *name);                             /* this is our new file */
 int files_open_new(struct placing *w, char part[FILES_TEMP_NAME]); /* for writing; part: its name, "" for none */
 bool files_write_whole(int fd, struct span content);
+bool files_settle_new(struct placing *w, int fd, bool wait); /* its mode and time; wait: for the disk */
 int files_write_new(struct placing *w, const char *to, bool wait);                /* wait: for the disk */
 #endif

@@ -157,22 +157,26 @@ int files_open_new(struct placing *w, char part[FILES_TEMP_NAME])
 	return fd;
 }
 
+bool files_settle_new(struct placing *w, int fd, bool wait)
+{
+	struct timespec times[2];
+	files_times_of(w->p, times);
+	if (w->was_there && w->old.st_gid != getegid() && fchown(fd, (uid_t)-1, w->old.st_gid))
+		errno = 0; /* not ours to give: it stays in our own group */
+	return fchmod(fd, mode_for(w)) == 0 && futimens(fd, times) == 0 &&
+	       (!wait || PLANTED("files.bytes_not_synced") || fsync(fd) == 0);
+}
+
 /* Writes the new regular file and gives it the name `to`, which must be free. -1 with errno; nothing is left then, but
  * of a large one, which is written already, what is asked for again under another name after EEXIST. */
 static int write_file(struct placing *w, const char *to, bool wait)
 {
-	struct timespec times[2];
 	struct files_large *l = files_large_written(w);
 	char own[FILES_TEMP_NAME] = "", *part = l ? l->part : own;
 	int fd = l ? l->fd : files_open_new(w, part), saved;
 	if (fd < 0)
 		return -1;
-	files_times_of(w->p, times);
-	bool ok = l || files_write_whole(fd, w->p->content);
-	if (ok && w->was_there && w->old.st_gid != getegid() && fchown(fd, (uid_t)-1, w->old.st_gid))
-		errno = 0; /* not ours to give: it stays in our own group */
-	ok = ok && fchmod(fd, mode_for(w)) == 0 && futimens(fd, times) == 0 &&
-	     (!wait || PLANTED("files.bytes_not_synced") || fsync(fd) == 0);
+	bool ok = l || (files_write_whole(fd, w->p->content) && files_settle_new(w, fd, wait));
 	if (ok && !*part && name_file(fd, w->dir, to)) {
 		/* Without /proc an unnamed file stays unnamed: then by way of a named one. */
 		ok = false;

@@ -45,14 +45,15 @@
 #define files_root_there real_files_root_there
 #define files_same_stat real_files_same_stat
 #define files_seam real_files_seam
+#define files_settle_new real_files_settle_new
 #define files_split real_files_split
 #define files_stage real_files_stage
 #define files_stage_sync real_files_stage_sync
 #define files_stat_of real_files_stat_of
 #define files_sync_names real_files_sync_names
 #define files_take real_files_take
-#define files_take_drop real_files_take_drop
 #define files_take_at real_files_take_at
+#define files_take_drop real_files_take_drop
 #define files_temp_add real_files_temp_add
 #define files_temp_drop real_files_temp_drop
 #define files_temp_find real_files_temp_find
