@@ -43,10 +43,8 @@ enum packed packing_ask(struct core *c, struct item *asker, const struct id *ver
 		forget(p);
 		return PACKED_LOST;
 	}
-	if (same) {
-		p->asker = asker;
-		return PACKED_LATER;
-	}
+	if (same && p->asker == asker)
+		return PACKED_LATER; /* another one with the same content waits for its turn, or this one would be forgotten */
 	if ((p->phase != PACKING_NONE && p->asker != asker) || !has_room(c)) {
 		wait(c, asker);
 		return PACKED_LATER;

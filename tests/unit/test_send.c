@@ -429,6 +429,20 @@ Test(send, a_lost_link_drops_what_is_packed_and_the_next_one_packs_it_again)
 	finish(&b);
 }
 
+Test(send, two_large_files_of_the_same_content_both_go)
+{
+	struct bench b;
+	start(&b);
+	write_file(&b, "one", 100 * PART, 1);
+	write_file(&b, "two", 100 * PART, 1);
+	work(&b);
+	confirm(&b, 0);
+	work(&b);
+	cr_assert_eq(sent(&b, "one"), 1);
+	cr_assert_eq(sent(&b, "two"), 1);
+	finish(&b);
+}
+
 Test(send, a_paused_category_packs_nothing)
 {
 	struct bench b;
