@@ -136,12 +136,13 @@ struct ledger {
 
 bool ledger_err(struct ledger *l, struct err *e)
 {
-	int code = sqlite3_errcode(l->db);
+	/* A file that is mapped and cannot grow is an I/O error with this behind it. */
+	int code = sqlite3_system_errno(l->db) == ENOSPC ? SQLITE_FULL : sqlite3_errcode(l->db);
 	const char *fix = code == SQLITE_FULL ? "make room on the disk"
 	                  : code == SQLITE_CORRUPT || code == SQLITE_NOTADB
 	                          ? LEDGER_ASIDE
 	                          : "look at the disk and the folder's permissions";
-	return err_set(e, l->path, fix, "%s", sqlite3_errmsg(l->db));
+	return err_set(e, l->path, fix, "%s", code == SQLITE_FULL ? sqlite3_errstr(code) : sqlite3_errmsg(l->db));
 }
 
 static bool run(struct ledger *l, const char *sql)
