@@ -785,6 +785,11 @@ static void watch_spin(struct simnode *n, bool idle)
 	}
 }
 
+bool simnode_opens_large(const struct simnode *n)
+{
+	return n->core && n->core->opening.stage == OPENING_CONTENT;
+}
+
 void simnode_turn(struct simnode *n, uint64_t serial)
 {
 	if (!n->core || n->asleep || serial != n->turn_serial)

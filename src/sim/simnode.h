@@ -82,6 +82,7 @@ void simnode_turn(struct simnode *n, uint64_t serial);
 void simnode_wake(struct simnode *n, uint64_t at_us); /* a turn at the latest then */
 void simnode_clock(struct simnode *n);                /* core_clock with the device's idea of now */
 uint64_t simnode_now_ms(const struct simnode *n);
+bool simnode_opens_large(const struct simnode *n); /* its content is being expanded, between two parts */
 int64_t simnode_wall_ms(const struct simnode *n);
 void simnode_rescan(struct simnode *n); /* the watcher lost events: everything is looked at again */
 void simnode_keep_backup(struct simnode *n);

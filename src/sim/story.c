@@ -653,6 +653,14 @@ static bool places_parts(struct story *s, struct simnode *n, const char *count)
 	return n->parts >= parts || fails(s, "%s places no more parts", n->name);
 }
 
+static bool opens_large(struct story *s, struct simnode *n)
+{
+	uint64_t until_us = s->cl->now_us + SETTLE_US;
+	while (!simnode_opens_large(n) && s->cl->now_us < until_us && !s->cl->breach.found)
+		cluster_run(s->cl, 10);
+	return simnode_opens_large(n) || fails(s, "%s opens no large entry", n->name);
+}
+
 static bool settle(struct story *s)
 {
 	char why[300] = "";
@@ -676,6 +684,10 @@ static bool act(struct story *s)
 	if (says(s, "* places * parts")) {
 		struct simnode *n = node(s, s->words[0]);
 		return n && places_parts(s, n, s->words[2]);
+	}
+	if (says(s, "* opens a large entry")) {
+		struct simnode *n = node(s, s->words[0]);
+		return n && opens_large(s, n);
 	}
 	if (says(s, "wait *")) {
 		cluster_run(s->cl, (uint64_t)(atof(s->words[1]) * 1000) * 1000);

@@ -30,6 +30,7 @@
  *   NAME dies placing the next file  (the file stands there; nothing of it was saved)
  *   NAME dies behind NUMBER parts    (of large files that it places from now on)
  *   NAME places NUMBER parts         (it is waited for that)
+ *   NAME opens a large entry         (it is waited for: half of it is hashed and opened, nothing of it is known yet)
  *   NAME loses the next answer       (the hub takes its change; the confirmation is lost with the link)
  *   NAME misses the next answer      (it is lost, and the link lives on)
  *   hub is killed    hub is backed up    hub is put back
