@@ -180,7 +180,7 @@ static enum look verify(struct placing *w, const char *name)
 	struct blob content;
 	struct id version;
 	enum look look;
-	if (w->held && files_large_held(w, name))
+	if (w->held && (PLANTED("files.believes_what_it_read_before") || files_large_held(w, name)))
 		return LOOK_FILE;
 	if (files_is_large(w->f, &w->old)) {
 		look = files_version_at(w->f, w->dir, name, &version);

@@ -3,6 +3,7 @@
  * The file named by FAULTS holds one rule a line, looked at again at each call; no file, no faults:
  *
  *   write ENOSPC /home/me/notes     bytes written, files grown and folders made below that folder
+ *   beyond ENOSPC /home/me/notes    bytes written behind the first mebibyte of a file
  *   sync EIO /home/me/notes         what makes them durable
  *   read EIO /home/me/notes         bytes read
  *   list EIO /home/me/notes         names of a folder read
@@ -125,7 +126,9 @@ int open64(const char *path, int flags, ...)
 
 ssize_t write(int fd, const void *from, size_t len)
 {
-	return fails_at("write", fd) ? -1 : REAL(write, ssize_t (*)(int, const void *, size_t))(fd, from, len);
+	if (fails_at("write", fd) || (lseek(fd, 0, SEEK_CUR) >= 1 << 20 && fails_at("beyond", fd)))
+		return -1;
+	return REAL(write, ssize_t (*)(int, const void *, size_t))(fd, from, len);
 }
 
 ssize_t pwrite(int fd, const void *from, size_t len, off_t at)
@@ -159,6 +162,11 @@ ssize_t read(int fd, void *out, size_t len)
 struct dirent *readdir(DIR *dir)
 {
 	return fails_at("list", dirfd(dir)) ? NULL : REAL(readdir, struct dirent *(*)(DIR *))(dir);
+}
+
+int sync_file_range(int fd, off_t from, off_t len, unsigned how)
+{
+	return fails_at("sync", fd) ? -1 : REAL(sync_file_range, int (*)(int, off_t, off_t, unsigned))(fd, from, len, how);
 }
 
 int fsync(int fd)
