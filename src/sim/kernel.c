@@ -795,11 +795,26 @@ int kernel_linkat(int from_dir, const char *from, int to_dir, const char *to, in
 	return 0;
 }
 
+/* A story has somebody save in the worst moment. */
+static void rush(struct simnode *n)
+{
+	struct simfile *f = n->rushed;
+	struct blob text = n->rush;
+	n->rushed = NULL;
+	n->rush = (struct blob){ 0 };
+	n->kernel.placing = false;
+	person_write(n, f, span_blob(&text), f->now.meta, true);
+	n->kernel.placing = true;
+	blob_finish(&text);
+}
+
 int kernel_renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags)
 {
 	struct simname *s = NULL, *t = NULL;
 	if (FAILS(EIO, ENOSPC))
 		return -1;
+	if (self->rushed && flags & RENAME_EXCHANGE)
+		rush(self);
 	int failed = name_of(from_dir, from, false, &s);
 	if (!failed)
 		failed = name_of(to_dir, to, true, &t);

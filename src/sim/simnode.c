@@ -397,6 +397,7 @@ void simnode_destroy(struct simnode *n)
 	simledger_finish(&n->ledger);
 	simledger_finish(&n->backup);
 	simreal_destroy(n->real);
+	blob_finish(&n->rush);
 	free(n->fresh);
 	free(n->inbox);
 	free(n->outgoing);

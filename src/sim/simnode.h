@@ -37,6 +37,8 @@ struct simnode {
 	bool asleep, partitioned, joined, stopped; /* stopped: a story keeps it off */
 	unsigned die_parts;                        /* a story: killed when it has placed so many parts of large files; 0: not */
 	uint64_t parts;                            /* placed */
+	struct simfile *rushed;                    /* a story: before the next exchange of names this is written to, in place, */
+	struct blob rush;                          /* and holds that */
 	bool die_placing;                          /* a story: killed when it has placed the next file, before it can say so */
 	bool lose_answer;                          /* a story: the next confirmation to it is lost with its link */
 	bool miss_answer;                          /* … is lost, and the link lives on */

@@ -251,6 +251,15 @@ static bool write_much(struct story *s, struct simnode *n, const char *item, con
 	return true;
 }
 
+static bool write_in_a_rush(struct story *s, struct simnode *n, const char *item, const char *word)
+{
+	struct buf text = text_of(word);
+	n->rushed = file(s, n, item);
+	blob_finish(&n->rush);
+	n->rush = buf_take(&text);
+	return n->rushed;
+}
+
 /* As a program that maps the file, or through a hard link from outside. */
 static bool write_unseen(struct story *s, struct simnode *n, const char *item, const char *word)
 {
@@ -426,6 +435,8 @@ static bool act_of_node(struct story *s)
 		return write_much(s, n, w[5], w[2]);
 	if (says(s, "* writes unseen * \""))
 		return write_unseen(s, n, w[3], w[4]);
+	if (says(s, "* writes * \" right before the next exchange"))
+		return write_in_a_rush(s, n, w[2], w[3]);
 	if (says(s, "* writes * \""))
 		return write_file(s, n, w[2], w[3], false);
 	if (says(s, "* appends * \""))

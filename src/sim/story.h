@@ -8,6 +8,7 @@
  *   cut NAME…        heal NAME…      (its network)
  *   NAME writes PATH "text"          NAME appends PATH "text"       NAME touches PATH
  *   NAME removes PATH                NAME renames PATH PATH         NAME makes PATH executable
+ *   NAME writes PATH "text" right before the next exchange (of names, by its engine: in place)
  *   NAME writes NUMBER KiB of PATH   (what compresses badly: its body goes in parts)
  *   NAME writes unseen PATH "text"   (appends it, and no event tells: as by mmap, or a hard link from outside)
  *   NAME renames folder PATH PATH    NAME removes folder PATH       (and all below it)

@@ -24,5 +24,9 @@ wait 2
 laptop writes notes/large "short"
 settle
 expect all notes/large "short"
+laptop writes 200 KiB of notes/large
+wait 2
+laptop writes 1 KiB of notes/large
+settle
 expect no conflicts
 expect equal
