@@ -212,11 +212,16 @@ static void hook_closed(void *ctx, const char *category, const char *folder, int
 	char *item = mem_printf("%s/%s", category, folder);
 	if (a && !map_find(&a->closed, folder, strlen(folder))) {
 		map_put(&a->closed, folder, strlen(folder), a);
-		engine_notice(g, NOTICE_WARN, "scan", item, "what is in this folder is not looked at: %s",
-		              error == EXDEV ? "another filesystem is mounted there" : strerror(error));
+		if (error == ENAMETOOLONG)
+			engine_notice(g, NOTICE_WARN, "scan", item,
+			              "stays on this device, with all below it: it is deeper than %d folders, or its path is "
+			              "longer than %d bytes", RELPATH_DEPTH, RELPATH_MAX);
+		else
+			engine_notice(g, NOTICE_WARN, "scan", item, "what is in this folder is not looked at: %s",
+			              error == EXDEV ? "another filesystem is mounted there" : strerror(error));
 	}
 	free(item);
-	if (a && error != EXDEV && error != EACCES && error != EPERM) /* those pass with an event, if ever */
+	if (a && error != EXDEV && error != EACCES && error != EPERM && error != ENAMETOOLONG) /* those pass with an event, if ever */
 		look_again_later(g, a, folder);
 	engine_gather(g, &(struct event){ .type = EVENT_SEEN,
 	                                  .category = category,

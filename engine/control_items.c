@@ -77,9 +77,15 @@ bool control_item(const struct question *q, struct item_name *n)
 	if (!item || strlen(item) >= sizeof n->item || !relpath_split_item(item, n->category, &path) ||
 	    strlen(path) > RELPATH_MAX) {
 		char *named = item ? item_at(q->engine, item) : NULL;
-		char *fix = named ? mem_printf("it is %s", named) : mem_text("name it CATEGORY/RELATIVE/PATH");
+		const char *slash = item ? strchr(item, '/') : NULL;
+		bool deep = slash && relpath_deep(slash + 1);
+		char *fix = named  ? mem_printf("it is %s", named)
+			    : deep ? mem_text("move it up: such a file stays on this device")
+				   : mem_text("name it CATEGORY/RELATIVE/PATH");
 		control_fail_with(q, CONTROL_USAGE, item ? item : "item", fix,
-				  item ? "that names no item" : "none was named");
+				  deep   ? "it is deeper than 64 folders, and no item can be"
+				  : item ? "that names no item"
+					 : "none was named");
 		free(named);
 		free(fix);
 		return false;

@@ -171,8 +171,11 @@ static void entry(struct scan *s, struct job *j, const char *name)
 		return;
 	}
 	size_t len = relpath_join(path, sizeof path, s->folder, name);
-	if (!len || relpath_bad(path, len))
-		return; /* cannot be an item anywhere */
+	if (!len || relpath_bad(path, len)) { /* cannot be an item anywhere */
+		if (s->hooks.closed && (!len || relpath_deep(path)) && wanted(s, j, s->folder, true))
+			s->hooks.closed(s->hooks.ctx, j->category, len ? path : s->folder, ENAMETOOLONG);
+		return;
+	}
 	if (fstatat(dirfd(s->dir), name, &st, AT_SYMLINK_NOFOLLOW)) {
 		if (errno != ENOENT)
 			unreadable(s, j, path, errno);

@@ -14,7 +14,7 @@ struct scan_hooks {
 	 * stat. */
 	void (*seen)(void *ctx, const char *category, const char *path, enum look look, const struct file_stat *stat);
 	/* A folder that cannot be read now, with the errno: nothing is known of what is below. When there are many the
-	 * scan ends as incomplete instead. */
+	 * scan ends as incomplete instead. ENAMETOOLONG: of a name that no item can have, so deep or long is its path. */
 	void (*closed)(void *ctx, const char *category, const char *folder, int error);
 	/* A job begins: it answers all that was asked for below `under` until now. */
 	void (*started)(void *ctx, const char *category, const char *under);

@@ -35,6 +35,14 @@ const char *relpath_bad(const char *path, size_t len)
 	return NULL;
 }
 
+bool relpath_deep(const char *path)
+{
+	size_t depth = 1;
+	for (; *path; path++)
+		depth += *path == '/';
+	return depth > RELPATH_DEPTH;
+}
+
 const char *relpath_bad_category(const char *name, size_t len)
 {
 	if (len == 0)

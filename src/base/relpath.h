@@ -17,6 +17,7 @@ const char *relpath_bad(const char *path, size_t len);
 /* A category's name: 1..64 of a-z 0-9 - _ ., not starting with . or -. */
 const char *relpath_bad_category(const char *name, size_t len);
 /* Splits "CATEGORY/RELATIVE/PATH". False when there is no slash or either half is bad. `path` points into item. */
+bool relpath_deep(const char *path); /* deeper than RELPATH_DEPTH, whatever else it is */
 bool relpath_split_item(const char *item, char category[CATEGORY_MAX + 1], const char **path);
 /* folder/name, or the name alone below "". Its length; 0, and an empty text, where there is no room for it. */
 size_t relpath_join(char *out, size_t room, const char *folder, const char *name);

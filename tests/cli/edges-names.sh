@@ -88,6 +88,10 @@ make_deeper() {
 }
 turn_deeper() { rm -r "$A/deep/d" && echo TOP >"$A/deep/leaf"; } # a leaf there would be no item: not what `same` sees
 check_deeper() { holds "$B/deep/leaf" TOP; }
+told_deeper() {
+	on a log --json >"$S/log" && [ "$(grep -o 'deeper than 64 folders' "$S/log" | wc -l)" = 1 ] && grep -q 'deep/d/.*stays on this device' "$S/log" &&
+		! on a why "notes/$DEEP/leaf" 2>"$S/said" && grep -q 'deeper than 64 folders' "$S/said"
+}
 
 make_git() { mkdir -p "$A/repo/.git/objects" "$A/repo/src" && echo code >"$A/repo/src/main" && echo '*.o' >"$A/repo/.gitignore"; }
 turn_git() { mkdir "$B/repo/.git" && rm -r "$A/repo/src"; }
@@ -120,6 +124,7 @@ t "percent signs and what shells would read are just bytes" check_percents
 t "a name of 255 bytes leaves room for no other beside it, and is replaced all the same" check_longest
 t "a path of 1,800 bytes" check_long_path
 t "folders 200 deep stop nothing else" check_deeper
+t "... and a person is told, once, what is too deep for an item" told_deeper
 t "a repository's files are synced, its .git is not, and blocks nothing" check_git
 t "'dir' and 'dir-foo' are strangers, however names are sorted" check_prefixes
 t "a FIFO is never opened, in the place of a file it is a deletion, and why says what it is" check_special
