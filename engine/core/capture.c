@@ -667,10 +667,6 @@ static uint64_t read_file(struct core *c, struct watched *w, struct item *it)
 /* Returns what it read, for the budget. */
 static uint64_t look_file(struct core *c, struct watched *w, struct item *it, const struct file_stat *seen)
 {
-	if (c->reading.of == w && !reading_is_of(c, w, seen)) {
-		look_other(c, w, it, LOOK_BUSY);
-		return 0;
-	}
 	if (w->absent_since_ms && it) {
 		MARK("capture.gone_file_came_back");
 		forget_gone(c, it);

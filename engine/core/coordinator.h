@@ -251,7 +251,6 @@ void capture_drop(struct core *c, struct watched *w); /* no look is owed at it a
 /* world.take, and the version. LOOK_MORE: a part was read, and t->bytes alone is filled; ask again, in another turn. After
  * LOOK_FILE it is still the one that is read, until reading_drop, so that what is staged of it can be put. */
 enum look reading_take(struct core *c, struct watched *w, struct taken *t);
-bool reading_is_of(const struct core *c, const struct watched *w, const struct file_stat *now); /* and as it was */
 bool reading_waits(struct core *c, struct watched *w, uint64_t size); /* another one is read: this one is called later */
 void reading_drop(struct core *c, const struct watched *w);           /* if it is read, it is no longer */
 void reading_next(struct core *c);                    /* calls the one that waits longest, if none is read */
