@@ -173,13 +173,20 @@ bool files_large_hold(struct placing *w)
 {
 	const struct files_large *l = &w->f->large;
 	bool read = is_this(l, w->root, w->p) && l->old.fd >= 0 && !l->old.run;
-	return read && files_lease(w->f, l->old.fd) && files_reading_same(&l->old);
+	if (!read || !files_lease(w->f, l->old.fd))
+		return false;
+	bool same = files_reading_same(&l->old);
+	if (!same)
+		files_unlease(l->old.fd);
+	return same;
 }
 
 bool files_large_held(const struct placing *w, const char *name)
 {
 	const struct files_reading *r = &w->f->large.old;
 	struct stat out, read;
-	return fstatat(w->dir, name, &out, AT_SYMLINK_NOFOLLOW) == 0 && fstat(r->fd, &read) == 0 &&
-	       out.st_dev == read.st_dev && out.st_ino == read.st_ino && files_leased(r->fd);
+	bool held = fstatat(w->dir, name, &out, AT_SYMLINK_NOFOLLOW) == 0 && fstat(r->fd, &read) == 0 &&
+	            out.st_dev == read.st_dev && out.st_ino == read.st_ino && files_leased(r->fd);
+	files_unlease(r->fd); /* nobody waits for what is still to be done */
+	return held;
 }

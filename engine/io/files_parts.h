@@ -143,7 +143,8 @@ enum place_result files_large_step(struct placing *w);
 void files_large_turn(struct files *f, const struct files_root *root, const struct place *p); /* drops another one */
 void files_large_end(struct files *f, const struct files_root *root, const struct place *p);  /* drops this one */
 struct files_large *files_large_written(const struct placing *w);        /* all of the new file; NULL: it is yet to be written */
-/* The old file is as it was read and held so; then, after the exchange: is it what has this name now, and was it held? */
+/* The old file is as it was read and held so; then, after the exchange: is it what has this name now, and was it held?
+ * From there on it is not. */
 bool files_large_hold(struct placing *w);
 bool files_large_held(const struct placing *w, const char *name);
 

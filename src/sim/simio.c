@@ -541,7 +541,7 @@ enum place_result simio_place(void *ctx, const struct place *p, struct file_stat
 	n->parts += result == PLACE_MORE;
 	if (result == PLACE_MORE && n->die_parts && !--n->die_parts)
 		n->dying = DEATH_KILL;
-	if (result == PLACE_MORE && n->dying)
+	if (n->dying && (result == PLACE_MORE || f->parts))
 		MARK("place.killed_between_parts");
 	if (result == PLACE_MORE && !n->dying) {
 		MARK("place.part_of_a_large_one");

@@ -725,6 +725,7 @@ static const char *failing; /* the folder of which a sync fails once */
 static void (*reading)(void);
 static size_t bytes_read, ranges;
 static int range_error; /* of the next wait for a part */
+static void (*syncing)(void);
 
 static void note_wait(int fd, bool all)
 {
@@ -742,6 +743,8 @@ int fsync(int fd)
 	int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
 	size_t before = waited_count;
 	note_wait(fd, false);
+	if (syncing)
+		syncing();
 	if (failing && waited_count > before && strcmp(waited[before], failing) == 0) {
 		failing = NULL;
 		errno = EIO;
@@ -1376,6 +1379,33 @@ Test(io_files, who_opens_a_large_file_right_before_the_exchange_is_noticed)
 	cr_expect(last_fd < 0 && last_error == EWOULDBLOCK);
 	cr_expect_eq(result, PLACE_DONE);
 	cr_expect_eq(bytes_read, 2 * strlen(OLD), "read once more");
+}
+
+/* … and no longer: the disk may take its time. */
+static void opens_what_came_out(void)
+{
+	DIR *d = opendir(dir);
+	for (struct dirent *e; (e = readdir(d));) {
+		if (strncmp(e->d_name, ".syncline-", 10) != 0)
+			continue;
+		last_fd = openat(dirfd(d), e->d_name, O_WRONLY | O_NONBLOCK);
+		close(last_fd);
+	}
+	closedir(d);
+}
+
+Test(io_files, nobody_waits_to_write_while_the_disk_is_waited_for)
+{
+	enum place_result result;
+	large(0);
+	put_old("a", OLD);
+	struct place p = plan("a", NEW, OLD);
+	last_fd = -1;
+	syncing = opens_what_came_out;
+	parts_needed(&p, &result);
+	syncing = NULL;
+	cr_expect_eq(result, PLACE_DONE);
+	cr_expect_geq(last_fd, 0);
 }
 
 Test(io_files, what_takes_the_name_right_before_the_exchange_is_put_back)
