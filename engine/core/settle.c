@@ -640,8 +640,10 @@ bool core_undo(struct core *c, const struct settlement_row *row, struct err *e)
 	it->row.want = row->theirs;
 	it->row.settles = it->row.settled = it->row.settled_as = none;
 	it->urgency = PRIORITY_CRITICAL;
-	for (struct item *side = it->sides; side; side = side->next_side)
+	for (struct item *side = it->sides; side; side = side->next_side) {
 		side->row.local = side->row.head_version; /* what the settlement wished away stays */
+		ledger_touch(&c->ledger, side);
+	}
 	ledger_touch(&c->ledger, it);
 	done.undone = true;
 	c->world.save_settlement(c->world.ctx, &done);
