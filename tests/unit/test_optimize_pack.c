@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "engine/core/optimize/delta.h"
 #include "engine/core/optimize/expand.h"
 
 enum shape {
@@ -456,4 +457,26 @@ Test(optimize_pack, a_dictionary_for_many_small_files)
 	buf_finish(&dictionary);
 	buf_finish(&payload);
 	packer_destroy(p);
+}
+
+Test(optimize_pack, what_two_contents_share_at_their_ends_is_counted_to_the_byte)
+{
+	static uint8_t one[20000], two[20000];
+	static const size_t at[] = { 0, 1, 4095, 4096, 4097, 8191, 8192, 9000 };
+	for (size_t i = 0; i < sizeof at / sizeof *at; i++)
+		for (size_t k = 0; k < sizeof at / sizeof *at; k++) {
+			size_t head, tail, len = sizeof one, cut = 7 * (i + k); /* `two` is shorter by that */
+			memset(one, 'x', sizeof one);
+			memset(two, 'x', sizeof two);
+			one[at[i]] = 'a';
+			one[len - 1 - at[k]] = 'b';
+			delta_ends(span_of(one, len), span_of(two, len - cut), &head, &tail);
+			cr_expect_eq(head, at[i]);
+			cr_expect_eq(tail, at[k]);
+			delta_ends(span_of(two, len), span_of(two, len - cut), &head, &tail);
+			cr_expect(head == len - cut && tail == 0);
+		}
+	size_t head, tail;
+	delta_ends(span_of(one, 5), span_of(NULL, 0), &head, &tail);
+	cr_expect(head == 0 && tail == 0);
 }
