@@ -47,7 +47,7 @@ enum place_result {
 	PLACE_FULL,    /* no space or quota; nothing changed */
 	PLACE_DENIED,  /* permissions, read-only; nothing changed */
 	PLACE_ERROR,   /* anything else: what is there is the old or the new, whole; look, and try later */
-	PLACE_MORE,    /* a part of a large content was written, what stands there is untouched; ask again, in another turn */
+	PLACE_MORE,    /* a part of a large file was done, what stands there is untouched; ask again, in another turn */
 	PLACE_UNWANTED, /* not for this device: left out by the rules, or a link that leads out of its category; nothing changed */
 };
 
@@ -180,11 +180,12 @@ struct world {
 	enum look (*take)(void *ctx, const struct file_ref *f, struct file_stat *stat, struct blob *content);
 	void (*take_drop)(void *ctx); /* after LOOK_MORE nobody will ask for the next part. Optional (NULL) */
 	/* Replaces, creates or removes exactly if the file is still what is expected; `after` gets the new file's stat.
-	 * Makes missing folders; removes folders that a removal emptied. */
+	 * Makes missing folders; removes folders that a removal emptied. A large content, or one in the place of a large
+	 * file, takes several calls, each with all of the content: PLACE_MORE, and with the last one what it was. */
 	enum place_result (*place)(void *ctx, const struct place *p, struct file_stat *after);
 	/* After PLACE_MORE nobody will ask for the next part: what was written of it goes. Optional (NULL). */
 	void (*place_drop)(void *ctx);
-	/* For a batch: stage writes the new content beside its target without syncing, stage_sync makes all of it durable
+	/* For a batch of small ones: stage writes the new content beside its target without syncing, stage_sync makes all of it durable
 	 * at once; a place of the same item and version then only swaps names. Optional (NULL), and failing is harmless:
 	 * place does whatever was not done. */
 	void (*stage)(void *ctx, const struct place *p);
