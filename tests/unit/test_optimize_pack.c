@@ -352,6 +352,11 @@ Test(optimize_pack, large_contents_with_far_moves_in_parts)
 	buf_put(&moved, big.data + big.len / 2, big.len - big.len / 2);
 	buf_put(&moved, big.data, big.len / 2);
 	run_and_check(p, buf_view(&moved), true, buf_view(&big), 1 << 20);
+	moved.len = 0; /* a few bytes more in the middle: the rest is not looked at for them */
+	buf_put(&moved, big.data, big.len / 2);
+	buf_put(&moved, "one line more, and one line more, and one line more\n", 52);
+	buf_put(&moved, big.data + big.len / 2, big.len - big.len / 2);
+	run_and_check(p, buf_view(&moved), true, buf_view(&big), 1 << 20);
 	struct pack_in in = { .content = buf_view(&moved) };
 	struct pack_run *r = packer_start(&in, 0);
 	packer_part(r, 1000);
