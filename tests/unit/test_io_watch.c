@@ -8,6 +8,7 @@
 #include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -371,11 +372,11 @@ Test(io_watch, deep_trees_race)
 		}
 		_exit(0);
 	}
-	for (int i = 0; i < 200; i++) {
+	/* What it made last stands in the kernel's queue when it has ended. */
+	for (bool ended = false; !ended; usleep(2000)) {
+		ended = waitpid(child, NULL, WNOHANG) != 0;
 		settle();
-		usleep(2000);
 	}
-	settle();
 	for (int i = 0; i < 40; i++) {
 		char line[64];
 		static const char *const below[] = { "", "d0/", "d0/d1/", "d0/d1/d2/" };
