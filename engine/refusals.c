@@ -97,8 +97,8 @@ static bool is_plainly_database(struct engine *g, const struct file_ref *f, cons
 	return refuse_is_database(span_of(head, got));
 }
 
-/* A large content is judged part by part, as it comes. One that is on the hub already is judged by its version too, at the
- * end: so what was found in it is kept. */
+/* A large content is judged part by part, as it comes. One that is on the hub already is judged by its version too, at
+ * the end: so what was found in it is kept. */
 enum look refusals_take(struct engine *g, const struct file_ref *f, struct file_stat *stat, struct blob *content)
 {
 	const struct config_category *c = config_find(&g->config, f->category);

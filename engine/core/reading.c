@@ -1,5 +1,5 @@
-/* Large files come in parts, one a turn, and one file at a time: what is small never waits for them. Each part is hashed,
- * and goes to the store, as it comes; behind the last one, the version is known and nearly all of it is written. */
+/* Large files come in parts, one a turn, and one file at a time: what is small never waits for them. Each part is
+ * hashed, and goes to the store, as it comes; behind the last one, the version is known and nearly all of it is written. */
 #include <stdlib.h>
 
 #include "base/mark.h"
