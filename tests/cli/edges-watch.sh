@@ -59,7 +59,8 @@ t "two hard links inside are two files, both in step" twice
 # ---- a folder that cannot be read: an ordinary user, for whom there is such a thing ----
 
 # These devices have joined no hub: what they find is in their history.
-as_nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
+nobody='setpriv --reuid=65534 --regid=65534 --clear-groups'
+as_nobody() { $nobody "$@"; }
 n() { as_nobody timeout 60 "$SYNCLINE" --home "$S/n/home" "$@"; }
 gone() { "$@" --json 2>/dev/null | grep -q '"kind": *"delete"'; }
 ready_n() { n wait --ready --timeout 1; }
@@ -67,7 +68,7 @@ closed_folder() {
 	mkdir -p "$S/n/home" "$S/n/notes/open" "$S/n/notes/shut" && echo 1 >"$S/n/notes/shut/f" && echo 1 >"$S/n/notes/open/f" &&
 		echo 2 >"$S/n/notes/open/g" && chmod 711 "$S" && chmod 700 "$S/n/home" && chown -R 65534:65534 "$S/n" && n add notes "$S/n/notes" --quiet ||
 		return 1
-	as_nobody "$SYNCLINE" --home "$S/n/home" run >"$S/n.out" 2>&1 </dev/null &
+	$nobody "$SYNCLINE" --home "$S/n/home" run >"$S/n.out" 2>&1 </dev/null &
 	pid_save n $!
 	wait_for 20 ready_n && n sync && n history notes/shut/f >/dev/null || return 1
 	chmod 000 "$S/n/notes/shut" && rm "$S/n/notes/open/g" && n sync
