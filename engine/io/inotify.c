@@ -556,7 +556,8 @@ static void folder_event(struct watcher *w, struct folder *f, const char *path, 
 	note(w, r, path, mask & (IN_CREATE | IN_MOVED_TO) ? IN_CREATE : mask);
 }
 
-/* A file made without a name (O_TMPFILE: our own, for one) is reported as '#' and its inode's number. */
+/* A file made without a name (O_TMPFILE: our own, for one) is reported as '#' and its inode's number. It is never said to
+ * be deleted or moved away: such news is of a real name. */
 static bool nameless(struct watcher *w, const struct root *r, const char *name, const char *path)
 {
 	const struct file_ref file = { r->category, path };
@@ -571,13 +572,18 @@ static void name_event(struct watcher *w, struct folder *f, const char *name, ui
 	if (strncmp(name, RELPATH_TEMP, sizeof RELPATH_TEMP - 1) == 0)
 		return;
 	path_of(f, name, path);
-	if (relpath_bad(path, strlen(path)))
+	if (relpath_bad(path, strlen(path))) {
+		if (relpath_deep(path) && mask & (IN_CREATE | IN_MOVED_TO)) { /* the scan tells of it */
+			path_of(f, "", path);
+			w->hooks.rescan(w->hooks.ctx, f->root->category, path);
+		}
 		return;
+	}
 	if (cookie && (mask & (IN_MOVED_FROM | IN_MOVED_TO)) && wanted(w, f->root, path, mask & IN_ISDIR))
 		pair(w, f->root, path, mask, cookie);
 	if (mask & IN_ISDIR)
 		folder_event(w, f, path, name, mask);
-	else if (nameless(w, f->root, name, path))
+	else if (!(mask & (IN_DELETE | IN_MOVED_FROM)) && nameless(w, f->root, name, path))
 		return;
 	else if (wanted(w, f->root, path, false))
 		note(w, f->root, path, mask);

@@ -128,6 +128,8 @@ t "... and a person is told, once, what is too deep for an item" told_deeper
 t "a repository's files are synced, its .git is not, and blocks nothing" check_git
 t "'dir' and 'dir-foo' are strangers, however names are sorted" check_prefixes
 t "a FIFO is never opened, in the place of a file it is a deletion, and why says what it is" check_special
+numbered() { echo one >"$A/#42" && echo two >"$A/#43" && there && rm "$A/#42" && mv "$A/#43" "$A/44" && there && [ ! -e "$B/#42" ] && [ ! -e "$B/#43" ] && holds "$B/44" two; }
+t "a file that is called like one without a name is deleted and renamed as any other" numbered
 t "both devices hold the same bytes" there
 
 # ---- rules ----
