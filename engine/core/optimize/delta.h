@@ -23,6 +23,10 @@ struct delta_ops {
 extern const struct delta_ops delta_none, delta_binary, delta_text, delta_copy, delta_dictionary;
 const struct delta_ops *delta_find(uint8_t delta); /* NULL: unknown */
 
+#define DELTA_KEYFRAME_SHARE 4 /* a delta under this share of the content: a keyframe is not worth trying */
+
+/* How a base is used best: copy; text, with the ends that both share; else binary. Both of some length. */
+uint8_t delta_choose(struct span content, struct span base, size_t *head, size_t *tail);
 /* Bytes that two contents share at the start and at the end, without overlap in either. */
 void delta_ends(struct span content, struct span base, size_t *head, size_t *tail);
 #endif

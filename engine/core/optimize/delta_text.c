@@ -4,7 +4,8 @@
 
 #include "engine/core/optimize/delta.h"
 
-#define RAW_MAX 12 /* a shorter middle never gains from compression */
+#define ENDS_MIN 16 /* shared bytes at the ends that pay for their two lengths */
+#define RAW_MAX  12 /* a shorter middle never gains from compression */
 #define STEP    4096
 
 void delta_ends(struct span content, struct span base, size_t *head, size_t *tail)
@@ -22,6 +23,15 @@ void delta_ends(struct span content, struct span base, size_t *head, size_t *tai
 	while (n < most && content.data[content.len - 1 - n] == base.data[base.len - 1 - n])
 		n++;
 	*tail = n;
+}
+
+uint8_t delta_choose(struct span content, struct span base, size_t *head, size_t *tail)
+{
+	*head = *tail = 0;
+	if (span_equal(content, base))
+		return DELTA_COPY;
+	delta_ends(content, base, head, tail);
+	return *head + *tail >= ENDS_MIN ? DELTA_TEXT : DELTA_BINARY;
 }
 
 static int pack(struct codec_tools *t, struct span content, struct span base, enum pack_effort effort, struct buf *out)

@@ -8,8 +8,6 @@
 
 /* zstd takes up all of a history in one call, 64 MiB in 150 ms: too long a turn for what a few bytes could gain by it. */
 #define HISTORY_SHARE 1024
-#define ENDS_MIN       16
-#define KEYFRAME_SHARE 4
 
 struct attempt {
 	uint8_t delta;
@@ -44,9 +42,7 @@ static void begin(struct pack_run *r, uint8_t delta, struct span source, struct 
 	a->source = source;
 	a->history = history;
 	a->lead = a->out.len;
-	a->raw = !source.len || delta == DELTA_COPY;
-	if (!a->raw)
-		a->zstd = codec_zstd_start(source, history, r->in.effort);
+	a->zstd = codec_zstd_start(source, history, r->in.effort); /* none of nothing */
 	a->raw = !a->zstd;
 }
 
@@ -63,12 +59,12 @@ static void begin_with_base(struct pack_run *r)
 	const struct pack_in *in = &r->in;
 	size_t head, tail;
 	make_room(r);
-	if (span_equal(in->content, in->base)) {
+	uint8_t delta = delta_choose(in->content, in->base, &head, &tail);
+	if (delta == DELTA_COPY) {
 		begin(r, DELTA_COPY, span_of(NULL, 0), span_of(NULL, 0));
 		return;
 	}
-	delta_ends(in->content, in->base, &head, &tail);
-	if (head + tail < ENDS_MIN) {
+	if (delta == DELTA_BINARY) {
 		begin(r, DELTA_BINARY, in->content, in->base);
 		return;
 	}
@@ -128,7 +124,7 @@ static void keep_better(struct pack_run *r)
 
 static bool hopeless(const struct pack_run *r)
 {
-	return r->have_best && r->best.out.len - r->headroom <= r->in.content.len / KEYFRAME_SHARE;
+	return r->have_best && r->best.out.len - r->headroom <= r->in.content.len / DELTA_KEYFRAME_SHARE;
 }
 
 bool packer_part(struct pack_run *r, size_t part)

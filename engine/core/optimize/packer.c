@@ -8,8 +8,6 @@
 #include "base/mem.h"
 #include "engine/core/optimize/expand.h"
 
-#define ENDS_MIN           16 /* shared bytes at the ends that pay for their two lengths */
-#define KEYFRAME_SHARE     4  /* under a quarter of the content: not worth trying for better */
 #define DICTIONARY_SHARE   2
 #define EXPLICIT_BASE_COST 16 /* naming the dictionary */
 #define TRAIN_MIN          8
@@ -94,19 +92,10 @@ static void contend(struct packer *p, struct held *held, uint8_t delta, const st
 	*held = (struct held){ true, cost };
 }
 
-static uint8_t best_delta(const struct pack_in *in)
-{
-	size_t head, tail;
-	if (span_equal(in->content, in->base))
-		return DELTA_COPY;
-	delta_ends(in->content, in->base, &head, &tail);
-	return head + tail >= ENDS_MIN ? DELTA_TEXT : DELTA_BINARY;
-}
-
 /* Compressed alone, texts hardly ever get that small; beside a dictionary that helps at all they never did. */
 static bool keyframe_hopeless(const struct held *held, const struct pack_in *in, const struct buf *payload)
 {
-	size_t share = held->cost && in->effort == EFFORT_BULK ? DICTIONARY_SHARE : KEYFRAME_SHARE;
+	size_t share = held->cost && in->effort == EFFORT_BULK ? DICTIONARY_SHARE : DELTA_KEYFRAME_SHARE;
 	return held->any && payload->len + held->cost <= in->content.len / share;
 }
 
@@ -120,8 +109,9 @@ bool packer_pack(struct packer *p, const struct pack_in *in, struct body *body, 
 	buf_clear(payload);
 
 	struct held held = { 0 };
+	size_t head, tail;
 	if (in->have_base && in->base.len && in->content.len)
-		contend(p, &held, best_delta(in), in, body, payload);
+		contend(p, &held, delta_choose(in->content, in->base, &head, &tail), in, body, payload);
 	if (in->base_prepared && p->tools.dictionary && !keyframe_hopeless(&held, in, payload))
 		contend(p, &held, DELTA_DICTIONARY, in, body, payload);
 	if (!keyframe_hopeless(&held, in, payload))
