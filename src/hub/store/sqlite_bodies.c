@@ -111,8 +111,9 @@ bool sqlite_bodies_put(struct sqlite_bodies *b, int64_t place, const struct id *
 	if (!insert_rows(b, number, staged / SQLITE_DB_PART, span_of(body.data + staged, body.len - staged)) ||
 	    !sqlite_db_run(b->db, sqlite_db_bind(b->db, QUERY_LARGE_ADD, "ii", place, number)))
 		return false;
-	if (u)
-		drop(b, u);
+	if (!u)
+		return true;
+	drop(b, u);
 	return sqlite_db_run(b->db, sqlite_db_bind(b->db, QUERY_UPLOAD_DROP, "i", number));
 }
 
@@ -148,11 +149,8 @@ static bool body_of(struct sqlite_bodies *b, int64_t place, int64_t *body)
 	return got >= 0;
 }
 
-bool sqlite_bodies_len(struct sqlite_bodies *b, int64_t place, uint64_t *len)
+static bool len_of(struct sqlite_bodies *b, int64_t body, uint64_t *len)
 {
-	int64_t body;
-	if (!body_of(b, place, &body))
-		return false;
 	sqlite3_stmt *st = sqlite_db_bind(b->db, QUERY_BODY_END, "i", body);
 	int got = sqlite_db_row(b->db, st);
 	if (got == 1) {
@@ -160,6 +158,12 @@ bool sqlite_bodies_len(struct sqlite_bodies *b, int64_t place, uint64_t *len)
 		sqlite_db_done(st);
 	}
 	return got >= 0;
+}
+
+bool sqlite_bodies_len(struct sqlite_bodies *b, int64_t place, uint64_t *len)
+{
+	int64_t body;
+	return body_of(b, place, &body) && len_of(b, body, len);
 }
 
 static int read_row(struct sqlite_bodies *b, int64_t body, uint64_t part, struct span *bytes)
@@ -175,7 +179,7 @@ bool sqlite_bodies_same(struct sqlite_bodies *b, int64_t place, struct span body
 {
 	uint64_t len = 0;
 	int64_t number;
-	if (!sqlite_bodies_len(b, place, &len) || !body_of(b, place, &number))
+	if (!body_of(b, place, &number) || !len_of(b, number, &len))
 		return false;
 	*same = len == body.len;
 	for (uint64_t part = 0; *same && part * SQLITE_DB_PART < len; part++) {
