@@ -23,9 +23,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "shared.h"
 
 #define REAL(name, type) ((type)dlsym(RTLD_NEXT, #name))
 
@@ -37,12 +38,7 @@ __attribute__((constructor)) static void open_count(void)
 	char path[PATH_MAX];
 	if (!rules || snprintf(path, sizeof path, "%s.polls", rules) >= (int)sizeof path)
 		return;
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0 || syscall(SYS_ftruncate, fd, sizeof *polls))
-		return;
-	void *at = mmap(NULL, sizeof *polls, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	polls = at == MAP_FAILED ? NULL : at;
-	close(fd);
+	polls = shared_open(path, sizeof *polls);
 }
 
 static int number_of(const char *name)

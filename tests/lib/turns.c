@@ -1,15 +1,15 @@
 /* turns: preloaded into a process, looks at the turns of its loop: what lies between two waits for events. The file named
  * by TURNS holds 64-bit numbers, those of struct turns, for the process alone. Writing zeros into it begins anew. */
 #include <dlfcn.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "shared.h"
 
 struct turns {
 	uint64_t count;
@@ -24,13 +24,7 @@ static uint64_t began_us, began_cpu_us, bytes_read, bytes_written;
 
 __attribute__((constructor)) static void turns_open(void)
 {
-	const char *path = getenv("TURNS");
-	int fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
-	if (fd < 0 || ftruncate(fd, sizeof *turns))
-		return;
-	void *at = mmap(NULL, sizeof *turns, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	turns = at == MAP_FAILED ? NULL : at;
-	close(fd);
+	turns = shared_open(getenv("TURNS"), sizeof *turns);
 }
 
 static uint64_t us(clockid_t clock)

@@ -18,6 +18,7 @@
 #include "engine/core/limits.h"
 #include "engine/io/files.h"
 #include "sys/clock.h"
+#include "tests/unit/version_hash.h"
 
 static char dir[48];
 static struct files *files;
@@ -25,23 +26,6 @@ static char stored[64][80]; /* contents that count as known */
 static size_t stored_count;
 static char found[8][80];
 static size_t found_count;
-
-static struct id version_of(void *ctx, uint8_t meta, struct span content)
-{
-	struct span parts[2] = { span_of(&meta, 1), content };
-	(void)ctx;
-	return hash_plain("test", parts, 2);
-}
-
-static struct hash_run *version_start(void *ctx, uint8_t meta, uint64_t len)
-{
-	struct hash_run *r = hash_run_start(NULL, "test");
-	(void)ctx;
-	hash_run_part(r, 1);
-	hash_run_bytes(r, span_of(&meta, 1));
-	hash_run_part(r, len);
-	return r;
-}
 
 static struct id version(const char *text)
 {

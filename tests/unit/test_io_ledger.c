@@ -18,6 +18,7 @@
 #include "engine/core/limits.h"
 #include "engine/io/ledger_sqlite.h"
 #include "engine/io/versions_parts.h"
+#include "tests/unit/version_hash.h"
 
 static char dir[48];
 static struct ledger *ledger;
@@ -25,23 +26,6 @@ static struct versions *versions;
 static struct id damaged[8];
 static size_t damaged_count;
 static char trouble[700];
-
-static struct id version_of(void *ctx, uint8_t meta, struct span content)
-{
-	struct span parts[2] = { span_of(&meta, 1), content };
-	(void)ctx;
-	return hash_plain("test", parts, 2);
-}
-
-static struct hash_run *version_start(void *ctx, uint8_t meta, uint64_t len)
-{
-	struct hash_run *r = hash_run_start(NULL, "test");
-	(void)ctx;
-	hash_run_part(r, 1);
-	hash_run_bytes(r, span_of(&meta, 1));
-	hash_run_part(r, len);
-	return r;
-}
 
 static struct id number(const char *what, uint64_t n)
 {

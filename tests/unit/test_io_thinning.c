@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "engine/io/thinning.h"
+#include "tests/unit/version_hash.h"
 
 #define DAY 86400000LL
 #define NOW (20000 * DAY)
@@ -23,23 +24,6 @@ static struct thinning *thinning;
 static size_t damaged;
 static char trouble[700];
 static struct retention rule;
-
-static struct id version_of(void *ctx, uint8_t meta, struct span content)
-{
-	struct span parts[2] = { span_of(&meta, 1), content };
-	(void)ctx;
-	return hash_plain("test", parts, 2);
-}
-
-static struct hash_run *version_start(void *ctx, uint8_t meta, uint64_t len)
-{
-	struct hash_run *r = hash_run_start(NULL, "test");
-	(void)ctx;
-	hash_run_part(r, 1);
-	hash_run_bytes(r, span_of(&meta, 1));
-	hash_run_part(r, len);
-	return r;
-}
 
 static struct id number(const char *what, uint64_t n)
 {
