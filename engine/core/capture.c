@@ -13,12 +13,6 @@
 #define LATER_MS 3600000u      /* a name found by a scan waits for the scan's end */
 #define BULK_ITEMS 32          /* when more new files than that wait, nobody waits for one of them */
 
-bool stat_equal(const struct file_stat *a, const struct file_stat *b)
-{
-	return a->size == b->size && a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns && a->inode == b->inode &&
-	       a->meta == b->meta;
-}
-
 void capture_drop(struct core *c, struct watched *w)
 {
 	reading_drop(c, w);
@@ -33,7 +27,7 @@ static bool surely_unchanged(const struct item *it, const struct file_stat *now)
 {
 	if (!id_zero(&it->row.local) && PLANTED("capture.trusts_size_and_mtime"))
 		return now->size == it->row.local_stat.size && now->mtime_ns == it->row.local_stat.mtime_ns;
-	if (id_zero(&it->row.local) || !stat_equal(now, &it->row.local_stat))
+	if (id_zero(&it->row.local) || !file_stat_equal(now, &it->row.local_stat))
 		return false;
 	if (it->placed && now->ctime_ns - now->mtime_ns > RACY_NS)
 		return true;
@@ -484,7 +478,7 @@ static void captured(struct core *c, struct watched *w, struct item *it, const s
 	guard_found(c, it);
 	it->read_ms = t->read_ms;
 	if (!fresh && id_equal(&version, &it->row.local)) {
-		if ((w->scanned && !w->suspect) || !stat_equal(stat, &it->row.local_stat)) { /* else our own writing, read back: no news for the disk */
+		if ((w->scanned && !w->suspect) || !file_stat_equal(stat, &it->row.local_stat)) { /* else our own writing, read back: no news for the disk */
 			it->row.local_stat = *stat;
 			it->row.local_at_ms = t->read_ms;
 			ledger_touch(&c->ledger, it);
@@ -634,7 +628,7 @@ static bool is_settled(const struct core *c, const struct watched *w, const stru
 	bool emptied = it && seen->size == 0 && it->row.local_stat.size > 0;
 	if (!w->unsure || waited >= w->category->max_wait_ms)
 		return true;
-	return w->looked && stat_equal(&w->stat, seen) && (!emptied || waited >= CHANGE_EMPTY_MS);
+	return w->looked && file_stat_equal(&w->stat, seen) && (!emptied || waited >= CHANGE_EMPTY_MS);
 }
 
 /* Returns what it read, for the budget. */

@@ -81,7 +81,7 @@ static void went_on(struct core *c, const struct watched *w, struct blob *conten
 static bool ended(struct core *c, struct taken *t, size_t before)
 {
 	struct reading *r = &c->reading;
-	if (!stat_equal(&r->stat, &t->stat) || t->content.len != r->stat.size || t->content.len <= before)
+	if (!file_stat_equal(&r->stat, &t->stat) || t->content.len != r->stat.size || t->content.len <= before)
 		return false;
 	hash_run_bytes(r->version, span_of(t->content.data + before, t->content.len - before));
 	t->version = hash_run_end(r->version);
@@ -103,7 +103,7 @@ enum look reading_take(struct core *c, struct watched *w, struct taken *t)
 	size_t before = t->content.len;
 	enum look look = c->world.take(c->world.ctx, &file, &t->stat, &t->content);
 	if (look == LOOK_MORE) {
-		if (r->of != w || t->content.len <= before || !stat_equal(&r->stat, &t->stat)) {
+		if (r->of != w || t->content.len <= before || !file_stat_equal(&r->stat, &t->stat)) {
 			begin(c, w, &t->stat);
 			before = 0;
 		}

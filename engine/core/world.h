@@ -28,6 +28,13 @@ struct file_stat { /* enough to see that a file is unchanged without reading it 
 	uint8_t meta;      /* META_* */
 };
 
+/* Nothing says that the file has changed. */
+static inline bool file_stat_equal(const struct file_stat *a, const struct file_stat *b)
+{
+	return a->size == b->size && a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns && a->inode == b->inode &&
+	       a->meta == b->meta;
+}
+
 enum look {
 	LOOK_FILE,      /* a regular file or symlink; stat filled */
 	LOOK_ABSENT,    /* nothing there (or a parent is missing) */

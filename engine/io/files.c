@@ -333,12 +333,6 @@ static enum look look_of(int error)
 	                                                                                      : LOOK_ERROR;
 }
 
-bool files_same_stat(const struct file_stat *a, const struct file_stat *b)
-{
-	return a->size == b->size && a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns && a->inode == b->inode &&
-	       a->meta == b->meta;
-}
-
 static enum look stat_at(int dir, const char *name, struct file_stat *stat)
 {
 	struct stat st;
@@ -359,32 +353,49 @@ static enum look read_link(int dir, const char *name, size_t size, struct blob *
 	return content->len == size ? LOOK_FILE : LOOK_BUSY;
 }
 
-static enum look read_file(int dir, const char *name, struct file_stat *stat, struct blob *content)
+int files_open_file(int dir, const char *name)
 {
-	int fd = openat(dir, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT || errno == ELOOP || errno == ENXIO ? LOOK_BUSY : LOOK_ERROR;
+	return openat(dir, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
+}
+
+/* The file that was looked at: LOOK_FILE with its descriptor, or why not. */
+static enum look open_seen(int dir, const char *name, const struct file_stat *seen, int *fd)
+{
 	struct stat st;
-	struct file_stat before, after;
-	enum look look = LOOK_BUSY;
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || !files_stat_of(&st, &before) || !files_same_stat(&before, stat))
-		goto out;
-	content->data = mem_alloc(before.size + 1);
+	struct file_stat opened;
+	*fd = files_open_file(dir, name);
+	if (*fd < 0)
+		return errno == ENOENT || errno == ELOOP || errno == ENXIO ? LOOK_BUSY : LOOK_ERROR;
+	if (fstat(*fd, &st) == 0 && S_ISREG(st.st_mode) && files_stat_of(&st, &opened) && file_stat_equal(&opened, seen))
+		return LOOK_FILE;
+	close(*fd);
+	return LOOK_BUSY;
+}
+
+static enum look read_file(int dir, const char *name, const struct file_stat *stat, struct blob *content)
+{
+	struct stat st;
+	struct file_stat after;
+	int fd;
+	enum look look = open_seen(dir, name, stat, &fd);
+	if (look != LOOK_FILE)
+		return look;
+	look = LOOK_BUSY;
+	content->data = mem_alloc(stat->size + 1);
 	for (ssize_t got = 1; got > 0;) { /* one byte more than its size, to see that it ends there */
-		got = read(fd, content->data + content->len, before.size + 1 - content->len);
+		got = read(fd, content->data + content->len, stat->size + 1 - content->len);
 		if (got < 0 && errno == EINTR)
 			got = 1;
 		else if (got < 0)
 			look = LOOK_ERROR;
 		else
 			content->len += (size_t)got;
-		if (content->len > before.size)
+		if (content->len > stat->size)
 			break;
 	}
-	if (look != LOOK_ERROR && content->len == before.size && fstat(fd, &st) == 0 && files_stat_of(&st, &after) &&
-	    files_same_stat(&before, &after))
+	if (look != LOOK_ERROR && content->len == stat->size && fstat(fd, &st) == 0 && files_stat_of(&st, &after) &&
+	    file_stat_equal(stat, &after))
 		look = LOOK_FILE;
-out:
 	close(fd);
 	return look;
 }
@@ -399,7 +410,7 @@ enum look files_take_at(struct files *f, int dir, const char *name, struct file_
 	if (look != LOOK_FILE || !content)
 		return look;
 	look = stat->meta & META_LINK ? read_link(dir, name, stat->size, content) : read_file(dir, name, stat, content);
-	if (look == LOOK_FILE && (stat_at(dir, name, &after) != LOOK_FILE || !files_same_stat(stat, &after)))
+	if (look == LOOK_FILE && (stat_at(dir, name, &after) != LOOK_FILE || !file_stat_equal(stat, &after)))
 		look = LOOK_BUSY; /* another file has the name by now */
 	if (look != LOOK_FILE)
 		blob_finish(content);
@@ -427,16 +438,11 @@ static bool is_taken(const struct files *f, const struct file_ref *ref)
 static enum look take_begin(struct files *f, const struct file_ref *ref, int dir, const char *name,
                             const struct file_stat *stat, struct blob *content)
 {
-	struct stat st;
-	struct file_stat opened;
+	int fd;
 	files_take_drop(f);
-	int fd = openat(dir, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT || errno == ELOOP || errno == ENXIO ? LOOK_BUSY : LOOK_ERROR;
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || !files_stat_of(&st, &opened) || !files_same_stat(&opened, stat)) {
-		close(fd);
-		return LOOK_BUSY;
-	}
+	enum look look = open_seen(dir, name, stat, &fd);
+	if (look != LOOK_FILE)
+		return look;
 	f->taking = mem_alloc(sizeof *f->taking);
 	*f->taking = (struct files_taking){ .fd = fd, .category = mem_text(ref->category), .path = mem_text(ref->path),
 		                            .stat = *stat };
@@ -462,8 +468,8 @@ static enum look take_part(struct files *f, int dir, const char *name, struct bl
 	if (content->len == until && until <= t->stat.size)
 		return LOOK_MORE;
 	return content->len == t->stat.size && fstat(t->fd, &st) == 0 && files_stat_of(&st, &after) &&
-	                       files_same_stat(&t->stat, &after) && stat_at(dir, name, &after) == LOOK_FILE &&
-	                       files_same_stat(&t->stat, &after)
+	                       file_stat_equal(&t->stat, &after) && stat_at(dir, name, &after) == LOOK_FILE &&
+	                       file_stat_equal(&t->stat, &after)
 	               ? LOOK_FILE
 	               : LOOK_BUSY;
 }
@@ -474,7 +480,7 @@ static enum look take_in_parts(struct files *f, const struct file_ref *ref, int 
 {
 	enum look look = stat_at(dir, name, stat);
 	bool goes_on = is_taken(f, ref) && content->len && content->len == f->taking->len;
-	if (goes_on && (look != LOOK_FILE || !files_same_stat(&f->taking->stat, stat)))
+	if (goes_on && (look != LOOK_FILE || !file_stat_equal(&f->taking->stat, stat)))
 		return look == LOOK_FILE ? LOOK_BUSY : look;
 	if (look != LOOK_FILE)
 		return look;
@@ -542,7 +548,7 @@ size_t files_peek(struct files *f, const struct file_ref *ref, void *out, size_t
 		return 0;
 	int fd = -1;
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
-		fd = openat(dir, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
+		fd = files_open_file(dir, name);
 	if (fd >= 0) {
 		if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
 			got = read(fd, out, len);

@@ -119,14 +119,14 @@ static bool quiet_for_long(const struct file_stat *stat)
 static bool begin_reading(struct files_large *l, const struct placing *w)
 {
 	struct file_stat seen;
-	int fd = files_reading_open(w->dir, w->name);
+	int fd = files_open_file(w->dir, w->name);
 	if (fd < 0)
 		return false;
 	bool alone = files_lease(w->f, fd);
 	if (alone)
 		files_unlease(fd);
 	return files_reading_begin(w->f, &l->old, fd) && alone && files_stat_of(&w->old, &seen) &&
-	       files_same_stat(&seen, &l->old.stat) && quiet_for_long(&seen);
+	       file_stat_equal(&seen, &l->old.stat) && quiet_for_long(&seen);
 }
 
 static enum place_result read_part(struct files_large *l, const struct placing *w)

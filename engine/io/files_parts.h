@@ -108,8 +108,10 @@ struct placing {
 struct files_root *files_root_find(struct files *f, const char *category, bool look_again); /* NULL: unknown or gone */
 /* Opens a folder below `at` ("" = itself), following nothing. flags: O_PATH or O_RDONLY. -1 with errno. */
 int files_open_below(struct files *f, int at, const char *folder, int flags);
+/* Opens a name in it to be read: no link is followed, and nothing that is there instead of a file is waited for. -1 with
+ * errno. */
+int files_open_file(int dir, const char *name);
 /* Reads one name inside an open folder; content may be NULL. */
-bool files_same_stat(const struct file_stat *a, const struct file_stat *b);
 enum look files_take_at(struct files *f, int dir, const char *name, struct file_stat *stat, struct blob *content);
 void files_split(const char *path, char folder[4097], const char **name);
 
@@ -130,7 +132,6 @@ bool files_is_large(const struct files *f, const struct stat *st); /* to be read
 bool files_lease(struct files *f, int fd);
 bool files_leased(int fd);                                         /* … and nobody has asked to write since */
 void files_unlease(int fd);
-int files_reading_open(int dir, const char *name);                 /* -1 with errno */
 bool files_reading_begin(struct files *f, struct files_reading *r, int fd); /* takes fd */
 enum look files_reading_some(struct files *f, struct files_reading *r, struct id *version);
 bool files_reading_same(const struct files_reading *r);                  /* as its stat says */

@@ -67,11 +67,10 @@ void files_temp_drop(struct files *f, struct temp *t)
 /* Nobody has it open for writing, and nobody but us can find its name. */
 static bool unwritten(struct files *f, int dir, struct temp *t, int *fd)
 {
-	*fd = openat(dir, t->name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
+	*fd = files_open_file(dir, t->name);
 	if (*fd < 0)
 		return false;
-	errno = EINVAL;
-	if (!(f->poor & FILES_NO_LEASE) && fcntl(*fd, F_SETLEASE, F_RDLCK) == 0)
+	if (files_lease(f, *fd))
 		return true;
 	return errno != EAGAIN && clock_ms() - t->since_ms >= TIDY_NO_LEASE_MS;
 }
@@ -118,7 +117,7 @@ void files_judge_drop(struct files *f)
 /* False: it cannot be begun. Where there are no leases it is read as a whole, see unwritten. */
 static bool judge_begin(struct files *f, struct temp *t, int dir)
 {
-	int fd = files_reading_open(dir, t->name);
+	int fd = files_open_file(dir, t->name);
 	if (fd < 0)
 		return false;
 	if (!files_lease(f, fd)) {

@@ -32,11 +32,6 @@ void files_unlease(int fd)
 	fcntl(fd, F_SETLEASE, F_UNLCK);
 }
 
-int files_reading_open(int dir, const char *name)
-{
-	return openat(dir, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
-}
-
 bool files_reading_begin(struct files *f, struct files_reading *r, int fd)
 {
 	struct stat st;
@@ -53,7 +48,7 @@ bool files_reading_same(const struct files_reading *r)
 {
 	struct stat st;
 	struct file_stat now;
-	return fstat(r->fd, &st) == 0 && files_stat_of(&st, &now) && files_same_stat(&now, &r->stat);
+	return fstat(r->fd, &st) == 0 && files_stat_of(&st, &now) && file_stat_equal(&now, &r->stat);
 }
 
 enum look files_reading_some(struct files *f, struct files_reading *r, struct id *version)
@@ -85,14 +80,14 @@ enum look files_version_at(struct files *f, int dir, const char *name, struct id
 	struct files_reading r = { .fd = -1 };
 	struct stat st;
 	struct file_stat now;
-	int fd = files_reading_open(dir, name);
+	int fd = files_open_file(dir, name);
 	enum look look = fd < 0 ? LOOK_ERROR : LOOK_BUSY;
 	if (fd >= 0 && files_reading_begin(f, &r, fd))
 		do
 			look = files_reading_some(f, &r, version);
 		while (look == LOOK_MORE);
 	if (look == LOOK_FILE && (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) || !files_stat_of(&st, &now) ||
-	                          !files_same_stat(&now, &r.stat)))
+	                          !file_stat_equal(&now, &r.stat)))
 		look = LOOK_BUSY; /* another file has the name by now */
 	files_reading_drop(&r);
 	return look;

@@ -30,7 +30,7 @@
 #define files_prune real_files_prune
 #define files_reading_begin real_files_reading_begin
 #define files_reading_drop real_files_reading_drop
-#define files_reading_open real_files_reading_open
+#define files_open_file real_files_open_file
 #define files_reading_same real_files_reading_same
 #define files_reading_some real_files_reading_some
 #define files_refused real_files_refused
@@ -43,7 +43,6 @@
 #define files_root_path real_files_root_path
 #define files_root_pin real_files_root_pin
 #define files_root_there real_files_root_there
-#define files_same_stat real_files_same_stat
 #define files_seam real_files_seam
 #define files_settle_new real_files_settle_new
 #define files_split real_files_split
