@@ -210,13 +210,6 @@ static bool has_turn(struct core *c, struct item *it)
 	return false;
 }
 
-static enum got read_some(struct core *c, struct application *a)
-{
-	if (c->world.version_read)
-		return c->world.version_read(c->world.ctx, &a->version, &a->content, &a->meta);
-	return c->world.version_get(c->world.ctx, &a->version, &a->content, &a->meta) ? GOT_ALL : GOT_NOTHING;
-}
-
 /* True: all of the content is here, and it is this step's to place a part of it. */
 static bool prepare_large(struct core *c, struct item *it)
 {
@@ -234,7 +227,7 @@ static bool prepare_large(struct core *c, struct item *it)
 		return false;
 	if (a->whole || id_zero(&a->version))
 		return true;
-	enum got got = read_some(c, a);
+	enum got got = core_read_version(c, &a->version, &a->content, &a->meta);
 	if (got == GOT_NOTHING) {
 		forget(c);
 		receive_content(c, it);

@@ -205,6 +205,13 @@ static void hello(void *ctx, struct link_hello *out)
 	*out = (struct link_hello){ c->state.epoch, c->state.cursor, c->state.chain };
 }
 
+enum got core_read_version(const struct core *c, const struct id *version, struct blob *content, uint8_t *meta)
+{
+	if (c->world.version_read)
+		return c->world.version_read(c->world.ctx, version, content, meta);
+	return c->world.version_get(c->world.ctx, version, content, meta) ? GOT_ALL : GOT_NOTHING;
+}
+
 bool core_part(const struct core *c, uint64_t *last_ms)
 {
 	if (*last_ms == c->now_ms)
@@ -337,7 +344,7 @@ void core_load_outbox(struct core *c, const struct outbox_row *row)
 	}
 	MEM_ROOM(c->flights, c->flight_count, c->flight_cap);
 	c->flights[c->flight_count++] = f;
-	*(row->record.len > c->setup.part_bytes ? &c->large_bytes : &c->flight_bytes) += row->record.len;
+	*send_sum(c, f) += row->record.len;
 	if (it)
 		it->in_flight = row->counter;
 }

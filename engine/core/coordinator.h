@@ -228,6 +228,8 @@ bool core_may_work(const struct core *c, const struct item *it); /* not paused, 
 void core_set_local(struct core *c, struct item *it, const struct id *version, uint64_t size); /* keeps the category's sums true */
 void core_history(struct core *c, const struct item *it, const struct id *version, const struct id *device, uint64_t seq,
 		  enum history_how how, enum change_kind kind, uint64_t size, uint8_t meta, int64_t at_ms);
+/* One part more of a version; all of it at once where the world knows no parts. */
+enum got core_read_version(const struct core *c, const struct id *version, struct blob *content, uint8_t *meta);
 /* A job in parts may do one now: one a turn, all of which has one time. */
 bool core_part(const struct core *c, uint64_t *last_ms);
 void core_new_epoch(struct core *c);
@@ -244,7 +246,6 @@ void capture_soon(struct core *c, struct item *it);   /* look at it now, whateve
 bool capture_run(struct core *c);                     /* looks that are due; false when the budget ended first */
 void capture_flush(struct core *c);                   /* ends every debounce */
 
-bool stat_equal(const struct file_stat *a, const struct file_stat *b);
 void capture_drop(struct core *c, struct watched *w); /* no look is owed at it any more */
 
 /* reading.c */
@@ -295,6 +296,7 @@ void send_pump(struct core *c);                       /* while the link is up an
 void send_resume(struct core *c);                     /* after authentication: everything unanswered again */
 void send_drop(struct core *c, struct flight *f);     /* answered */
 void send_abandon(struct core *c, struct flight *f);  /* will not be appended: what is linked behind it goes as well */
+uint64_t *send_sum(struct core *c, const struct flight *f); /* where its bytes are counted while it is unanswered */
 struct flight *send_find(const struct core *c, uint64_t counter);
 void send_forget_all(struct core *c);                 /* a new epoch: what was sent under the old one is packed anew */
 struct flight *send_new(struct core *c, struct item *it, enum priority priority); /* its local version, as a create, at once */

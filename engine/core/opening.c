@@ -120,27 +120,19 @@ static bool unseal(struct core *c)
 	return is_large(c, o->sealed.len);
 }
 
-static enum got read_some(struct core *c, const struct id *version)
-{
-	struct opening *o = &c->opening;
-	uint8_t meta;
-	if (c->world.version_read)
-		return c->world.version_read(c->world.ctx, version, &o->base, &meta);
-	return c->world.version_get(c->world.ctx, version, &o->base, &meta) ? GOT_ALL : GOT_NOTHING;
-}
-
 static bool read_base(struct core *c)
 {
 	struct opening *o = &c->opening;
 	const struct item *it = ledger_find(&c->ledger, &o->change.item);
 	const struct id *version = NULL;
 	enum got got = GOT_NOTHING;
+	uint8_t meta;
 	if (o->body.base_tag == BODY_BASE_EXPLICIT)
 		version = &o->body.base_version;
 	else if (it && it->row.head_seq == o->change.base)
 		version = &it->row.head_version;
 	if (version)
-		got = read_some(c, version);
+		got = core_read_version(c, version, &o->base, &meta);
 	if (got == GOT_NOTHING) {
 		MARK("receive.base_missing");
 		o->stage = OPENING_DONE;

@@ -94,13 +94,6 @@ void packing_not_taken(struct core *c, const struct item *asker)
 	}
 }
 
-static enum got read_part(struct core *c, const struct id *version, struct blob *content, uint8_t *meta)
-{
-	if (c->world.version_read)
-		return c->world.version_read(c->world.ctx, version, content, meta);
-	return c->world.version_get(c->world.ctx, version, content, meta) ? GOT_ALL : GOT_NOTHING;
-}
-
 static void end(struct core *c, enum packing_phase phase)
 {
 	c->packing.phase = phase;
@@ -143,14 +136,14 @@ static void advance(struct core *c)
 	enum got got;
 	switch (p->phase) {
 	case PACKING_CONTENT:
-		got = read_part(c, &p->version, &p->content, &p->meta);
+		got = core_read_version(c, &p->version, &p->content, &p->meta);
 		if (got == GOT_NOTHING)
 			end(c, PACKING_LOST);
 		else if (got == GOT_ALL)
 			p->phase = PACKING_BASE;
 		break;
 	case PACKING_BASE:
-		got = id_zero(&p->base) ? GOT_NOTHING : read_part(c, &p->base, &p->base_content, &base_meta);
+		got = id_zero(&p->base) ? GOT_NOTHING : core_read_version(c, &p->base, &p->base_content, &base_meta);
 		p->have_base = got == GOT_ALL;
 		if (got != GOT_MORE)
 			start_run(c);

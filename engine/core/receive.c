@@ -394,10 +394,7 @@ static bool take_entry(struct core *c)
 static void read_meta(struct core *c, const struct id *version, uint8_t *meta)
 {
 	struct blob content = { 0 };
-	if (c->world.version_read)
-		c->world.version_read(c->world.ctx, version, &content, meta);
-	else
-		c->world.version_get(c->world.ctx, version, &content, meta);
+	core_read_version(c, version, &content, meta);
 	blob_finish(&content);
 }
 

@@ -31,7 +31,7 @@ struct flight *send_find(const struct core *c, uint64_t counter)
 	return low < c->flight_count && c->flights[low]->row.counter == counter ? c->flights[low] : NULL;
 }
 
-static uint64_t *flight_sum(struct core *c, const struct flight *f)
+uint64_t *send_sum(struct core *c, const struct flight *f)
 {
 	return f->row.record.len > c->setup.part_bytes ? &c->large_bytes : &c->flight_bytes;
 }
@@ -52,7 +52,7 @@ void send_drop(struct core *c, struct flight *f)
 	c->unsaved -= f->unsaved;
 	if (f->unsaved && f->staged && c->world.outbox_stage)
 		c->world.outbox_stage(c->world.ctx, span_of(NULL, 0));
-	*flight_sum(c, f) -= f->row.record.len;
+	*send_sum(c, f) -= f->row.record.len;
 	blob_finish(&f->row.record);
 	free(f);
 }
@@ -237,7 +237,7 @@ static struct flight *seal_change(struct core *c, const struct wish *w, const st
 		c->world.save_outbox(c->world.ctx, &f->row);
 	MEM_ROOM(c->flights, c->flight_count, c->flight_cap);
 	c->flights[c->flight_count++] = f;
-	*flight_sum(c, f) += f->row.record.len;
+	*send_sum(c, f) += f->row.record.len;
 	c->state.bytes_plain += body->content_len;
 	it->in_flight = change->counter;
 	return f;
