@@ -14,12 +14,21 @@
 
 #define NAME_MAX_HERE 80
 #define BACKLOG 64
+#define UNHEARD ".new" /* behind the name of a socket that nobody listens at yet */
 
 struct place {
 	struct sockaddr_un address;
 	int folder; /* open while the address is used */
 	char name[NAME_MAX_HERE + 1];
 };
+
+static void set_address(struct place *p, const char *path, const char *ending)
+{
+	int n = snprintf(p->address.sun_path, sizeof p->address.sun_path, "%s%s", path, ending);
+	if (n < 0 || (size_t)n >= sizeof p->address.sun_path)
+		snprintf(p->address.sun_path, sizeof p->address.sun_path, "/proc/self/fd/%d/%s%s", p->folder, p->name,
+		         ending);
+}
 
 static bool place_open(struct place *p, const char *path, struct err *e)
 {
@@ -39,10 +48,7 @@ static bool place_open(struct place *p, const char *path, struct err *e)
 	free(folder);
 	if (p->folder < 0)
 		return err_set(e, path, NULL, "its folder: %s", strerror(errno));
-	if (strlen(path) < sizeof p->address.sun_path)
-		strcpy(p->address.sun_path, path);
-	else
-		snprintf(p->address.sun_path, sizeof p->address.sun_path, "/proc/self/fd/%d/%s", p->folder, p->name);
+	set_address(p, path, "");
 	return true;
 }
 
@@ -104,12 +110,17 @@ static bool make_room(const struct place *p, const char *path, struct err *e)
 	return true;
 }
 
-static int listen_place(const struct place *p, const char *path, struct err *e)
+/* Whoever waits for the name to appear connects at once, and must not be refused: it gets its name when it listens. */
+static int listen_place(struct place *p, const char *path, struct err *e)
 {
+	char unheard[NAME_MAX_HERE + sizeof UNHEARD];
+	snprintf(unheard, sizeof unheard, "%s" UNHEARD, p->name);
+	set_address(p, path, UNHEARD);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	/* The mode that it is bound with: nobody can be quicker than a chmod behind. */
-	if (fd < 0 || fchmod(fd, 0600) || bind(fd, (const struct sockaddr *)&p->address, sizeof p->address) ||
-	    listen(fd, BACKLOG)) {
+	if (fd < 0 || fchmod(fd, 0600) || (unlinkat(p->folder, unheard, 0) && errno != ENOENT) ||
+	    bind(fd, (const struct sockaddr *)&p->address, sizeof p->address) || listen(fd, BACKLOG) ||
+	    linkat(p->folder, unheard, p->folder, p->name, 0) || unlinkat(p->folder, unheard, 0)) {
 		err_set(e, path, NULL, "%s", strerror(errno));
 		return give_up(fd);
 	}

@@ -1,6 +1,8 @@
 /* unixsock: stream sockets in the file system. A path of any length works: it is reached through the descriptor of its
  * folder, since a socket address has room for 107 bytes only (the socket's own name: 80).
  *
+ * A socket gets its name when somebody listens at it: until then it is NAME.new.
+ *
  * A listener's folder must be ours and writable by nobody else; the socket itself is 0600. Both ends talk to processes of
  * their own user only (or root's). All descriptors are close-on-exec. */
 #ifndef SYS_UNIXSOCK_H

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -98,6 +99,26 @@ Test(sys_files, sockets_talk)
 	char *path = mem_printf("%s/control.sock", dir);
 	talks(path);
 	free(path);
+}
+
+/* Else a console that waits for the name is refused between the two, and waits on for good. */
+Test(sys_files, a_socket_listens_before_it_has_its_name)
+{
+	struct err e;
+	char bytes[4096] __attribute__((aligned(8)));
+	int watch = inotify_init1(IN_NONBLOCK);
+	cr_assert(watch >= 0 && inotify_add_watch(watch, ".", IN_CREATE) >= 0);
+	int listener = unixsock_listen("sock", &e);
+	cr_assert_geq(listener, 0);
+	ssize_t n = read(watch, bytes, sizeof bytes);
+	cr_assert_gt(n, 0);
+	const struct inotify_event *first = (const struct inotify_event *)bytes;
+	cr_assert_str_eq(first->name, "sock.new", "it was bound under another name");
+	first = (const struct inotify_event *)(bytes + sizeof *first + first->len);
+	cr_assert_str_eq(first->name, "sock");
+	cr_assert_eq(mode_of("sock.new"), -1, "which is gone");
+	close(listener);
+	close(watch);
 }
 
 Test(sys_files, sockets_have_long_paths)
