@@ -3,13 +3,15 @@
  *
  *   send TEXT      types it; \n \r \t \e \\ and \xHH are understood
  *   sleep MS       reads on for so long
+ *   quiet MS       reads on until nothing came for so long (10 s at most)
  *   until TEXT     reads on until these bytes were sent (10 s at most): "until ok" or "until TIMEOUT"
  *   count NAME     "NAME bytes=N reads=N wakeups=N", each since the last count; wakeups of the program by its own will
  *   stall MS       reads nothing for so long
  *   resize WxH
  *   signal NUMBER
+ *   run COMMAND    of the shell
  *   modes          "modes same" when the terminal is set as it was before the program, else "modes CHANGED"
- *   wait           until it has ended: "exit CODE" or "exit signal NUMBER"
+ *   wait           until it has ended and all that it sent was read: "exit CODE" or "exit signal NUMBER"
  *
  * ptywatch WxH OUT COMMAND…: every byte goes into the file OUT as well. */
 #include <fcntl.h>
@@ -27,13 +29,15 @@
 #include <unistd.h>
 #include <utmp.h>
 
+#define END_MARK 0
+
 static struct {
 	int master, keep; /* keep: the other side stays open, so that its modes can be read after the end */
 	pid_t pid;
 	FILE *out;
 	unsigned long bytes, reads;
 	long switches;
-	char tail[65536];
+	char tail[65536]; /* what "until" has not looked past yet */
 	size_t tail_len;
 	struct termios before;
 	bool ended;
@@ -47,15 +51,19 @@ static long now_ms(void)
 	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static void take(int wait_ms)
+/* False: the mark behind the program's last byte came. */
+static bool take(int wait_ms)
 {
 	char bytes[16384];
 	struct pollfd p = { .fd = w.master, .events = POLLIN };
 	if (poll(&p, 1, wait_ms) < 1)
-		return;
+		return true;
 	ssize_t n = read(w.master, bytes, sizeof bytes);
+	bool last = n > 0 && w.ended && bytes[n - 1] == END_MARK;
+	if (last)
+		n--;
 	if (n <= 0)
-		return;
+		return !last;
 	w.bytes += (unsigned long)n;
 	w.reads++;
 	fwrite(bytes, 1, (size_t)n, w.out);
@@ -64,6 +72,7 @@ static void take(int wait_ms)
 		w.tail_len = 0;
 	memcpy(w.tail + w.tail_len, bytes, (size_t)n);
 	w.tail_len += (size_t)n;
+	return !last;
 }
 
 static void read_for(long ms)
@@ -71,6 +80,15 @@ static void read_for(long ms)
 	long until = now_ms() + ms;
 	for (long left = ms; left >= 0; left = until - now_ms())
 		take((int)left);
+}
+
+static void read_until_quiet(long ms)
+{
+	long end = now_ms() + 10000;
+	for (unsigned long reads = w.reads + 1; reads != w.reads && now_ms() < end;) {
+		reads = w.reads;
+		take((int)ms);
+	}
 }
 
 static size_t unescape(char *text)
@@ -144,12 +162,18 @@ static void count(const char *name)
 	w.switches = now;
 }
 
+/* A terminal hands its bytes over some time after they were written, and not all at once: a mark of our own, written
+ * behind them, tells when the last one is here. */
 static void await_end(void)
 {
-	for (long end = now_ms() + 10000; now_ms() < end && !w.ended;) {
-		w.ended = waitpid(w.pid, &w.status, WNOHANG) == w.pid;
+	long end = now_ms() + 10000;
+	while (now_ms() < end && !w.ended) {
 		take(20);
+		w.ended = waitpid(w.pid, &w.status, WNOHANG) == w.pid;
 	}
+	fcntl(w.keep, F_SETFL, O_NONBLOCK); /* it may be full */
+	for (bool marked = false, more = w.ended; more && now_ms() < end; more = take(20))
+		marked = marked || write(w.keep, &(char){ END_MARK }, 1) == 1;
 	if (!w.ended)
 		puts("exit TIMEOUT");
 	else if (WIFSIGNALED(w.status))
@@ -181,6 +205,8 @@ static void obey(char *line)
 		(void)n;
 	} else if (!strcmp(line, "sleep")) {
 		read_for(atol(rest));
+	} else if (!strcmp(line, "quiet")) {
+		read_until_quiet(atol(rest));
 	} else if (!strcmp(line, "stall")) {
 		usleep((useconds_t)atol(rest) * 1000);
 	} else if (!strcmp(line, "until")) {
@@ -192,6 +218,10 @@ static void obey(char *line)
 		ioctl(w.master, TIOCSWINSZ, &size);
 	} else if (!strcmp(line, "signal")) {
 		kill(w.pid, atoi(rest));
+	} else if (!strcmp(line, "run")) {
+		int code = system(rest);
+		if (code)
+			printf("run FAILED %d\n", code);
 	} else if (!strcmp(line, "modes")) {
 		compare_modes();
 	} else if (!strcmp(line, "wait")) {

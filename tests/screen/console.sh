@@ -71,7 +71,7 @@ came() {
 small() {
 	for size in 40x12 20x4 10x3 2x2 1x1 300x100; do
 		engine busy && watch $size <<-END && said "exit 0" || return 1
-			sleep 300
+			quiet 300
 			send q
 			wait
 		END
@@ -81,7 +81,7 @@ beside small small
 calm() {
 	engine calm && watch 80x24 <<-END && said "until ok" && said "exit 0" && at_most calm bytes 0 && at_most calm wakeups 0
 		until quit
-		sleep 1500
+		quiet 1000
 		count first
 		sleep ${CALM_MS:-5000}
 		count calm
@@ -100,7 +100,7 @@ moving() {
 	} &
 	watch 80x24 <<-END
 		until quit
-		sleep 400
+		quiet 400
 		count first
 		sleep 4000
 		count moving
@@ -125,7 +125,7 @@ stalls() {
 		until quit
 		count first
 		stall 2500
-		sleep 400
+		quiet 400
 		count after
 		send q
 		wait
@@ -137,7 +137,7 @@ other_terms() {
 		engine busy && watch 80x24 TERM=$name <<-END && said "until ok" && said "exit 0" && said "modes same" || { echo "TERM=$name"; return 1; }
 			until CONFLICTS
 			send 2
-			sleep 200
+			quiet 200
 			send Q
 			wait
 			modes
@@ -162,7 +162,7 @@ t "Ctrl-c leaves" leaves '\x03'
 leaves_by_signal() {
 	engine calm && watch 80x24 <<-END && said "exit $2" && said "modes same" && tail -c 300 "$S/bytes" | LC_ALL=C grep -q "\[?1049l"
 		until quit
-		sleep 100
+		quiet 100
 		signal $1
 		wait
 		modes
@@ -176,19 +176,19 @@ t "a crash restores the terminal first" leaves_by_signal 11 "signal 11"
 budget() {
 	engine busy && watch 80x24 SYNCLINE_NOW=1788876341 <<-END
 		until quit
-		sleep 1300
+		quiet 1000
 		count first
 		send j
-		sleep 150
+		quiet 150
 		count cursor
 		send 2
-		sleep 150
+		quiet 150
 		count queue
 		send 6
-		sleep 150
+		quiet 150
 		count traffic
 		send \x0c
-		sleep 150
+		quiet 150
 		count again
 		send Q
 		wait
@@ -199,11 +199,12 @@ budget() {
 t "first paint, cursor, screens and Ctrl-l keep their limits" budget
 one_write() {
 	cat "$S/stats"
+	cat "$S/said"
 	[ "$(stat_of frames)" -gt 4 ] && [ "$(stat_of frames)" = "$(stat_of writes)" ]
 }
 t "a frame is one write" one_write
-quick() { cat "$S/stats" && [ "$(sed -n 's/.*"p95":\([0-9]*\).*/\1/p' "$S/stats")" -lt 20000 ]; }
-t "a key is painted within milliseconds" quick
+quick() { at_most cursor wakeups 3; }
+t "a key is painted by the turn that reads it" quick
 storm() {
 	engine busy && {
 		echo "until quit"
@@ -215,7 +216,7 @@ storm() {
 			echo "sleep 3"
 		done
 		echo "resize 80x24"
-		echo "sleep 300"
+		echo "quiet 300"
 		echo "count storm"
 		echo "send q"
 		echo "wait"
@@ -226,9 +227,9 @@ t "a dragged corner is no storm of frames" storm
 # ---- what crosses to the terminal ----
 colourless() {
 	engine busy && options=$2 && watch 80x24 $1 <<-END && said "exit 0" && no_bytes '\x1b\[[0-9;]*(3[0-8]|4[0-8]|9[0-7])[;m]'
-		until quit
+		until CONFLICTS
 		send 23
-		sleep 200
+		quiet 200
 		send Q
 		wait
 	END
@@ -243,11 +244,11 @@ hostile() {
 	engine busy && order 'report {"queue":[{"item":"notes/\u001b]52;c;QQ==\u0007\u202e\u2066\u200b\ufeff\udb40\udc41\u009b31m","direction":"outgoing","state":"queued"}],"log":[{"at":"2026-09-08T14:05:41Z","level":"info","from":"\u001b[2J","text":"\u202eevil\u001b]0;t\u0007"}]}'
 	watch 80x24 <<-END && said "exit 0" && no_bytes '\x1b\]|\xe2\x80\xae|\xe2\x81\xa6|\xe2\x80\x8b|\xef\xbb\xbf|\xf3\xa0\x81\x81|\xc2\x9b' &&
 		until quit
-		sleep 1200
+		quiet 1000
 		send 2
-		sleep 100
+		quiet 100
 		send 8
-		sleep 100
+		quiet 100
 		send Q
 		wait
 	END
@@ -258,11 +259,11 @@ strays() {
 	engine busy && watch 80x24 SYNCLINE_NOW=1788876341 <<-END && said "exit 0" && [ "$(grep -c '"resolve"\|"pause"' "$S/requests")" = 0 ] && [ "$(grep -c 'until ok' "$S/said")" = 4 ]
 		until quit
 		send \e[I\e[O\e[12;34;5z\eOq\e]0;cmty\x07
-		sleep 200
+		quiet 200
 		send \e[200~cmt\nqQP\e[201~
 		until Ignored
 		send \e]11;rgb:0/0
-		sleep 200
+		quiet 200
 		send 2
 		until TRY
 		send :theme ink\n
@@ -290,9 +291,9 @@ unknown_term() {
 t "an unknown TERM: the nearest one, and says so" unknown_term
 ascii_only() {
 	engine busy && watch 80x24 LC_ALL=C <<-END && said "exit 0" && no_bytes '[\x80-\xff]' && LC_ALL=C grep -q '\^14' "$S/bytes"
-		until quit
+		until CONFLICTS
 		send 2346
-		sleep 200
+		quiet 200
 		send Q
 		wait
 	END
@@ -301,18 +302,13 @@ t "LC_ALL=C gets ASCII" ascii_only
 
 # ---- the engine comes and goes ----
 gone_and_back() {
-	engine busy || return 1
-	{
-		wait_for 5 grep -q subscribe "$S/requests"
-		sleep 0.5
-		order drop
-		sleep 1
-		order back
-	} &
-	watch 80x24 <<-END && said "exit 0" && [ "$(grep -c 'until ok' "$S/said")" = 4 ]
-		until quit
+	engine busy && watch 80x24 <<-END && said "exit 0" && [ "$(grep -c 'until ok' "$S/said")" = 5 ]
+		until CONFLICTS
 		send 2
+		until TRY
+		run echo drop >'$S/orders'
 		until ENGINE NOT RUNNING
+		run echo back >'$S/orders'
 		until CONFLICTS
 		send 5
 		until PRESENCE
@@ -324,16 +320,13 @@ t "an engine that ends is told and missed, and comes back by itself" gone_and_ba
 waits() {
 	engine busy && order drop || return 1
 	wait_for 5 sh -c "! test -e '$SOCK'"
-	{
-		sleep 1.5
-		order back
-	} &
 	watch 80x24 <<-END && said "exit 0" && [ "$(grep -c 'until ok' "$S/said")" = 2 ] && at_most waiting bytes 0 && at_most waiting wakeups 0
 		until No one answers at
-		sleep 300
+		quiet 300
 		count first
 		sleep 700
 		count waiting
+		run echo back >'$S/orders'
 		until CONFLICTS
 		send q
 		wait
@@ -342,22 +335,22 @@ waits() {
 t "no engine: waits without polling, and attaches when it is there" waits
 settles() {
 	engine busy && watch 80x24 <<-END && said "exit 0" && [ "$(grep -c '"resolve"' "$S/requests")" = 1 ] &&
-		until quit
+		until CONFLICTS
 		send ct
-		sleep 100
+		until Enter applies it
 		send \r
 		until Both versions stay
 		send Q
 		wait
 	END
-		[ "$(grep -c 'until ok' "$S/said")" = 2 ] && grep '"resolve"' "$S/requests" | grep '"aliases/gst"' | grep -q '"theirs"'
+		[ "$(grep -c 'until ok' "$S/said")" = 3 ] && grep '"resolve"' "$S/requests" | grep '"aliases/gst"' | grep -q '"theirs"'
 }
 t "c t Enter settles one conflict, once" settles
 unapplied() {
 	engine busy && watch 80x24 <<-END && grep -q "1 choice was not applied" "$S/bytes" && ! grep -q '"resolve"' "$S/requests"
-		until quit
+		until CONFLICTS
 		send ct
-		sleep 100
+		until Enter applies it
 		send Q
 		wait
 	END
@@ -409,13 +402,22 @@ else
 	mux() { tmux -u -f /dev/null -S "$S/run/tmux" "$@"; }
 	screen() { mux capture-pane -p; }
 	shows() { screen | grep -qF -- "$1"; }
+	shows_selected() { screen | grep -q "▸.* $1"; }
+	shows_all_of() { screen | diff "$1" -; }
+	# still FILE: keeps the screen there, once two looks at it are the same
+	still() {
+		for i in 1 2 3 4 5 6 7 8 9 10; do
+			screen >"$1" && sleep 0.2 && screen | cmp -s "$1" - && return 0
+		done
+		return 1
+	}
 	open_mux() {
 		mux new-session -d -x 80 -y 24 "env TERM=tmux-256color TZ=UTC LC_ALL=C.UTF-8 SYNCLINE_NOW=$1 PS1='ready> ' sh" &&
 			mux set -g status off && wait_for 5 shows 'ready>'
 	}
 	in_tmux() {
 		engine calm && open_mux 1788876727 && mux send-keys "clear; '$SYNCLINE' --socket '$SOCK'; echo left" Enter &&
-			wait_for 5 shows "IN SYNC" && sleep 0.2 && screen >"$S/seen" &&
+			wait_for 5 shows "IN SYNC" && still "$S/seen" &&
 			sed 's/ *$//' "$STATES/golden/tmux-calm-80x24.txt" >"$S/wanted" && sed 's/ *$//' "$S/seen" | diff "$S/wanted" - || return 1
 		# The cursor rests on the selected row.
 		y=$(mux display -p '#{cursor_y}') && sed -n "$((y + 1))p" "$S/seen" | grep -q '^▸' || return 1
@@ -426,19 +428,20 @@ else
 	mux kill-server 2>/dev/null
 	suspends() {
 		engine busy && open_mux 1788876341 && mux send-keys "clear; stty -a | cksum; '$SYNCLINE' --socket '$SOCK'" Enter &&
-			wait_for 5 shows "2 CONFLICTS" && sleep 0.2 && mux send-keys 2 j && wait_for 3 shows TRY && sleep 0.2 && screen >"$S/before" &&
+			wait_for 5 shows "2 CONFLICTS" && mux send-keys 2 j && wait_for 5 shows TRY && still "$S/before" &&
 			mux send-keys C-z && wait_for 5 shows topped && [ "$(mux display -p '#{alternate_on} #{cursor_flag}')" = "0 1" ] &&
-			mux send-keys 'stty -a | cksum' Enter && sleep 0.3 && [ "$(screen | grep -E '^[0-9]+ [0-9]+$' | sort -u | wc -l)" = 1 ] &&
-			mux send-keys fg Enter && wait_for 5 shows "2 CONFLICTS" && sleep 0.3 && screen | diff "$S/before" - &&
-			mux send-keys j && sleep 0.2 && screen | grep -q '▸.* aliases' && mux send-keys Q
+			mux send-keys 'stty -a | cksum; echo summed' Enter && wait_for 5 sh -c "tmux -S '$S/run/tmux' capture-pane -p | grep -q ^summed" &&
+			[ "$(screen | grep -E '^[0-9]+ [0-9]+$' | sort -u | wc -l)" = 1 ] &&
+			mux send-keys fg Enter && wait_for 5 shows_all_of "$S/before" &&
+			mux send-keys j && wait_for 5 shows_selected aliases && mux send-keys Q
 	}
 	t "tmux: Ctrl-z gives the terminal back, fg paints it all again" suspends
 	mux kill-server 2>/dev/null
 	resize_mux() {
 		engine busy && mux new-session -d -x 80 -y 24 "env TERM=tmux-256color TZ=UTC LC_ALL=C.UTF-8 SYNCLINE_NOW=1788876341 '$SYNCLINE' --socket '$SOCK'" &&
-			mux set -g status off && wait_for 5 shows "2 CONFLICTS" && mux send-keys 2 j j j && wait_for 3 shows "rollout" && sleep 0.2 &&
-			screen >"$S/before" && mux resize-window -x 160 -y 50 && sleep 0.3 && mux resize-window -x 40 -y 12 && sleep 0.3 &&
-			shows "rollout" && mux resize-window -x 80 -y 24 && sleep 0.4 && screen | diff "$S/before" -
+			mux set -g status off && wait_for 5 shows "2 CONFLICTS" && mux send-keys 2 j j j && wait_for 5 shows "rollout" && still "$S/before" &&
+			mux resize-window -x 160 -y 50 && still "$S/seen" && mux resize-window -x 40 -y 12 && still "$S/seen" &&
+			shows "rollout" && mux resize-window -x 80 -y 24 && wait_for 5 shows_all_of "$S/before"
 	}
 	t "tmux: after 160x50, 40x12 and back the screen is the same" resize_mux
 	mux kill-server 2>/dev/null
