@@ -280,6 +280,7 @@ void core_destroy(struct core *c)
 	free(c->held);
 	free(c->survey->moving);
 	free(c->survey->asked);
+	free(c->survey->left_out);
 	free(c->survey);
 	free(c->plans.ring);
 	apply_finish(c);

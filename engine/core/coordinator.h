@@ -140,7 +140,8 @@ struct survey {
 	bool good;
 	struct item **moving;         /* in the ledger's order: not at rest, or stuck; and choices that are not sent yet */
 	struct item **asked;          /* likewise: what a person is asked about, see settle_open */
-	size_t moving_count, moving_cap, asked_count, asked_cap;
+	struct item **left_out;       /* likewise: what other devices have and this one does not take */
+	size_t moving_count, moving_cap, asked_count, asked_cap, left_count, left_cap;
 };
 
 struct core {

@@ -162,6 +162,7 @@ void core_view_counts(const struct core *c, struct counts_view *v);
 struct category_view {
 	const char *name;
 	size_t items, pending, conflicts;
+	size_t left_out;             /* other devices' items that are not brought here: by the rules, or links that lead out */
 	uint64_t bytes;
 	const char *state;           /* synced, syncing, paused, error */
 	bool paused;                 /* it by itself, not with everything */

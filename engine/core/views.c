@@ -76,6 +76,12 @@ static bool is_stuck(const struct item *it)
 	       (it->refused || (it->lost && it->category->held));
 }
 
+/* The newest version of it is on the hub, and not to be brought here. */
+static bool is_left_out(const struct item *it)
+{
+	return it->unwanted && !it->row.side && it->category->active && !id_equal(&it->row.local, &it->row.head_version);
+}
+
 /* Another device's second version that a person here chose against, not sent yet. */
 static bool unsent_choice(const struct item *it)
 {
@@ -88,13 +94,17 @@ static const struct survey *survey(const struct core *c)
 	if (s->good)
 		return s;
 	s->good = true;
-	s->moving_count = s->asked_count = 0;
+	s->moving_count = s->asked_count = s->left_count = 0;
 	for (size_t i = 0; i < c->ledger.count; i++) {
 		struct item *it = c->ledger.all[i];
 		bool incoming;
 		if (settle_open(it)) {
 			MEM_ROOM(s->asked, s->asked_count, s->asked_cap);
 			s->asked[s->asked_count++] = it;
+		}
+		if (is_left_out(it)) {
+			MEM_ROOM(s->left_out, s->left_count, s->left_cap);
+			s->left_out[s->left_count++] = it;
 		}
 		if (item_state(c, it, &incoming) || is_stuck(it) || unsent_choice(it)) {
 			MEM_ROOM(s->moving, s->moving_count, s->moving_cap);
@@ -160,6 +170,8 @@ bool core_view_category(const struct core *c, size_t index, struct category_view
 	}
 	for (size_t i = 0; i < s->asked_count; i++)
 		v->conflicts += s->asked[i]->category == found;
+	for (size_t i = 0; i < s->left_count; i++)
+		v->left_out += s->left_out[i]->category == found;
 	for (size_t i = 0; i < c->debounce.count; i++)
 		v->pending += c->debounce.heap[i]->category == found;
 	v->state = found->trouble || !found->root_ok		       ? "error"
@@ -407,7 +419,7 @@ void core_view_why(const struct core *c, const char *category, const char *path,
 	struct plan_facts facts = ledger_facts(it);
 	enum plan plan = plan_item(&facts);
 	v->here_only = it->refused || plan == PLAN_SEND || plan == PLAN_SIDE_PUT || plan == PLAN_RETURN;
-	v->coming = plan == PLAN_APPLY || it->lost;
+	v->coming = plan == PLAN_APPLY || it->lost || is_left_out(it);
 	const char *state = item_state(c, it, &incoming);
 	const char *held = held_why(c, it);
 	char unmerged_words[200];
@@ -430,6 +442,12 @@ void core_view_why(const struct core *c, const char *category, const char *path,
 	else if (settled && !c->up)
 		tell(v, "offline", "its conflict is settled, and that is kept on this device: the hub is not connected",
 		     "it goes out when the link is back");
+	else if (is_left_out(it))
+		tell(v, "left-out",
+		     it->row.head_meta & META_LINK
+			     ? "it is a link that leads out of its category: it is kept on the hub and not made here"
+			     : "what other devices have of it is not brought here: this device's rules leave it out",
+		     "");
 	else if (!state && settled)
 		tell(v, "queued", "its conflict is settled, and that is about to be sent", "");
 	else if (!state)

@@ -181,13 +181,16 @@ static void print_watching(const json_t *rows)
 	json_t *row;
 	json_array_foreach(rows, i, row) {
 		const char *name = json_get_text(row, "name"), *why = json_get_text(row, "watch_reason");
-		int64_t refused = json_get_int(row, "refused", 0);
+		int64_t refused = json_get_int(row, "refused", 0), left_out = json_get_int(row, "left_out", 0);
 		if (why)
 			printf("\n  %s%s is looked at every %s: %s%s\n", say_tint(TINT_WARN), say_text(name),
 			       say_span(json_get_int(row, "interval_ms", 0)), say_text(why), say_plain());
 		if (refused)
 			printf("\n  %s: %s on this device: 'syncline log' names them, 'syncline why' says more\n",
 			       say_text(name), say_count(refused, "file stays", "files stay"));
+		if (left_out)
+			printf("\n  %s: %s not brought to this device: 'syncline log' names them, 'syncline why' says more\n",
+			       say_text(name), say_count(left_out, "item is", "items are"));
 	}
 }
 

@@ -117,7 +117,9 @@ joins_with_data() {
 t "a device with files of its own joins: a union, what differs is a conflict, nobody wins silently" joins_with_data
 outside() {
 	ln -s /nonexistent/there "$A/outside" && echo "beside it" >"$A/beside" && settle a b c d && [ "$(cat "$B/beside")" = "beside it" ] &&
-		exits_0 a && exits_0 b
+		exits_0 a && exits_0 b && [ "$(on b why notes/outside --json | json --get state)" = left-out ] &&
+		on b why notes/outside | grep -q 'leads out' && on b status | grep -q 'notes: 1 item is not brought' &&
+		[ "$(on a why notes/outside --json | json --get state)" = in-sync ] && ! on a status | grep -q 'not brought'
 }
 exits_0() { on "$1" status >/dev/null; code=$?; [ $code = 0 ] || [ $code = 11 ] || { on "$1" queue; return 1; }; }
 t "a link that leads out of the category keeps nobody from being in step" outside
