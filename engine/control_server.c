@@ -99,12 +99,10 @@ void control_fail_with(const struct question *q, int exit_code, const char *what
                        const char *why_format, ...)
 {
 	struct err e;
-	char why[sizeof e.why];
 	va_list args;
 	va_start(args, why_format);
-	vsnprintf(why, sizeof why, why_format, args);
+	err_set_args(&e, what, fix, why_format, args);
 	va_end(args);
-	err_set(&e, what, fix, "%s", why);
 	control_fail(q, exit_code, &e);
 }
 

@@ -137,15 +137,14 @@ static void decide(struct enroll *n, bool accepted)
 static void fail(struct enroll *n, const char *fix, const char *format, ...) __attribute__((format(printf, 3, 4)));
 static void fail(struct enroll *n, const char *fix, const char *format, ...)
 {
-	char what[sizeof n->e.what], why[sizeof n->e.why];
+	char what[sizeof n->e.what];
 	va_list args;
 	if (n->decided)
 		return;
-	va_start(args, format);
-	vsnprintf(why, sizeof why, format, args);
-	va_end(args);
 	snprintf(what, sizeof what, "hub %.200s", n->invite.url.text);
-	err_set(&n->e, what, fix, "%s", why);
+	va_start(args, format);
+	err_set_args(&n->e, what, fix, format, args);
+	va_end(args);
 	decide(n, false);
 }
 

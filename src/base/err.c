@@ -1,13 +1,12 @@
 #include "base/err.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/utf8.h"
 
-bool err_set(struct err *e, const char *what, const char *fix, const char *why_format, ...)
+bool err_set_args(struct err *e, const char *what, const char *fix, const char *why_format, va_list args)
 {
 	if (!e)
 		return false;
@@ -15,12 +14,18 @@ bool err_set(struct err *e, const char *what, const char *fix, const char *why_f
 	struct err said; /* the arguments may be parts of *e */
 	snprintf(said.what, sizeof said.what, "%s", what);
 	snprintf(said.fix, sizeof said.fix, "%s", fix ? fix : "");
-	va_list args;
-	va_start(args, why_format);
 	vsnprintf(said.why, sizeof said.why, why_format, args);
-	va_end(args);
 	*e = said;
 	errno = saved;
+	return false;
+}
+
+bool err_set(struct err *e, const char *what, const char *fix, const char *why_format, ...)
+{
+	va_list args;
+	va_start(args, why_format);
+	err_set_args(e, what, fix, why_format, args);
+	va_end(args);
 	return false;
 }
 

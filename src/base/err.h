@@ -3,6 +3,7 @@
  * Texts may come from outside: err_line escapes them, so storing them raw is safe. */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -16,6 +17,8 @@ struct err {
  * arguments may be parts of *e. */
 bool err_set(struct err *e, const char *what, const char *fix, const char *why_format, ...)
 	__attribute__((format(printf, 4, 5)));
+bool err_set_args(struct err *e, const char *what, const char *fix, const char *why_format, va_list args)
+	__attribute__((format(printf, 4, 0)));
 bool err_in(struct err *e, const char *prefix); /* "prefix: what" */
 /* The whole line, escaped, without a newline; cut at cap. Returns out. */
 const char *err_line(const struct err *e, char *out, size_t cap);

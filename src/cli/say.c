@@ -28,37 +28,33 @@ int say_error(int code, const struct err *e)
 int say_fail(int code, const char *what, const char *fix, const char *why_format, ...)
 {
 	struct err e;
-	char why[sizeof e.why];
 	va_list args;
 	va_start(args, why_format);
-	vsnprintf(why, sizeof why, why_format, args);
+	err_set_args(&e, what, fix, why_format, args);
 	va_end(args);
-	err_set(&e, what, fix, "%s", why);
 	return say_error(code, &e);
 }
 
 int say_usage(const char *verb, const char *why_format, ...)
 {
 	struct err e;
-	char why[sizeof e.why], fix[128];
+	char fix[128];
+	snprintf(fix, sizeof fix, "see 'syncline %s --help'", verb);
 	va_list args;
 	va_start(args, why_format);
-	vsnprintf(why, sizeof why, why_format, args);
+	err_set_args(&e, verb, fix, why_format, args);
 	va_end(args);
-	snprintf(fix, sizeof fix, "see 'syncline %s --help'", verb);
-	err_set(&e, verb, fix, "%s", why);
 	return say_error(CONTROL_USAGE, &e);
 }
 
 int say_not_yet(const char *verb, const char *why_format, ...)
 {
 	struct err e;
-	char why[300];
 	va_list args;
 	va_start(args, why_format);
-	vsnprintf(why, sizeof why, why_format, args);
+	err_set_args(&e, verb, NULL, why_format, args);
 	va_end(args);
-	err_set(&e, verb, NULL, "not yet: %s", why);
+	err_set(&e, verb, NULL, "not yet: %s", e.why);
 	return say_error(CONTROL_FAILED, &e);
 }
 
