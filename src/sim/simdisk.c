@@ -32,6 +32,8 @@ struct siminode *simdisk_make(struct simdisk *d, enum simkind kind, mode_t mode,
 }
 
 static void seat(struct simfile *f, struct siminode *i);
+static void unseat(struct simfile *f);
+static void each_seat(const struct siminode *i, void (*of)(struct simfile *f));
 
 static void free_inode(struct simdisk *d, struct siminode *i)
 {
@@ -58,8 +60,7 @@ static void free_inode(struct simdisk *d, struct siminode *i)
 	}
 	free(i->names);
 	map_finish(&i->index);
-	if (i->seat && i->seat->node == i)
-		seat(i->seat, NULL);
+	each_seat(i, unseat);
 	blob_finish(&i->content);
 	blob_finish(&i->kept.content);
 	free(i);
@@ -180,6 +181,25 @@ static void seat(struct simfile *f, struct siminode *i)
 	if (f->node)
 		f->node->seat = f;
 	show(f);
+}
+
+static void unseat(struct simfile *f)
+{
+	seat(f, NULL);
+}
+
+/* A file may have several names after a power cut: the seat it took last, and others. */
+static void each_seat(const struct siminode *i, void (*of)(struct simfile *f))
+{
+	struct simfile *last = i->seat;
+	if (!last)
+		return;
+	bool others = i->links > 1 || (i->links && last->node != i);
+	for (size_t k = 0; others && k < last->disk->count; k++)
+		if (last->disk->files[k] != last && last->disk->files[k]->node == i)
+			of(last->disk->files[k]);
+	if (last->node == i)
+		of(last);
 }
 
 static int walk(struct simdisk *d, struct siminode *from, const char *path, bool whatever_rights,
@@ -451,8 +471,7 @@ void simdisk_dirty(struct simdisk *d, struct siminode *i)
 		i->dirty_at_us = *d->now_us;
 		d->dirty++;
 	}
-	if (i->seat && i->seat->node == i)
-		show(i->seat);
+	each_seat(i, show);
 }
 
 void simdisk_put(struct simdisk *d, struct siminode *i, struct blob content, int64_t time_ns)
@@ -461,8 +480,7 @@ void simdisk_put(struct simdisk *d, struct siminode *i, struct blob content, int
 		d->room += i->content.len;
 		d->room -= content.len < d->room ? content.len : d->room;
 	}
-	if (i->seat && i->seat->node == i)
-		note(i->seat);
+	each_seat(i, note);
 	blob_finish(&i->content);
 	i->content = content;
 	i->mtime_ns = i->ctime_ns = time_ns;
@@ -474,8 +492,7 @@ void simdisk_put(struct simdisk *d, struct siminode *i, struct blob content, int
 void simdisk_writers(struct siminode *i, int more)
 {
 	i->writers = (unsigned)((int)i->writers + more);
-	if (i->seat && i->seat->node == i)
-		show(i->seat);
+	each_seat(i, show);
 }
 
 /* ---- durability ---- */

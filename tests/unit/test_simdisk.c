@@ -281,3 +281,19 @@ Test(simdisk, names_that_are_gone_are_swept_and_those_of_a_journal_are_not)
 	simdisk_finish(&k.d);
 	cr_assert_eq(k.d.inode_count, 0);
 }
+
+Test(simdisk, all_names_of_a_file_show_what_it_holds)
+{
+	struct disk k;
+	disk_start(&k, true, 1);
+	struct siminode *i = put(&k, k.notes, "one", "first");
+	cr_assert(is(&k, "one", "first") && is(&k, "two", NULL));
+	struct simset link = { simdisk_name(&k.d, k.notes, "two", true), i };
+	simdisk_set(&k.d, &link, 1);
+	simdisk_put(&k.d, i, blob_copy("again", 5), 5000);
+	cr_assert(is(&k, "one", "again") && is(&k, "two", "again"));
+	take(&k, "two");
+	simdisk_put(&k.d, i, blob_copy("and again", 9), 6000);
+	cr_assert(is(&k, "one", "and again") && is(&k, "two", NULL));
+	simdisk_finish(&k.d);
+}
