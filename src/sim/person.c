@@ -229,9 +229,10 @@ void person_write(struct simnode *n, struct simfile *f, struct span content, uin
 void person_remove(struct simnode *n, struct simfile *f)
 {
 	cluster_tell(n->cl, "%s removes %s/%s", n->name, f->category, f->path);
-	knowledge_removes(n, f);
+	knowledge_removes(n, f); /* what all agree on is asked before it is gone */
 	begin(n);
-	remove_name(n, f->category, f->path);
+	if (!remove_name(n, f->category, f->path)) /* the folder is not to be written to */
+		witness_unbury(&n->cl->witness, n->index, f->number);
 	end(n);
 }
 
