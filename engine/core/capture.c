@@ -174,6 +174,7 @@ void capture_seen(struct core *c, const struct event *e)
 		return;
 	if (it && e->look == LOOK_FILE && surely_unchanged(it, &e->stat) && !is_suspect(NULL, it)) {
 		verified(c, it, &it->row.local);
+		moves_home(c, it);
 		return;
 	}
 	if (debounce_find(&c->debounce, category, e->path))
@@ -487,6 +488,7 @@ static void captured(struct core *c, struct watched *w, struct item *it, const s
 			c->world.version_put(c->world.ctx, &version, stat->meta, content);
 			it->retry_ms = 0;
 		}
+		moves_home(c, it);
 		core_plan(c, it); /* what waited for this look goes on */
 		return;
 	}
@@ -545,6 +547,25 @@ static void look_later(struct core *c, struct watched *w, const char *why)
 	debounce_move(&c->debounce, w, c->now_ms + step);
 }
 
+static void begin_absence(struct core *c, struct watched *w, struct item *it)
+{
+	w->absent_since_ms = c->now_ms ? c->now_ms : 1;
+	map_put(&c->ledger.gone, it->row.local.b, ID_LEN, it);
+	debounce_move(&c->debounce, w, c->now_ms + CHANGE_GONE_MS);
+}
+
+bool capture_absent(struct core *c, struct item *it)
+{
+	struct watched *w = debounce_find(&c->debounce, it->category, it->path);
+	if (w && w->absent_since_ms)
+		return true;
+	if (!guard_absent(c, it))
+		return false;
+	capture_soon(c, it);
+	begin_absence(c, debounce_find(&c->debounce, it->category, it->path), it);
+	return true;
+}
+
 static void look_absent(struct core *c, struct watched *w, struct item *it)
 {
 	static const struct id none;
@@ -560,9 +581,7 @@ static void look_absent(struct core *c, struct watched *w, struct item *it)
 		capture_drop(c, w); /* it was deleted elsewhere, and we before the crash */
 		declare_absent(c, it);
 	} else if (!w->absent_since_ms) {
-		w->absent_since_ms = c->now_ms ? c->now_ms : 1;
-		map_put(&c->ledger.gone, it->row.local.b, ID_LEN, it);
-		debounce_move(&c->debounce, w, c->now_ms + CHANGE_GONE_MS);
+		begin_absence(c, w, it);
 	} else if (c->now_ms - w->absent_since_ms < CHANGE_GONE_MS) {
 		debounce_move(&c->debounce, w, w->absent_since_ms + CHANGE_GONE_MS);
 	} else if (w->category->scans && !it->told) {
@@ -670,6 +689,7 @@ static uint64_t look_file(struct core *c, struct watched *w, struct item *it, co
 	if (it && surely_unchanged(it, seen) && !is_suspect(w, it)) {
 		guard_found(c, it);
 		verified(c, it, &it->row.local);
+		moves_home(c, it);
 		core_plan(c, it); /* a place may wait for this look */
 		capture_drop(c, w);
 		return 0;

@@ -244,6 +244,7 @@ void capture_rescan(struct core *c, const struct event *e);
 void capture_root(struct core *c, const struct event *e);
 void capture_scan(struct core *c, struct category *category, const char *under);
 void capture_soon(struct core *c, struct item *it);   /* look at it now, whatever the window says */
+bool capture_absent(struct core *c, struct item *it); /* looks: nothing is there, and what that means is found out */
 bool capture_run(struct core *c);                     /* looks that are due; false when the budget ended first */
 void capture_flush(struct core *c);                   /* ends every debounce */
 
@@ -261,6 +262,7 @@ void reading_finish(struct core *c);                  /* memory alone */
 /* moves.c */
 void moves_note(struct core *c, const struct event *e);                                /* HINT_MOVED */
 void moves_captured(struct core *c, struct item *it, struct span content);             /* after its local version is set */
+void moves_home(struct core *c, const struct item *it); /* it holds what it held: whatever was moved, it was nothing new */
 bool moves_open(struct core *c, struct item *it);     /* may be a rename: its old name may still come back */
 void moves_back(struct core *c, struct item *from);   /* it is there again: what was made of it is a copy */
 void moves_gone(struct core *c, struct item *from);   /* it stayed away */
@@ -281,6 +283,8 @@ void guard_doubts(struct core *c);                   /* ends where all was looke
 /* holding.c */
 void holding_edit(struct core *c, struct item *it);   /* an edit was captured */
 void holding_sent(struct core *c, struct item *it);   /* a change went out */
+/* A rename made its name, which may be passed through only: it goes out if it is there in so many milliseconds. */
+void holding_prove(struct core *c, struct item *it, uint32_t ms);
 /* Does it stay for now? `sent`: the version that was last sent, zero for none. It is planned again when its time comes. */
 bool holding_keeps(struct core *c, struct item *it, const struct id *sent);
 void holding_release(struct core *c, struct item *it);

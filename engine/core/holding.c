@@ -73,6 +73,34 @@ void holding_release(struct core *c, struct item *it)
 	c->held_ms = c->now_ms;
 }
 
+void holding_prove(struct core *c, struct item *it, uint32_t ms)
+{
+	if (!it->holding)
+		it->holding = mem_alloc(sizeof *it->holding);
+	it->holding->stays_ms = c->now_ms + ms;
+}
+
+/* Things are swapped, and set aside for a moment, by names that nobody else ever needs to see. */
+static bool passes_through(struct core *c, struct item *it)
+{
+	struct holding *h = it->holding;
+	if (!h->stays_ms)
+		return false;
+	if (id_zero(&it->row.head_version) && !id_zero(&it->row.local)) {
+		if (h->stays_ms > c->now_ms && !c->hurry) {
+			list(c, it, PACE_MOVE, h->stays_ms);
+			return true;
+		}
+		if (capture_absent(c, it)) {
+			MARK("holding.name_only_passed_through");
+			list(c, it, PACE_MOVE, c->now_ms + CHANGE_GONE_MS);
+			return true;
+		}
+	}
+	h->stays_ms = 0;
+	return false;
+}
+
 bool holding_keeps(struct core *c, struct item *it, const struct id *sent)
 {
 	struct holding *h = it->holding;
@@ -83,6 +111,8 @@ bool holding_keeps(struct core *c, struct item *it, const struct id *sent)
 		list(c, it, PACE_MOVE, c->now_ms + CHANGE_GONE_MS);
 		return true;
 	}
+	if (passes_through(c, it))
+		return true;
 	if (c->hurry) {
 		holding_release(c, it);
 		return false;
@@ -157,7 +187,7 @@ const char *holding_reason(const struct item *it)
 	case PACE_RATE:
 		return "it changed more often than the limit a minute: changes collapse into one";
 	case PACE_MOVE:
-		return "it looks renamed: the old name must stay away for a moment";
+		return "it looks renamed: its names must rest for a moment";
 	default:
 		return "";
 	}

@@ -4,7 +4,8 @@
  *
  * What a file was moved from is at the hub already: it is the base of the delta, so that a move costs no content. And
  * where the old name stays away, its deletion travels with the new name as one rename. It must stay away for a moment:
- * an editor that sets its backup aside puts a file back in its place. */
+ * an editor that sets its backup aside puts a file back in its place. The new name must still be there then: what is
+ * swapped, or renamed there and back, passes through names that go nowhere. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,8 +37,10 @@ static struct buf name_of(const char *category, const char *path)
 	return name;
 }
 
-static void origin_free(struct origin *o)
+static void origin_drop(struct origin *o)
 {
+	if (!o)
+		return;
 	free(o->category);
 	free(o->path);
 	free(o);
@@ -52,15 +55,27 @@ static struct origin *origin_take(struct core *c, const char *category, const ch
 	return o;
 }
 
+/* A file that comes back to its own name came from nowhere. */
 static void origin_put(struct core *c, const char *category, const char *path, const struct id *item)
 {
+	const struct item *there = ledger_find_name(&c->ledger, category, path);
+	if (there && id_equal(&there->row.item, item)) {
+		origin_drop(origin_take(c, category, path));
+		return;
+	}
 	struct origin *o = mem_alloc(sizeof *o);
 	*o = (struct origin){ *item, c->now_ms, mem_text(category), mem_text(path) };
 	struct buf name = name_of(category, path);
 	struct origin *was = map_put(&c->origins, name.data, name.len, o);
 	buf_finish(&name);
-	if (was)
-		origin_free(was);
+	origin_drop(was);
+}
+
+/* What a name holds, moved on: a name that was made by a rename a moment ago is only on the way. */
+static const struct id *origin_of(const struct item *it)
+{
+	bool passing = id_zero(&it->row.head_version) && !id_zero(&it->rare->moved_from);
+	return passing ? &it->rare->moved_from : &it->row.item;
 }
 
 static bool too_old(const struct core *c, const struct origin *o)
@@ -77,7 +92,7 @@ static void tidy(struct core *c)
 	for (size_t i = 0; map_next(&c->origins, &i, &value);) {
 		struct origin *o = value;
 		if (too_old(c, o))
-			origin_free(origin_take(c, o->category, o->path));
+			origin_drop(origin_take(c, o->category, o->path));
 	}
 }
 
@@ -85,7 +100,7 @@ void moves_finish(struct core *c)
 {
 	void *value;
 	for (size_t i = 0; map_next(&c->origins, &i, &value);)
-		origin_free(value);
+		origin_drop(value);
 	map_finish(&c->origins);
 }
 
@@ -98,9 +113,8 @@ static void moved_file(struct core *c, const struct event *e)
 	if (o)
 		origin_put(c, e->to_category, e->to_path, &o->item);
 	else if (it && !id_zero(&it->row.local))
-		origin_put(c, e->to_category, e->to_path, &it->row.item);
-	if (o)
-		origin_free(o);
+		origin_put(c, e->to_category, e->to_path, origin_of(it));
+	origin_drop(o);
 }
 
 static void moved_folder(struct core *c, struct category *from, const struct event *e)
@@ -122,7 +136,7 @@ static void moved_folder(struct core *c, struct category *from, const struct eve
 		char *to = mem_printf("%s%s", e->to_path, it->path + len);
 		it->told = true;
 		if (!relpath_bad(to, strlen(to))) {
-			origin_put(c, e->to_category, to, &it->row.item);
+			origin_put(c, e->to_category, to, origin_of(it));
 			moved++;
 		}
 		free(to);
@@ -132,7 +146,7 @@ static void moved_folder(struct core *c, struct category *from, const struct eve
 		if (!relpath_bad(to, strlen(to)))
 			origin_put(c, e->to_category, to, &below[i]->item);
 		free(to);
-		origin_free(origin_take(c, below[i]->category, below[i]->path));
+		origin_drop(origin_take(c, below[i]->category, below[i]->path));
 	}
 	free(below);
 	if (moved) {
@@ -215,8 +229,7 @@ static struct item *by_event(struct core *c, struct item *it)
 {
 	struct origin *o = origin_take(c, it->row.category, it->path);
 	struct item *from = o && !too_old(c, o) ? ledger_find(&c->ledger, &o->item) : NULL;
-	if (o)
-		origin_free(o);
+	origin_drop(o);
 	if (from && id_zero(&from->row.head_version) && !id_zero(&from->rare->moved_from)) {
 		struct item *first = ledger_find(&c->ledger, &from->rare->moved_from);
 		ledger_rare(from)->moved_from = (struct id){ { 0 } };
@@ -227,6 +240,12 @@ static struct item *by_event(struct core *c, struct item *it)
 	if (from)
 		MARK("moves.told_by_event");
 	return from;
+}
+
+void moves_home(struct core *c, const struct item *it)
+{
+	if (map_count(&c->origins))
+		origin_drop(origin_take(c, it->row.category, it->path));
 }
 
 void moves_back(struct core *c, struct item *from)
@@ -256,6 +275,7 @@ void moves_captured(struct core *c, struct item *it, struct span content)
 {
 	bool fresh = id_zero(&it->row.head_version);
 	struct item *from = by_event(c, it);
+	bool told = from;
 	if (!from && moves_open(c, it))
 		return; /* edited again, and still the same file */
 	if (!from && fresh)
@@ -267,8 +287,11 @@ void moves_captured(struct core *c, struct item *it, struct span content)
 	ledger_rare(it)->source = from->row.head_version;
 	if (!fresh || !may_leave(c, from, it)) { /* it may be back by now, and be no more than copied */
 		MARK("capture.rename_pair_refused");
+		if (told)
+			holding_prove(c, it, CHANGE_GONE_MS);
 		return;
 	}
+	holding_prove(c, it, 0);
 	ledger_rare(it)->moved_from = from->row.item;
 	ledger_rare(from)->moved_to = it;
 	if (pairs_unseen()) {

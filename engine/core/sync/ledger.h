@@ -19,6 +19,7 @@ struct holding { /* why a local edit does not go out yet */
 	struct pace pace;
 	struct id measured;           /* version whose distance from what was last sent is `changed` bytes */
 	uint64_t changed, until_ms;
+	uint64_t stays_ms;            /* monotonic: a name that a rename made must stay until then, and be there; 0: any may go */
 	enum pace_why why;
 	bool listed;                  /* among what the core holds */
 };
