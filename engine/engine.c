@@ -27,7 +27,8 @@
 #define GATHERED_MAX  2048 /* more than this and scans wait until the core has caught up */
 #define ROOTS_MS      2000 /* between looks whether folders are there */
 #define FILES_TIDY_MS 500
-#define COMMIT_MS     50
+#define COMMIT_MS     50   /* between commits while the log is read from far behind */
+#define LOOKS_COMMIT_MS 16 /* … and while many files are looked at: two turns or so */
 #define THIN_MS       21600000 /* between passes over the history */
 #define THIN_AGAIN_MS 600000   /* after the start, and where the hub's clock is not known */
 #define TIDY_PATIENCE_MS 60000
@@ -250,10 +251,18 @@ static void earlier(uint64_t *due, uint64_t other)
 		*due = other;
 }
 
-/* While the log is read from far behind, several turns share a commit. */
+/* While the log is read from far behind, and while many files are looked at, several turns share a commit. */
+static uint64_t commit_due(const struct engine *g)
+{
+	return g->turn_failed                ? 0
+	       : core_catching_up(g->core)   ? g->committed_ms + COMMIT_MS
+	       : core_looking(g->core)       ? g->committed_ms + LOOKS_COMMIT_MS
+					     : 0;
+}
+
 static bool commit_later(const struct engine *g)
 {
-	return core_catching_up(g->core) && !g->turn_failed && g->now_ms < g->commit_ms;
+	return g->now_ms < commit_due(g);
 }
 
 static void arm(struct engine *g)
@@ -278,7 +287,7 @@ static void arm(struct engine *g)
 		if (!engine_settled(g) || g->act_count || (ledger_dirty(g->ledger) && !commit_later(g)))
 			due = 0;
 		if (commit_later(g))
-			earlier(&due, g->commit_ms);
+			earlier(&due, commit_due(g));
 	}
 	if (due <= g->now_ms)
 		loop_again(g->loop);
@@ -296,6 +305,8 @@ static void turn(struct engine *g)
 	if (g->stumbled) {
 		if (g->stumble_ms <= g->now_ms)
 			state_recover(g);
+	} else if (ledger_checkpoint(g->ledger)) {
+		/* thousands of pages were copied: enough for a turn */
 	} else {
 		if (g->stumble_told && g->stumble_ms <= g->now_ms)
 			state_sure(g);
@@ -304,7 +315,7 @@ static void turn(struct engine *g)
 		if (commit_later(g)) {
 			/* what waits for the commit waits a little longer */
 		} else if (outside_commit(g)) {
-			g->commit_ms = g->now_ms + COMMIT_MS;
+			g->committed_ms = g->now_ms;
 			outside_release(g);
 			tidy(g);
 		} else {

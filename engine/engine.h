@@ -114,7 +114,7 @@ struct engine {
 	uint64_t sent_before, received_before; /* bytes of earlier runs and sockets */
 	struct meter meter;
 
-	uint64_t commit_ms;              /* while catching up: not before */
+	uint64_t committed_ms;           /* the last commit: the next may wait, see commit_due */
 	bool turn_failed;    /* a write of this turn was refused */
 	bool stumbled;       /* the state cannot be written: the core stands still */
 	bool stumble_told;   /* a person knows; not told again while it comes and goes */

@@ -714,8 +714,11 @@ bool capture_run(struct core *c)
 {
 	uint64_t bytes = 0;
 	struct watched *w;
-	for (size_t looks = 0; (w = debounce_first(&c->debounce)) && w->due_ms <= c->now_ms; looks++) {
-		if (looks >= LIMIT_TURN_ITEMS)
+	if (c->looked_ms != c->now_ms)
+		c->looks = 0;
+	c->looked_ms = c->now_ms;
+	for (; (w = debounce_first(&c->debounce)) && w->due_ms <= c->now_ms; c->looks++) {
+		if (c->looks >= LIMIT_TURN_LOOKS)
 			return false;
 		const struct file_ref file = { w->category->name, w->path };
 		struct file_stat stat = { 0 };

@@ -590,8 +590,11 @@ uint64_t core_deadline(const struct core *c)
 	bool gated = c->stopped || (c->up && !c->caught_up);
 	if (!c->booted)
 		return UINT64_MAX;
-	if (w && w->due_ms < due)
+	if (w && w->due_ms < due) {
 		due = w->due_ms;
+		if (due <= c->now_ms && c->looks >= LIMIT_TURN_LOOKS)
+			due = part_due(c, c->looked_ms);
+	}
 	if (c->retry_ms < due)
 		due = c->retry_ms;
 	if (c->held_ms < due)

@@ -169,6 +169,8 @@ struct core {
 	struct item **held;            /* captured, not yet to go out, see holding.c */
 	size_t held_count, held_cap;
 	uint64_t held_ms;              /* monotonic: when to look at them next; UINT64_MAX = none */
+	uint64_t looked_ms;            /* monotonic: the turn of the last looks, */
+	size_t looks;                  /* and how many it had */
 	bool hurry;                    /* in this step nothing is held for its window: somebody waits */
 	size_t scans;                  /* under way */
 	size_t missing;                /* items whose head's content is not here */

@@ -130,6 +130,7 @@ uint64_t core_probed(const struct core *c);
 /* The log is being read from far behind: nothing is sent, and nothing is applied, before all of it is here. Committing less
  * often than every turn costs nobody anything then. */
 bool core_catching_up(const struct core *c);
+bool core_looking(const struct core *c); /* this turn's looks at files were all it may have, and more are due */
 /* Nothing is under way or due at once: time for jobs that can wait. Cheap, unlike counts_view.quiet, and less exact. */
 bool core_calm(const struct core *c);
 

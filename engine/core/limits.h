@@ -9,7 +9,8 @@
 #define LIMIT_IN_FLIGHT_CHANGES 512            /* unanswered changes; a reconnect resends them all */
 #define LIMIT_IN_FLIGHT_BYTES (4u * 1024 * 1024)
 #define LIMIT_BACKLOG (256u * 1024)            /* handed to the socket, unsent: what an urgent change waits behind */
-#define LIMIT_TURN_ITEMS 256                   /* items planned or captured in one turn: no turn over 20 ms */
+#define LIMIT_TURN_ITEMS 256                   /* items planned in one step: no turn over 20 ms */
+#define LIMIT_TURN_LOOKS 128                   /* files looked at, and read, in one turn, however many steps it has */
 #define LIMIT_TURN_BYTES (2u * 1024 * 1024)
 #define LIMIT_PART_BYTES (1024u * 1024)        /* a content over this is handled in parts of this size, one a turn */
 

@@ -10,6 +10,12 @@ bool core_catching_up(const struct core *c)
 	return c->up && !c->caught_up;
 }
 
+bool core_looking(const struct core *c)
+{
+	const struct watched *w = debounce_first(&c->debounce);
+	return c->looks >= LIMIT_TURN_LOOKS && w && w->due_ms <= c->now_ms;
+}
+
 bool core_calm(const struct core *c)
 {
 	bool lately = c->up && c->wall_ms >= c->state.last_synced_ms && c->wall_ms - c->state.last_synced_ms < CALM_MS;

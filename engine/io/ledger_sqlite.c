@@ -121,8 +121,12 @@ static const char *const texts[STATEMENTS] = {
 		" AND EXISTS (SELECT 1 FROM history s WHERE s.item = d.item AND s.version = ?2) ORDER BY d.id LIMIT 1",
 };
 
+#define WAL_PAGES      4000 /* in the log: they go into the file, in a turn of their own */
+#define WAL_PAGES_MOST 8000 /* … or in the commit */
+
 struct ledger {
 	sqlite3 *db;
+	int wal_pages;
 	char *path;
 	sqlite3_stmt *q[STATEMENTS];
 	bool open, failed; /* a transaction is open; a write in it failed */
@@ -191,6 +195,22 @@ static bool bring_up(struct ledger *l, int format)
 	return false; /* closing rolls it back */
 }
 
+static void checkpoint(struct ledger *l)
+{
+	l->wal_pages = 0;
+	sqlite3_wal_checkpoint_v2(l->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+}
+
+static int committed(void *ctx, sqlite3 *db, const char *name, int pages)
+{
+	struct ledger *l = ctx;
+	(void)db, (void)name;
+	l->wal_pages = pages;
+	if (pages >= WAL_PAGES_MOST)
+		checkpoint(l);
+	return SQLITE_OK;
+}
+
 /* The promise of WAL and FULL is read back, never assumed. */
 static bool set_up(struct ledger *l, struct err *e)
 {
@@ -208,8 +228,9 @@ static bool set_up(struct ledger *l, struct err *e)
 		               : err_set(e, l->path, "use a local filesystem for the state",
 		                         "this filesystem cannot keep a write-ahead log");
 	if (!run(l, "PRAGMA synchronous=FULL; PRAGMA cache_size=-6144; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY;"
-	            "PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=16777216; PRAGMA trusted_schema=OFF"))
+	            "PRAGMA journal_size_limit=16777216; PRAGMA trusted_schema=OFF"))
 		return ledger_err(l, e);
+	sqlite3_wal_hook(l->db, committed, l);
 	ask(l, "PRAGMA synchronous", synchronous);
 	if (strcmp(synchronous, "2") != 0)
 		return err_set(e, l->path, "", "the database does not take synchronous=FULL");
@@ -366,6 +387,14 @@ bool ledger_commit(struct ledger *l, struct err *e)
 	err_set(e, l->path, full ? "make room on the disk" : "look at the disk", "%s", l->why);
 	ledger_rollback(l);
 	return false;
+}
+
+bool ledger_checkpoint(struct ledger *l)
+{
+	if (l->open || l->failed || l->wal_pages < WAL_PAGES)
+		return false;
+	checkpoint(l);
+	return true;
 }
 
 /* Binding, in the order of the columns */

@@ -18,6 +18,9 @@ void ledger_close(struct ledger *l);                              /* rolls back 
 bool ledger_commit(struct ledger *l, struct err *e);              /* true at once when nothing was written */
 void ledger_rollback(struct ledger *l);
 bool ledger_was_clean(const struct ledger *l);   /* the last stop went through ledger_close */
+/* Between turns: copies what is in the log of the database into its file, when there is much of it. False: there was
+ * nothing to do. Where it is never called, a commit does so, later. */
+bool ledger_checkpoint(struct ledger *l);
 bool ledger_dirty(const struct ledger *l);       /* something waits for the commit */
 uint64_t ledger_commits(const struct ledger *l); /* that reached the disk since open: one fsync each */
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/core/core.h"
+#include "engine/core/limits.h"
 
 #define WALL_MS 1767225600000LL
 #define MS 1000000LL
@@ -126,6 +127,11 @@ static bool save_category(void *ctx, const struct category_row *row)
 	return true;
 }
 static bool add_history(void *ctx, const struct history_row *row) { (void)ctx, (void)row; return true; }
+static bool came_back(void *ctx, const struct id *item, const struct id *version, const struct id *agreed)
+{
+	(void)ctx, (void)item, (void)version, (void)agreed;
+	return false;
+}
 static void entropy(void *ctx, void *out, size_t len) { (void)ctx; memset(out, 7, len); }
 static void notice(void *ctx, enum notice_level l, const char *from, const char *item, const char *text)
 {
@@ -195,6 +201,7 @@ static void begin(size_t files_there, bool unclean)
 		.save_peer = save_peer,
 		.save_category = save_category,
 		.add_history = add_history,
+		.came_back = came_back,
 		.entropy = entropy,
 		.notice = notice,
 	};
@@ -290,6 +297,29 @@ Test(change, touching_chmod_and_rewriting_of_10_000_files_is_none)
 	scanned();
 	cr_expect_eq(captures, 0);
 	cr_expect_eq(outgoing(), 0);
+	core_destroy(core);
+}
+
+Test(change, a_turn_looks_at_so_many_files_and_no_more)
+{
+	begin(1000, false);
+	cr_assert(core_pause(core, NULL, true, NULL), "nothing is sent: this world has no outbox");
+	for (size_t i = 0; i < count; i++) {
+		written(&files[i], "new");
+		hint(files[i].path, HINT_WRITTEN);
+	}
+	cr_assert_leq(captures, LIMIT_TURN_LOOKS, "a thousand steps of one turn");
+	while (captures < count) {
+		size_t was = captures;
+		now_ms++;
+		for (int steps = 0; steps < 5; steps++)
+			happen((struct event){ .type = EVENT_TICK });
+		core_look(core); /* somebody waits */
+		cr_assert_gt(captures, was, "it goes on");
+		cr_assert_leq(captures - was, LIMIT_TURN_LOOKS);
+		cr_assert_eq(core_looking(core), captures < count);
+		cr_assert(captures == count || core_deadline(core) == now_ms + 1, "in the next turn, not in this one");
+	}
 	core_destroy(core);
 }
 

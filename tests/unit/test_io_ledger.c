@@ -970,3 +970,29 @@ Test(io_ledger, kill_at_any_point)
 	if (system("git --version >/dev/null 2>&1") == 0)
 		cr_expect_eq(system(command), 0, "git fsck is content");
 }
+
+static size_t log_bytes(void)
+{
+	struct stat st;
+	char path[128];
+	snprintf(path, sizeof path, "%s/state.db-wal", dir);
+	return stat(path, &st) ? 0 : (size_t)st.st_size;
+}
+
+Test(io_ledger, the_log_of_the_database_goes_into_its_file_between_turns)
+{
+	cr_expect_not(ledger_checkpoint(ledger), "there is nothing to do");
+	size_t most = 0, checkpoints = 0;
+	for (uint64_t n = 0; n < 100 * 200; n++) {
+		struct item_row row = item(n);
+		cr_assert(ledger_save_item(ledger, &row));
+		cr_expect_not(n % 77 == 0 && ledger_checkpoint(ledger), "never within a turn");
+		if (n % 200)
+			continue;
+		cr_assert(commit());
+		most = log_bytes() > most ? log_bytes() : most;
+		checkpoints += n < 50 * 200 && ledger_checkpoint(ledger); /* later nobody asks for it */
+	}
+	cr_expect_gt(checkpoints, 0);
+	cr_expect_lt(most, 64 * MIB, "where it is never called, it is done all the same");
+}
