@@ -152,6 +152,58 @@ void areas_start_rescans(struct engine *g)
 	}
 }
 
+/* Told of once, for as long as it is so. */
+struct closed {
+	bool met; /* by the walk of the whole root that is under way, or was last */
+	char path[];
+};
+
+static void closed_drop(struct area *a, const char *path)
+{
+	free(map_remove(&a->closed, path, strlen(path)));
+}
+
+/* True: it was not known. */
+static bool closed_met(struct area *a, const char *path)
+{
+	struct closed *c = map_find(&a->closed, path, strlen(path));
+	bool fresh = !c;
+	if (fresh) {
+		c = mem_alloc(sizeof *c + strlen(path) + 1);
+		strcpy(c->path, path);
+		map_put(&a->closed, path, strlen(path), c);
+	}
+	c->met = true;
+	return fresh;
+}
+
+/* Below here nothing is closed any more: it is gone. */
+static void closed_gone(struct area *a, const char *under)
+{
+	void *value;
+	for (size_t i = 0; map_next(&a->closed, &i, &value);)
+		if (relpath_below(((struct closed *)value)->path, under))
+			closed_drop(a, ((struct closed *)value)->path);
+}
+
+static void closed_walk(struct area *a, bool ended)
+{
+	void *value;
+	for (size_t i = 0; map_next(&a->closed, &i, &value);) {
+		struct closed *c = value;
+		if (ended && !c->met)
+			closed_drop(a, c->path);
+		else if (!ended)
+			c->met = false;
+	}
+}
+
+size_t areas_closed(const struct engine *g, const char *category)
+{
+	const struct area *a = areas_find(g, category);
+	return a ? map_count(&a->closed) : 0;
+}
+
 static void forget_asked(struct area *a)
 {
 	for (size_t i = 0; i < a->asked_count; i++)
@@ -164,6 +216,8 @@ static void hook_started(void *ctx, const char *category, const char *under)
 	struct area *a = areas_find(ctx, category);
 	for (size_t i = 0; a && i < a->asked_count; i++)
 		a->asked[i].walked = !a->asked[i].done && covers(under, a->asked[i].under);
+	if (a && !*under)
+		closed_walk(a, false);
 }
 
 /* Every answer is about a walk that began after its question. */
@@ -173,6 +227,8 @@ static void hook_scanned(void *ctx, const char *category, const char *under, boo
 	struct area *a = areas_find(g, category);
 	size_t told = 0;
 	watcher_scanned(g->watcher, category, under, complete);
+	if (a && complete && !*under)
+		closed_walk(a, true);
 	if (a && !complete && files_root_there(g->files, category, NULL))
 		look_again_later(g, a, under);
 	else if (a && !complete)
@@ -210,8 +266,7 @@ static void hook_closed(void *ctx, const char *category, const char *folder, int
 	struct engine *g = ctx;
 	struct area *a = areas_find(g, category);
 	char *item = mem_printf("%s/%s", category, folder);
-	if (a && !map_find(&a->closed, folder, strlen(folder))) {
-		map_put(&a->closed, folder, strlen(folder), a);
+	if (a && closed_met(a, folder)) {
 		if (error == ENAMETOOLONG)
 			engine_notice(g, NOTICE_WARN, "scan", item,
 			              "stays on this device, with all below it: it is deeper than %d folders, or its path is "
@@ -248,7 +303,7 @@ static void hook_enter(void *ctx, const char *category, const char *folder, int 
 	struct engine *g = ctx;
 	struct area *a = areas_find(g, category);
 	if (a && map_count(&a->closed))
-		map_remove(&a->closed, folder, strlen(folder)); /* it is open again */
+		closed_drop(a, folder); /* it is open again */
 	watcher_enter(g->watcher, category, folder, folder_fd);
 }
 
@@ -264,11 +319,17 @@ void areas_reset(struct engine *g)
 
 static void hook_hint(void *ctx, const char *category, const char *path, enum hint hint)
 {
+	struct area *a = hint == HINT_GONE ? areas_find(ctx, category) : NULL;
+	if (a && map_count(&a->closed))
+		closed_gone(a, path);
 	engine_gather(ctx, &(struct event){ .type = EVENT_HINT, .category = category, .path = path, .hint = hint });
 }
 
 static void hook_moved(void *ctx, const struct file_ref *from, const struct file_ref *to, bool folder)
 {
+	struct area *a = folder ? areas_find(ctx, from->category) : NULL;
+	if (a && map_count(&a->closed))
+		closed_gone(a, from->path);
 	engine_gather(ctx, &(struct event){ .type = EVENT_HINT,
 	                                    .hint = HINT_MOVED,
 	                                    .category = from->category,
@@ -382,6 +443,7 @@ static void area_forget(struct area *a)
 {
 	owe_nothing(a);
 	refusals_forget(a);
+	closed_gone(a, "");
 	map_finish(&a->closed);
 }
 

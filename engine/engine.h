@@ -49,7 +49,7 @@ struct area {
 	char *owed[AREA_OWED + 1]; /* events were lost below these; told to the core while it waits for no scan */
 	size_t owed_count;
 	struct map refusals; /* path -> struct refused_file, see refusals.c */
-	struct map closed;   /* folders that could not be read at the last scan, told of once: path -> itself */
+	struct map closed;   /* path -> struct closed: folders that could not be read when they were walked last */
 	char *again;       /* a part that could not be read now, is looked at again then; NULL: none */
 	uint64_t again_ms; /* monotonic */
 	unsigned agains;   /* in a row */
@@ -192,6 +192,7 @@ uint64_t areas_poll_deadline(const struct engine *g);
 void areas_look_at_all(struct engine *g); /* the slow full scan */
 
 struct area *areas_find(const struct engine *g, const char *category);
+size_t areas_closed(const struct engine *g, const char *category); /* folders that cannot be read */
 
 /* refusals.c */
 /* files_take for the core: LOOK_UNWANTED for what the category does not allow and is not on every device already. */

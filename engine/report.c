@@ -168,8 +168,9 @@ static json_t *category_rows(struct engine *g)
 	for (size_t i = 0; core_view_category(g->core, i, &v); i++) {
 		const struct config_category *c = config_find(&g->config, v.name);
 		const char *polling = watcher_polling(g->watcher, v.name);
-		json_array_append_new(rows, json_pack("{s:o, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:s, s:o, s:I, s:I}", "name",
-						      text_of(v.name), "items", (json_int_t)v.items, "left_out",
+		json_array_append_new(rows, json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:s, s:o, s:I, s:I}", "name",
+						      text_of(v.name), "closed_folders",
+						      (json_int_t)areas_closed(g, v.name), "items", (json_int_t)v.items, "left_out",
 						      (json_int_t)v.left_out, "pending",
 						      (json_int_t)v.pending, "conflicts", (json_int_t)v.conflicts,
 						      "state", v.state, "last_change_at", time_of(v.last_change_ms),
@@ -416,6 +417,7 @@ json_t *report_categories(struct engine *g)
 				json_array_append_new(allow, json_string(refuse_word((enum refuse_kind)kind)));
 		json_object_set_new(o, "allow", allow);
 		json_object_set_new(o, "refused", json_integer((json_int_t)refusals_count(g, v.name)));
+		json_object_set_new(o, "closed_folders", json_integer((json_int_t)areas_closed(g, v.name)));
 		json_object_set_new(o, "left_out", json_integer((json_int_t)v.left_out));
 		json_object_set_new(o, "items", json_integer((json_int_t)v.items));
 		json_object_set_new(o, "bytes", json_integer((json_int_t)v.bytes));

@@ -181,10 +181,15 @@ static void print_watching(const json_t *rows)
 	json_t *row;
 	json_array_foreach(rows, i, row) {
 		const char *name = json_get_text(row, "name"), *why = json_get_text(row, "watch_reason");
-		int64_t refused = json_get_int(row, "refused", 0), left_out = json_get_int(row, "left_out", 0);
+		int64_t refused = json_get_int(row, "refused", 0), left_out = json_get_int(row, "left_out", 0),
+			closed = json_get_int(row, "closed_folders", 0);
 		if (why)
 			printf("\n  %s%s is looked at every %s: %s%s\n", say_tint(TINT_WARN), say_text(name),
 			       say_span(json_get_int(row, "interval_ms", 0)), say_text(why), say_plain());
+		if (closed)
+			printf("\n  %s%s: %s not looked at%s: 'syncline log' names %s, and says why\n", say_tint(TINT_WARN),
+			       say_text(name), say_count(closed, "folder is", "folders are"), say_plain(),
+			       closed == 1 ? "it" : "them");
 		if (refused)
 			printf("\n  %s: %s on this device: 'syncline log' names them, 'syncline why' says more\n",
 			       say_text(name), say_count(refused, "file stays", "files stay"));

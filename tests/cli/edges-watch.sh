@@ -74,8 +74,11 @@ closed_folder() {
 	chmod 000 "$S/n/notes/shut" && rm "$S/n/notes/open/g" && n sync
 	wait_for 10 gone n history notes/open/g || { echo "the deletion beside it was not found"; return 1; }
 	n sync && ! gone n history notes/shut/f || { echo "it was taken for deleted"; return 1; }
+	n status | grep -q "notes: 1 folder is not looked at" || { echo "status does not tell"; return 1; }
 	n log | grep -q "what is in this folder is not looked at" && n why notes/shut/f | grep -q "cannot be read" || return 1
-	chmod 755 "$S/n/notes/shut" && echo 22 >"$S/n/notes/shut/f" && n sync && [ "$(n history notes/shut/f --json | grep -o '"version"' | wc -l)" = 2 ]
+	chmod 755 "$S/n/notes/shut" && echo 22 >"$S/n/notes/shut/f" && n sync && [ "$(n history notes/shut/f --json | grep -o '"version"' | wc -l)" = 2 ] &&
+		! n status | grep -q "not looked at" && chmod 000 "$S/n/notes/open" && n sync && n status | grep -q "1 folder is not looked at" &&
+		rm -r "$S/n/notes/open" && n sync && ! n status | grep -q "not looked at"
 }
 if [ "$(id -u)" = 0 ] && as_nobody true 2>/dev/null; then
 	t "a folder that cannot be read hides itself alone: nothing in it is deleted, nothing beside it is missed" closed_folder
