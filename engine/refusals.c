@@ -176,7 +176,7 @@ bool refusals_why(struct engine *g, const char *category, const char *path, cons
 	case LOOK_ERROR:
 		*state = "held";
 		*why = "it cannot be read now";
-		*next = "look at its permissions, and at those of its folders";
+		*next = "look at the permissions of it and its folders, and whether another filesystem is mounted on one";
 		return true;
 	default:
 		return false;
