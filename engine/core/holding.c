@@ -91,6 +91,10 @@ static bool passes_through(struct core *c, struct item *it)
 			list(c, it, PACE_MOVE, h->stays_ms);
 			return true;
 		}
+		if (it->lost) { /* gone with many others: a person is asked */
+			list(c, it, PACE_MOVE, c->now_ms + it->category->max_wait_ms);
+			return true;
+		}
 		if (capture_absent(c, it)) {
 			MARK("holding.name_only_passed_through");
 			list(c, it, PACE_MOVE, c->now_ms + CHANGE_GONE_MS);
