@@ -538,10 +538,11 @@ static bool take_part(struct core *c, const struct record *r)
 	return true;
 }
 
-/* An older self, or a clone: read it back as if another's. */
-static bool never_sent(struct core *c)
+/* Not what we sent, or not then: an older self, a clone, or a message that was changed on its way. What is the hub's is
+ * read back as if another's, and what it lacks is sent anew. */
+static bool confirmed_wrongly(struct core *c)
 {
-	MARK("receive.confirmed_what_it_never_sent");
+	MARK("receive.confirmed_wrongly");
 	core_new_epoch(c);
 	send_forget_all(c);
 	return false;
@@ -558,7 +559,7 @@ static bool open_on(struct core *c)
 	opening_drop(c);
 	if (!own)
 		c->cursor_due_ms = c->now_ms;
-	return ok || (own && never_sent(c));
+	return ok || (own && confirmed_wrongly(c));
 }
 
 static bool take_log_entry(struct core *c, struct record *r)
@@ -588,19 +589,14 @@ static bool take_log_entry(struct core *c, struct record *r)
 static bool take_own(struct core *c, const struct record *r)
 {
 	struct flight *f = send_find(c, r->counter);
-	if (r->seq <= c->state.cursor) { /* a resend, answered as the first time */
-		if (f) {
-			MARK("receive.confirmed_a_second_time");
-			send_drop(c, f);
-		}
-		return true;
-	}
+	if (r->seq <= c->state.cursor) /* a resend, answered as the first time */
+		return f ? confirmed_wrongly(c) : true;
 	if (c->cursor_due_ms > c->now_ms + CURSOR_LAZY_MS)
 		c->cursor_due_ms = c->now_ms + CURSOR_LAZY_MS;
 	if (r->seq != c->state.cursor + 1)
 		return false;
 	if (!f)
-		return never_sent(c);
+		return confirmed_wrongly(c);
 	if (r->seq > c->head)
 		c->head = r->seq;
 	opening_begin_own(c, r->seq, r->counter);

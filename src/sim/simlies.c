@@ -54,11 +54,11 @@ static void make_up(struct cluster *cl, const struct simnode *n, uint64_t seq, c
 
 bool simlies_tell(struct cluster *cl, unsigned node, struct span frame, struct buf *out)
 {
-	const struct simnode *n = cl->nodes[node];
+	struct simnode *n = cl->nodes[node];
 	struct reader r = reader_of(frame);
 	struct record record;
 	bool lied = false;
-	if (!cl->rates.hub_lies && !cl->lie_count)
+	if (!cl->rates.hub_lies && !cl->lie_count && !n->wrong_answer)
 		return true;
 	while (wire_next(&r, &record) > 0) {
 		bool whole = record.type == RECORD_ENTRY && !(record.change.flags & CHANGE_PARTED);
@@ -72,9 +72,13 @@ bool simlies_tell(struct cluster *cl, unsigned node, struct span frame, struct b
 			make_up(cl, n, record.seq, &record.change);
 			l = &cl->lies[cl->lie_count - 1];
 		}
+		bool wrong = n->wrong_answer && record.type == RECORD_CONFIRM;
 		if (l)
 			record.change = l->change;
-		lied = lied || l;
+		if (wrong)
+			record.counter++;
+		n->wrong_answer = n->wrong_answer && !wrong;
+		lied = lied || l || wrong;
 		wire_put(out, &record);
 	}
 	if (!lied)

@@ -500,6 +500,8 @@ static bool act_of_node(struct story *s)
 				v->rotten = true;
 	} else if (says(s, "* misses the next answer"))
 		n->miss_answer = true;
+	else if (says(s, "* hears the next answer wrong"))
+		n->wrong_answer = true;
 	else
 		return fails(s, "what does %s do?", n->name);
 	return true;

@@ -34,6 +34,7 @@
  *   NAME opens a large entry         (it is waited for: half of it is hashed and opened, nothing of it is known yet)
  *   NAME loses the next answer       (the hub takes its change; the confirmation is lost with the link)
  *   NAME misses the next answer      (it is lost, and the link lives on)
+ *   NAME hears the next answer wrong (it names a change that was never sent)
  *   hub is killed    hub is backed up    hub is put back
  *   settle           wait SECONDS
  *   expect NAME|all PATH "text"      expect NAME|all PATH absent    expect NAME|all PATH executable

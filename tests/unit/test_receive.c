@@ -1136,6 +1136,30 @@ Test(receive, what_waits_is_bounded)
 	blob_finish(&random);
 }
 
+/* A confirmation that names a change of ours which is not at the hub yet, and a place that was read long ago. */
+Test(receive, a_confirmation_in_a_place_that_was_read_is_not_believed)
+{
+	struct bench b;
+	struct buf record = { 0 };
+	start(&b);
+	struct change small = make(&b, 1, "y", 0, "small");
+	hear(&b, &(struct record){ .type = RECORD_ENTRY, .seq = ++b.seq, .writer = WRITER, .change = small });
+	hear(&b, &(struct record){ .type = RECORD_CONFIRM, .seq = 1, .counter = 7 });
+	cr_assert_not(b.hung, "an answer that was given before");
+	struct change c = make(&b, 1, "y", 1, "small one");
+	struct outbox_row row = { .counter = 1, .item = c.item, .version = c.version, .base = 1 };
+	wire_put_change(&record, &c);
+	row.record = buf_take(&record);
+	core_load_outbox(b.core, &row);
+	step(&b, (struct event){ .type = EVENT_LINK_CLOSED, .text = "gone" });
+	greet(&b);
+	hear(&b, &(struct record){ .type = RECORD_CONFIRM, .seq = 1, .counter = 1 });
+	cr_assert(b.hung, "it is not dropped as if it were there");
+	drop(&small);
+	drop(&c);
+	finish(&b);
+}
+
 /* A large change of our own is at the hub: its place in the chain is hashed in parts as well, and is the same. */
 Test(receive, a_large_change_of_our_own_is_confirmed_in_parts)
 {
