@@ -329,6 +329,8 @@ static void turn(struct engine *g)
 	}
 	enroll_turn(g);
 	control_server_turn(g->control);
+	if (idle(g))
+		files_rest(g->files);
 	arm(g);
 }
 

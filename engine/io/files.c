@@ -148,9 +148,41 @@ static bool root_gone(struct files *f, struct files_root *r, const char *why)
 	return false;
 }
 
+/* The time of birth; 0: its filesystem does not tell. While nothing holds a folder that was removed, another one may get its
+ * inode number. */
+static int64_t born_of(int fd)
+{
+	struct statx x;
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &x) || !(x.stx_mask & STATX_BTIME))
+		return 0;
+	return x.stx_btime.tv_sec * 1000000000LL + x.stx_btime.tv_nsec;
+}
+
+static bool born_then(const struct files_root *r, int64_t born_ns)
+{
+	return !born_ns || !r->born_ns || born_ns == r->born_ns;
+}
+
+/* What is not the same folder any more is left to root_there. */
+static void wake(struct files_root *r)
+{
+	struct stat st;
+	if (!r->rests)
+		return;
+	r->rests = false;
+	int fd = open(r->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return;
+	if (fstat(fd, &st) == 0 && st.st_dev == r->dev && st.st_ino == r->ino && born_then(r, born_of(fd)))
+		r->fd = fd;
+	else
+		close(fd);
+}
+
 static bool root_there(struct files *f, struct files_root *r)
 {
 	struct stat st;
+	wake(r);
 	if (r->fd >= 0 && stat(r->path, &st) == 0 && st.st_dev == r->dev && st.st_ino == r->ino)
 		return true;
 	char *path = realpath(r->given, NULL);
@@ -165,7 +197,8 @@ static bool root_there(struct files *f, struct files_root *r)
 		free(path);
 		return false;
 	}
-	if (r->pin[0] && strcmp(r->pin, pin) != 0) {
+	int64_t born_ns = born_of(fd);
+	if (r->pin[0] && (strcmp(r->pin, pin) != 0 || !born_then(r, born_ns))) {
 		close(fd);
 		free(path);
 		return root_gone(f, r, "another folder is there than when the category was added (not mounted?)");
@@ -181,6 +214,8 @@ static bool root_there(struct files *f, struct files_root *r)
 		                  .fd = fd,
 		                  .dev = st.st_dev,
 		                  .ino = st.st_ino,
+		                  .born_ns = born_ns,
+		                  .opened = ++f->opened,
 		                  .far = f->poor & FILES_FAR || farfs_of(fd),
 		                  .names_dirty = r->names_dirty,
 		                  .stage_dirty = r->stage_dirty };
@@ -197,7 +232,7 @@ bool files_root_far(struct files *f, const char *category)
 struct files_root *files_root_find(struct files *f, const char *category, bool look_again)
 {
 	struct files_root *r = map_find(&f->roots, category, strlen(category));
-	if (!r || (look_again ? !root_there(f, r) : r->fd < 0))
+	if (!r || (look_again || r->rests ? !root_there(f, r) : r->fd < 0))
 		return NULL;
 	return r;
 }
@@ -222,6 +257,27 @@ int files_root_fd(struct files *f, const char *category)
 {
 	struct files_root *r = files_root_find(f, category, false);
 	return r ? r->fd : -1;
+}
+
+uint64_t files_root_opened(struct files *f, const char *category)
+{
+	struct files_root *r = files_root_find(f, category, false);
+	return r ? r->opened : 0;
+}
+
+void files_rest(struct files *f)
+{
+	void *value;
+	if (f->taking || f->large.root || f->judges)
+		return;
+	for (size_t i = 0; map_next(&f->roots, &i, &value);) {
+		struct files_root *r = value;
+		if (r->fd < 0 || r->names_dirty || r->stage_dirty)
+			continue;
+		close(r->fd);
+		r->fd = -1;
+		r->rests = true;
+	}
 }
 
 const char *files_root_path(struct files *f, const char *category)

@@ -44,7 +44,12 @@ bool files_add_root(struct files *f, const char *category, const char *path, con
 void files_remove_root(struct files *f, const char *category);
 bool files_root_there(struct files *f, const char *category, char why[160]); /* looks again; why may be NULL */
 bool files_root_pin(struct files *f, const char *category, char out[64]);    /* false while it was never seen */
-int files_root_fd(struct files *f, const char *category);                    /* borrowed; -1 while gone */
+int files_root_fd(struct files *f, const char *category);                    /* borrowed until files_rest; -1 while gone */
+/* Another number whenever the folder was not the same all the time; 0 while gone. */
+uint64_t files_root_opened(struct files *f, const char *category);
+/* Lets go of every root until it is needed again, so that its filesystem can be unmounted. What is under way, or waits for
+ * files_sync_names, keeps its root. */
+void files_rest(struct files *f);
 const char *files_root_path(struct files *f, const char *category);          /* resolved, borrowed; NULL unknown */
 /* Its filesystem makes inode numbers up anew (farfs.h): looks and scans tell none (0) then. */
 bool files_root_far(struct files *f, const char *category);

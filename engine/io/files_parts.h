@@ -15,9 +15,12 @@
 struct files_root {
 	char *category, *given, *path; /* path: resolved; NULL until it was there once */
 	char pin[64];                  /* "" until it was there once */
-	int fd;                        /* -1: gone */
+	int fd;                        /* -1: gone, unless it */
+	bool rests;                    /* … (files_rest): it is opened again when it is needed */
 	dev_t dev;
 	ino_t ino;
+	int64_t born_ns;               /* 0: its filesystem does not tell */
+	uint64_t opened;               /* files_root_opened */
 	bool far;                      /* on a filesystem that makes inode numbers up: none are told */
 	bool names_dirty, stage_dirty; /* changes that wait for one syncfs */
 	char why[160];                 /* while gone */
@@ -77,6 +80,7 @@ struct files {
 	struct map roots;    /* category -> struct files_root */
 	struct map temps;    /* category NUL folder NUL name -> struct temp */
 	struct map ways;     /* inode, category NUL folder: its own name, and those above it, are on the disk */
+	uint64_t opened;     /* the count of them */
 	struct map deferred; /* category NUL path: a removal whose name files_sync_names will make durable */
 	struct files_taking *taking; /* NULL: none */
 	mode_t umask;

@@ -34,6 +34,7 @@ struct root {
 	char *category;
 	struct folder *top;
 	bool there;
+	uint64_t opened;   /* which folder that is (files.h) */
 	const char *far;   /* its filesystem, where changes made elsewhere give no events; NULL: a local one */
 	int error;         /* the errno of a folder that could not be watched, until a full scan met none; 0: none */
 	bool given_up;     /* this scan met it: no more is tried before the next full one */
@@ -327,6 +328,7 @@ static void root_come(struct watcher *w, struct root *r)
 {
 	int fd = files_root_fd(w->files, r->category);
 	r->there = true;
+	r->opened = files_root_opened(w->files, r->category);
 	r->given_up = false;
 	r->far = w->kernel.far(fd);
 	watch(w, r->top, fd);
@@ -342,13 +344,12 @@ void watcher_check_roots(struct watcher *w)
 	for (size_t i = 0; map_next(&w->roots, &i, &value);) {
 		struct root *r = value;
 		char why[160];
-		int before = files_root_fd(w->files, r->category);
 		bool there = files_root_there(w->files, r->category, why);
 		if (!there)
 			root_gone(w, r, why);
 		else if (!r->there)
 			root_come(w, r);
-		else if (files_root_fd(w->files, r->category) != before || (r->top->wd < 0 && !r->error)) {
+		else if (files_root_opened(w->files, r->category) != r->opened || (r->top->wd < 0 && !r->error)) {
 			root_gone(w, r, "it went and came back"); /* mounted again */
 			root_come(w, r);
 		}

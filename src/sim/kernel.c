@@ -493,6 +493,13 @@ int kernel_fstatat(int dir, const char *name, struct stat *st, int flags)
 	return 0;
 }
 
+int kernel_statx(int dir, const char *name, int flags, unsigned mask, struct statx *out)
+{
+	(void)dir, (void)name, (void)flags, (void)mask;
+	*out = (struct statx){ 0 };
+	return 0;
+}
+
 int kernel_fstatfs(int fd, struct statfs *fs)
 {
 	if (!fd_of(fd))

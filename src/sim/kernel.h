@@ -85,6 +85,7 @@ ssize_t kernel_put(int fd, const void *bytes, size_t len);
 int kernel_stat(const char *path, struct stat *st);
 int kernel_fstat(int fd, struct stat *st);
 int kernel_fstatat(int dir, const char *name, struct stat *st, int flags);
+int kernel_statx(int dir, const char *name, int flags, unsigned mask, struct statx *out); /* tells no time of birth */
 int kernel_fstatfs(int fd, struct statfs *fs);
 char *kernel_realpath(const char *path, char *out);
 ssize_t kernel_readlinkat(int dir, const char *name, char *out, size_t len);

@@ -403,6 +403,12 @@ void simio_tidy(struct simnode *n)
 	n->kernel.placing = false;
 }
 
+void simio_rest(struct simnode *n)
+{
+	kernel_use(n);
+	files_rest(n->io.files);
+}
+
 bool simio_sync_names(struct simnode *n)
 {
 	kernel_use(n);

@@ -46,6 +46,7 @@ void simio_stop(struct simnode *n);  /* the process is gone, or as good as */
 void simio_finish(struct simnode *n);
 void simio_jobs(struct simnode *n);  /* of a turn, before the core's steps */
 void simio_tidy(struct simnode *n);  /* after the commit */
+void simio_rest(struct simnode *n);  /* at the end of a turn that leaves nothing to do */
 bool simio_sync_names(struct simnode *n);
 uint64_t simio_due_us(const struct simnode *n); /* when the next turn is wanted; 0: at once */
 bool simio_busy(const struct simnode *n);       /* scans, rescans or events are under way */

@@ -744,6 +744,8 @@ void simnode_end_turn(struct simnode *n)
 	if (!n->dying && commit(n)) {
 		send_all(n);
 		simio_tidy(n);
+		if (!n->dying && !n->inbox_count && !simio_busy(n) && core_deadline(n->core) > simnode_now_ms(n))
+			simio_rest(n);
 	}
 	if (n->dying) {
 		die(n, n->dying);

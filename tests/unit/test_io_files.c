@@ -1096,6 +1096,62 @@ Test(io_files, a_root_that_is_gone_or_another_says_nothing)
 	cr_expect_eq(look("a", NULL), LOOK_FILE);
 }
 
+Test(io_files, a_root_at_rest_holds_nothing_and_is_known_again)
+{
+	char away[80];
+	struct file_stat after;
+	size_t open = descriptors();
+	put("a", "text");
+	store("text");
+	cr_expect_eq(look("a", NULL), LOOK_FILE);
+	uint64_t opened = files_root_opened(files, "notes");
+	files_rest(files);
+	cr_expect_eq(descriptors(), open - 1);
+	cr_expect_eq(look("a", NULL), LOOK_FILE);
+	cr_expect_eq(descriptors(), open);
+	cr_expect_eq(files_root_opened(files, "notes"), opened, "the same one");
+	files_rest(files);
+	int fd = files_open_folder(files, "notes", "");
+	cr_expect_geq(fd, 0);
+	close(fd);
+	/* It goes while it rests, and another one stands there. */
+	files_rest(files);
+	snprintf(away, sizeof away, "%s.away", dir);
+	rename(dir, away);
+	cr_expect_eq(files_open_folder(files, "notes", ""), -1);
+	cr_expect_eq(files_root_opened(files, "notes"), 0);
+	mkdir(dir, 0755);
+	cr_expect_eq(look("a", NULL), LOOK_ROOT_GONE);
+	rmdir(dir);
+	rename(away, dir);
+	cr_expect_eq(look("a", NULL), LOOK_FILE);
+	cr_expect_neq(files_root_opened(files, "notes"), opened, "it went and came back");
+	/* Names that wait for the disk keep it. */
+	struct place p = plan("a", "new", "text");
+	cr_assert(files_stage(files, &p));
+	files_rest(files);
+	cr_expect_eq(descriptors(), open);
+	cr_expect(files_stage_sync(files));
+	cr_expect_eq(files_place(files, &p, &after), PLACE_DONE);
+	files_rest(files);
+	cr_expect_eq(descriptors(), open);
+	cr_expect(files_sync_names(files));
+	files_rest(files);
+	cr_expect_eq(descriptors(), open - 1);
+}
+
+/* With nobody to hold it, its inode number is free for the next one on many filesystems. */
+Test(io_files, a_root_that_was_removed_at_rest_and_made_again_is_another)
+{
+	struct statx x;
+	if (statx(AT_FDCWD, dir, 0, STATX_BTIME, &x) || !(x.stx_mask & STATX_BTIME))
+		cr_skip("its filesystem tells no time of birth");
+	files_rest(files);
+	rmdir(dir);
+	mkdir(dir, 0755);
+	cr_expect_eq(look("a", NULL), LOOK_ROOT_GONE);
+}
+
 Test(io_files, inode_numbers_are_not_told_where_they_mean_nothing)
 {
 	struct file_stat stat;

@@ -34,6 +34,7 @@
 #define stat(path, st) kernel_stat(path, st)
 #define fstat(fd, st) kernel_fstat(fd, st)
 #define fstatat(dir, name, st, flags) kernel_fstatat(dir, name, st, flags)
+#define statx(dir, name, flags, mask, out) kernel_statx(dir, name, flags, mask, out)
 #define fstatfs(fd, fs) kernel_fstatfs(fd, fs)
 #define realpath(path, out) kernel_realpath(path, out)
 #define readlinkat(dir, name, out, len) kernel_readlinkat(dir, name, out, len)

@@ -36,10 +36,12 @@
 #define files_refused real_files_refused
 #define files_remove_root real_files_remove_root
 #define files_rename_new real_files_rename_new
+#define files_rest real_files_rest
 #define files_retire real_files_retire
 #define files_root_far real_files_root_far
 #define files_root_fd real_files_root_fd
 #define files_root_find real_files_root_find
+#define files_root_opened real_files_root_opened
 #define files_root_path real_files_root_path
 #define files_root_pin real_files_root_pin
 #define files_root_there real_files_root_there
