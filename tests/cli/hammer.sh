@@ -46,11 +46,12 @@ same_items() {
 	same a b
 }
 no_conflict() { on a status --json >"$S/status" && grep -q '"conflicts": *0' "$S/status"; }
-# One at once, one a window, and as many deletions between them.
+# One at once, one a window, and as many deletions between them. The other device has what was sent; the one that edits
+# has every capture.
 bounded() {
 	most=$((2 * (SECONDS_LONG / DEBOUNCE_S + 1) + 2)) counted=0
 	for file in "$S"/a/notes/h/w00/f*.txt; do
-		versions=$(on a history "notes/h/w00/${file##*/}" --json | grep -o '"version"' | wc -l)
+		versions=$(on b history "notes/h/w00/${file##*/}" --json | grep -o '"version"' | wc -l)
 		[ "$versions" -ge 1 ] && [ "$versions" -le $most ] || { echo "${file##*/}: $versions versions, $most at most"; return 1; }
 		counted=$((counted + 1))
 	done
