@@ -16,16 +16,21 @@ void reading_finish(struct core *c)
 	c->reading = (struct reading){ 0 };
 }
 
-void reading_drop(struct core *c, const struct watched *w)
+static void forget(struct core *c)
 {
 	bool staged = c->reading.staged;
-	if (!w || c->reading.of != w)
-		return;
 	reading_finish(c);
-	if (c->world.take_drop)
-		c->world.take_drop(c->world.ctx);
 	if (staged)
 		c->world.version_stage(c->world.ctx, NULL, (struct span){ 0 });
+}
+
+void reading_drop(struct core *c, const struct watched *w)
+{
+	if (!w || c->reading.of != w)
+		return;
+	forget(c);
+	if (c->world.take_drop)
+		c->world.take_drop(c->world.ctx);
 }
 
 bool reading_waits(struct core *c, struct watched *w, uint64_t size)
@@ -48,7 +53,7 @@ void reading_next(struct core *c)
 static void begin(struct core *c, struct watched *w, const struct file_stat *stat)
 {
 	struct reading *r = &c->reading;
-	reading_finish(c);
+	forget(c);
 	*r = (struct reading){
 		.of = w,
 		.stat = *stat,
