@@ -123,7 +123,7 @@ void capture_hint(struct core *c, const struct event *e)
 		due = later(due + CHANGE_SETTLE_MS, window_end(category, it));
 	uint32_t proving = e->hint == HINT_GONE ? 0 : proving_ms(c, category, it, e->path);
 	struct watched *w = debounce_note(&c->debounce, category, e->path, c->now_ms, due + proving, true);
-	w->unsure = e->hint == HINT_TOUCHED;
+	w->unsure = e->hint != HINT_WRITTEN; /* what is there though it went was made anew, just now */
 	if (e->hint == HINT_WRITTEN)
 		w->scanned = false;
 	if (c->reading.of == w)
@@ -177,9 +177,12 @@ void capture_seen(struct core *c, const struct event *e)
 		moves_home(c, it);
 		return;
 	}
-	if (debounce_find(&c->debounce, category, e->path))
+	struct watched *w = debounce_find(&c->debounce, category, e->path);
+	if (w) {
+		w->suspect = w->suspect || category->suspect;
 		return;
-	struct watched *w = debounce_note(&c->debounce, category, e->path, c->now_ms, c->now_ms + LATER_MS, true);
+	}
+	w = debounce_note(&c->debounce, category, e->path, c->now_ms, c->now_ms + LATER_MS, true);
 	w->scanned = true;
 	w->suspect = category->suspect;
 	w->stat = e->stat;
@@ -639,15 +642,16 @@ static void look_other(struct core *c, struct watched *w, struct item *it, enum 
 	}
 }
 
-/* Two looks must agree where a writer may still be at it; one that emptied the file is about to fill it. */
+/* Two looks must agree where a writer may still be at it. Who emptied the file may be about to fill it: the closing that
+ * we heard of can be that of the save before. */
 static bool is_settled(const struct core *c, const struct watched *w, const struct item *it,
 		       const struct file_stat *seen)
 {
 	uint64_t waited = c->now_ms - w->first_ms;
 	bool emptied = it && seen->size == 0 && it->row.local_stat.size > 0;
-	if (!w->unsure || waited >= w->category->max_wait_ms)
+	if ((!w->unsure && !emptied) || waited >= w->category->max_wait_ms)
 		return true;
-	return w->looked && file_stat_equal(&w->stat, seen) && (!emptied || waited >= CHANGE_EMPTY_MS);
+	return w->looked && file_stat_equal(&w->stat, seen) && (!emptied || !w->unsure || waited >= CHANGE_EMPTY_MS);
 }
 
 /* Returns what it read, for the budget. */

@@ -83,10 +83,23 @@ static bool all_agree(struct cluster *cl, const struct simfile *f, const struct 
 	return true;
 }
 
+/* After a power cut, until all files were looked at: what is gone without an event that the engine lived to hear is put
+ * back. */
+static bool doubts(const struct simnode *n, const char *category)
+{
+	for (size_t i = 0; i < SIMNODE_CATEGORIES; i++) {
+		const struct category_row *saved = &n->doubts[i], *next = &n->doubted[i];
+		if ((saved->cut_until_ms && strcmp(saved->category, category) == 0) ||
+		    (next->cut_until_ms && strcmp(next->category, category) == 0))
+			return true;
+	}
+	return n->cut;
+}
+
 void knowledge_removes(struct simnode *n, struct simfile *f)
 {
 	struct cluster *cl = n->cl;
-	if (judge_went_back(cl) || !f->now.present || !n->core)
+	if (judge_went_back(cl) || !f->now.present || !n->core || doubts(n, f->category))
 		return;
 	struct id version = simnode_version(n, f);
 	if (all_agree(cl, f, &version))

@@ -300,6 +300,44 @@ Test(change, touching_chmod_and_rewriting_of_10_000_files_is_none)
 	core_destroy(core);
 }
 
+/* As git does: unlink, create, write, close. The kernel tells of the first alone, and what is there by then is empty. */
+Test(change, a_file_made_anew_is_not_read_before_its_writer_is_done)
+{
+	struct file *f = &files[1];
+	begin(3, false);
+	f->stat.inode = 200;
+	written(f, "");
+	hint("f1", HINT_GONE);
+	wait(20);
+	cr_assert_eq(captures, 0);
+	hint("f1", HINT_TOUCHED);
+	wait(20);
+	written(f, "new");
+	hint("f1", HINT_WRITTEN);
+	wait(3000);
+	cr_assert_eq(captures, 1);
+	cr_assert_eq(outgoing(), 1);
+}
+
+/* The news that a save is done are read when the next one has emptied the file. */
+Test(change, a_file_that_the_next_save_has_emptied_is_not_read)
+{
+	struct file *f = &files[1];
+	begin(3, false);
+	written(f, "");
+	hint("f1", HINT_WRITTEN);
+	wait(20);
+	cr_assert_eq(captures, 0);
+	written(f, "new");
+	hint("f1", HINT_WRITTEN);
+	wait(3000);
+	cr_assert_eq(captures, 1);
+	written(f, "");
+	hint("f1", HINT_WRITTEN);
+	wait(CHANGE_SETTLE_MS + 5);
+	cr_assert_eq(captures, 2, "it was meant");
+}
+
 Test(change, a_turn_looks_at_so_many_files_and_no_more)
 {
 	begin(1000, false);
