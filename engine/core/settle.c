@@ -575,6 +575,12 @@ bool core_resolve(struct core *c, const char *category, const char *path, const 
 		return fails(e, it, "'syncline conflicts' lists what waits", "it has no conflict");
 	side = side == it ? NULL : side;
 	bool own = !side || side == it->own_side;
+	/* Else what is chosen would be made of what the file held before, and give way to the head. */
+	if (!own && !id_equal(&it->row.agreed, &it->row.head_version)) {
+		MARK("settle.head_comes_first");
+		return fails(e, it, "'syncline why' says what it waits for; look at it then, and decide again",
+			     "a newer version of another device is not in the file yet");
+	}
 	struct sides s = sides_of(it, side);
 	if ((!id_zero(&choice->mine) && !id_equal(&choice->mine, &s.mine)) ||
 	    (!id_zero(&choice->theirs) && !id_equal(&choice->theirs, &s.theirs)))

@@ -298,6 +298,18 @@ static bool remove_folder(struct story *s, struct simnode *n, const char *item)
 	return path;
 }
 
+static bool change_rights(struct story *s, struct simnode *n, const char *item, const char *how)
+{
+	static const char *const hows[] = { "open", "closed", "read-only" };
+	struct siminode *i;
+	for (unsigned k = 0; k < 3; k++)
+		if (strcmp(how, hows[k]) == 0 && simdisk_walk(&n->disk, n->disk.top, item, &i) == 0)
+			for (uint64_t at = 0; at < n->disk.inode_count; at++)
+				if (n->disk.inodes[at] == i)
+					return simnode_change_rights(n, at, k), true;
+	return fails(s, "%s has no folder %s", n->name, item);
+}
+
 static bool move_root(struct story *s, struct simnode *n, const char *name, enum simroot how)
 {
 	for (size_t i = 0; i < sizeof categories / sizeof *categories; i++)
@@ -381,6 +393,8 @@ static bool act_of_folder(struct story *s, struct simnode *n, bool *known)
 		return rename_folder(s, n, w[3], w[4]);
 	if (says(s, "* removes folder *"))
 		return remove_folder(s, n, w[3]);
+	if (says(s, "* makes folder * *"))
+		return change_rights(s, n, w[3], w[4]);
 	if (says(s, "* loses root *"))
 		return move_root(s, n, w[3], ROOT_AWAY);
 	if (says(s, "* finds root * empty"))

@@ -12,6 +12,7 @@
  *   NAME writes NUMBER KiB of PATH   (what compresses badly: its body goes in parts)
  *   NAME writes unseen PATH "text"   (appends it, and no event tells: as by mmap, or a hard link from outside)
  *   NAME renames folder PATH PATH    NAME removes folder PATH       (and all below it)
+ *   NAME makes folder PATH closed|read-only|open                    (to everybody, its own programs as well)
  *   NAME loses root CATEGORY         NAME finds root CATEGORY empty (a disk that is pulled; a bare mount point)
  *   NAME finds root CATEGORY again
  *   NAME loses events                NAME hears events              (from now on its watcher's queue overflows)
