@@ -20,7 +20,8 @@ void knowledge_placed(struct simnode *n, struct simfile *f, const struct id *ver
 {
 	const struct item_row *row = core_find_item(n->core, f->category, f->path);
 	f->placed_seq = row && id_equal(&row->head_version, version) ? row->head_seq : 0;
-	if (!row || !id_equal(&row->local, version)) /* else a file that a stop emptied gets back what it held */
+	/* A file that a stop emptied gets back what it held; a person may choose what is old. */
+	if ((!row || !id_equal(&row->local, version)) && n->choosing != f->number + 1)
 		judge_places(n, f, f->placed_seq);
 	if (f->placed_seq > f->made_most)
 		f->made_most = f->placed_seq;

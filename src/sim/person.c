@@ -684,7 +684,9 @@ static bool settle(struct simnode *n, const char *category, const char *path, co
 	witness_replaced(w, n->index, number, span_of(NULL, 0), span_of(NULL, 0), true); /* "theirs" may be a delete */
 	simnode_clock(n);
 	judge_conflict(n, category, path, &before);
+	n->choosing = number + 1;
 	bool done = core_resolve(n->core, category, path, choice, e);
+	n->choosing = 0;
 	if (done)
 		judge_chose(n, number, category, path, &before);
 	if (done && simdisk_find(&n->disk, category, path))
@@ -743,7 +745,9 @@ static bool take_back(struct simnode *n, const struct settlement_row *row, struc
 	witness_chose(w, n->index, item->path, &settlement.mine);
 	witness_chose(w, n->index, item->path, &settlement.theirs);
 	simnode_clock(n);
+	n->choosing = item->path + 1;
 	bool done = core_undo(n->core, &settlement, e);
+	n->choosing = 0;
 	if (done)
 		witness_note(w, item->path)->chosen_us = 0;
 	cluster_tell(n->cl, "%s takes the settlement of %s back: %s", n->name, witness_name(w, item->path),
@@ -801,7 +805,9 @@ static void restore_any(struct simnode *n)
 	witness_replaced(&n->cl->witness, n->index, i->path, span_blob(&f->now.content), span_of(NULL, 0), false);
 	witness_chose(&n->cl->witness, n->index, i->path, &h->version);
 	simnode_clock(n);
+	n->choosing = i->path + 1;
 	bool done = core_restore(n->core, category, slash + 1, &h->version, &e);
+	n->choosing = 0;
 	cluster_tell(n->cl, "%s restores %s: %s", n->name, name, done ? "done" : e.why);
 	free(category);
 	simnode_end_turn(n);

@@ -43,6 +43,7 @@ struct simnode {
 	bool lose_answer;                          /* a story: the next confirmation to it is lost with its link */
 	bool miss_answer;                          /* … is lost, and the link lives on */
 	bool wrong_answer;                         /* … names a change that was never sent */
+	unsigned choosing;                         /* 1 + the number of the file that a person's choice is put into just now */
 	bool slow_line;                            /* … its connections take 20 bytes a ms */
 	bool unclean;                              /* the last life did not end by itself */
 	bool cut;                                  /* but with its power, and no life since has saved that it knows */
