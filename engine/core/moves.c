@@ -256,6 +256,7 @@ void moves_back(struct core *c, struct item *from)
 	MARK("moves.old_name_is_back");
 	ledger_rare(from)->moved_to = NULL;
 	ledger_rare(it)->moved_from = (struct id){ { 0 } };
+	holding_prove(c, it, CHANGE_GONE_MS); /* a copy, or the third name of a swap */
 	holding_release(c, it);
 	core_plan(c, it);
 }

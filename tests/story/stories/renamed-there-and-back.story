@@ -31,13 +31,23 @@ settle
 expect log 4
 expect all notes/d/one "2"
 expect all notes/d/two "1"
+# a swap by hand: each of the three is seen before the next
+laptop renames notes/d/one notes/d/t
+wait 0.02
+laptop renames notes/d/two notes/d/one
+wait 0.1
+laptop renames notes/d/t notes/d/two
+settle
+expect log 6
+expect all notes/d/one "1"
+expect all notes/d/two "2"
 # what stays is a rename still, through names that did not
 laptop renames notes/d/one notes/d/t
 wait 0.1
 laptop renames notes/d/t notes/d/three
 settle
-expect log 6
+expect log 8
 expect all notes/d/one absent
-expect all notes/d/three "2"
-expect desk history notes/d/three "2"
+expect all notes/d/three "1"
+expect desk history notes/d/three "1"
 expect equal
