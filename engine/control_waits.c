@@ -22,11 +22,13 @@ static uint64_t until(const struct question *q)
 	return ms < 0 ? UINT64_MAX : q->engine->now_ms + (uint64_t)ms;
 }
 
-/* All that the kernel and the debounce hold back comes out now: an edit made before the question counts. */
+/* All that the kernel and the debounce hold back comes out now: an edit made before the question counts, also one in a
+ * root that has just come back. */
 static void look_now(const struct question *q)
 {
 	struct engine *g = q->engine;
 	engine_drain(g);
+	watcher_check_roots(g->watcher);
 	areas_poll(g, true);
 	areas_start_rescans(g);
 }

@@ -34,6 +34,7 @@ void core_view_link(const struct core *c, struct link_view *v)
 }
 
 #define LARGE "it is large, and is read in parts"
+#define ROOT_MISSING "its category's folder is missing"
 #define LOST_HERE "it is gone here with many others at once: it is deleted nowhere else until you say so"
 
 static const char *held_why(const struct core *c, const struct item *it)
@@ -47,7 +48,7 @@ static const char *held_why(const struct core *c, const struct item *it)
 	if (c->state.paused || it->category->paused)
 		return "paused";
 	if (!it->category->root_ok)
-		return "its folder is missing";
+		return ROOT_MISSING;
 	return NULL;
 }
 
@@ -456,6 +457,9 @@ void core_view_why(const struct core *c, const char *category, const char *path,
 		     "");
 	else if (!state && settled)
 		tell(v, "queued", "its conflict is settled, and that is about to be sent", "");
+	else if (!state && !it->category->root_ok)
+		tell(v, "held", ROOT_MISSING ": nothing is known of it, and nothing is deleted",
+		     "it is looked at when the folder is back");
 	else if (!state)
 		tell(v, "in-sync", "this device and the hub hold the same", "");
 	else if (held)

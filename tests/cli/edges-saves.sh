@@ -210,9 +210,18 @@ emptied_root() {
 t "a folder suddenly empty is asked about" emptied_root
 root_gone() {
 	mv "$A" "$S/a/elsewhere" && wait_for 20 sh -c '"$SYNCLINE" --home "$S/a/home" status >/dev/null; [ $? = 13 ]' && [ -f "$B/many/60" ] &&
-		mv "$S/a/elsewhere" "$A" && there && [ -f "$B/many/60" ]
+		on a why notes/many/60 | grep -q "folder is missing" && mv "$S/a/elsewhere" "$A" && there && [ -f "$B/many/60" ] &&
+		on a why notes/many/60 | grep -q in-sync
 }
 t "a folder that is gone is an error, and nothing when it is back" root_gone
+root_edited() {
+	for away in 1 2 3; do
+		mv "$A" "$S/a/elsewhere" && wait_for 20 sh -c '"$SYNCLINE" --home "$S/a/home" status >/dev/null; [ $? = 13 ]' &&
+			echo "away $away" >>"$S/a/elsewhere/many/60" && mv "$S/a/elsewhere" "$A" && there && grep -q "away $away" "$B/many/60" ||
+			return 1
+	done
+}
+t "whoever asks at once when it is back gets what was edited meanwhile" root_edited
 paused() {
 	on a pause notes && device_stop a && device_start a && echo quiet >"$A/paused" && on a sync &&
 		on a status --json | tr -d ' \n' | grep -q '"state":"paused"' && [ ! -e "$B/paused" ] && on a resume notes && there && holds "$B/paused" quiet
