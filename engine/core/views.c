@@ -155,6 +155,23 @@ void core_view_counts(const struct core *c, struct counts_view *v)
 		   !c->plans.count && !apply_due(c) && !c->missing && !receive_busy(c) && c->state.cursor >= c->head;
 }
 
+static bool is_large(const struct core *c, const struct watched *w)
+{
+	return w->waits || c->reading.of == w;
+}
+
+/* Is this look owed for something that people wait for, and that is not on its way by itself already? */
+static bool is_owed(const struct core *c, const struct watched *w, struct item **it)
+{
+	bool incoming;
+	*it = ledger_find_name(&c->ledger, w->category->name, w->path);
+	if (!*it)
+		return w->absent_since_ms || w->due_ms > c->now_ms || is_large(c, w);
+	if ((*it)->placed && !w->absent_since_ms && !w->tries)
+		return false; /* as far as is known it is our own writing that was seen; the look will tell */
+	return !item_state(c, *it, &incoming) && !is_stuck(*it);
+}
+
 bool core_view_category(const struct core *c, size_t index, struct category_view *v)
 {
 	const struct category *found = NULL;
@@ -179,8 +196,10 @@ bool core_view_category(const struct core *c, size_t index, struct category_view
 		v->conflicts += s->asked[i]->category == found;
 	for (size_t i = 0; i < s->left_count; i++)
 		v->left_out += s->left_out[i]->category == found;
-	for (size_t i = 0; i < c->debounce.count; i++)
-		v->pending += c->debounce.heap[i]->category == found;
+	for (size_t i = 0; i < c->debounce.count; i++) {
+		struct item *it;
+		v->pending += c->debounce.heap[i]->category == found && is_owed(c, c->debounce.heap[i], &it);
+	}
 	v->state = found->trouble || !found->root_ok		       ? "error"
 		   : found->paused || c->state.paused		       ? "paused"
 		   : v->pending || found->scans			       ? "syncing"
@@ -255,14 +274,9 @@ size_t core_view_queue(const struct core *c, struct queue_view *out, size_t cap)
 	}
 	for (size_t i = 0; i < c->debounce.count; i++) {
 		const struct watched *w = c->debounce.heap[i];
-		struct item *it = ledger_find_name(&c->ledger, w->category->name, w->path);
-		bool large = w->waits || c->reading.of == w;
-		if (w->absent_since_ms == 0 && w->due_ms <= c->now_ms && !it && !large)
+		struct item *it;
+		if (!is_owed(c, w, &it))
 			continue;
-		if (it && it->placed && !w->absent_since_ms && !w->tries)
-			continue; /* as far as is known it is our own writing that was seen; the look will tell */
-		if (it && queue_row(c, it, &(struct queue_view){ 0 }))
-			continue; /* it is listed already */
 		if (count < cap)
 			out[count] = (struct queue_view){
 				.category = w->category->name,
@@ -275,9 +289,9 @@ size_t core_view_queue(const struct core *c, struct queue_view *out, size_t cap)
 				.size_plain = c->reading.of == w ? c->reading.stat.size
 					      : it		 ? it->row.local_stat.size
 								 : w->stat.size,
-				.reason = w->tries ? "it cannot be read now"
-					  : large  ? LARGE
-						   : "it may change again in a moment",
+				.reason = w->tries         ? "it cannot be read now"
+					  : is_large(c, w) ? LARGE
+							   : "it may change again in a moment",
 				.delta = "none",
 				.compression = "none",
 				.age_ms = age(c, w->first_ms),

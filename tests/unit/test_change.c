@@ -300,6 +300,21 @@ Test(change, touching_chmod_and_rewriting_of_10_000_files_is_none)
 	core_destroy(core);
 }
 
+/* What was sent, is edited on, and changes once more meanwhile, is one thing to people. */
+Test(change, an_item_is_pending_once)
+{
+	struct category_view v;
+	begin(3, false);
+	written(&files[1], "new");
+	hint("f1", HINT_WRITTEN);
+	cr_assert_eq(outgoing(), 1);
+	written(&files[1], "newer");
+	hint("f1", HINT_WRITTEN);
+	cr_assert(core_view_category(core, 0, &v));
+	cr_assert_eq(v.pending, 1);
+	cr_assert_str_eq(v.state, "syncing");
+}
+
 /* As git does: unlink, create, write, close. The kernel tells of the first alone, and what is there by then is empty. */
 Test(change, a_file_made_anew_is_not_read_before_its_writer_is_done)
 {
