@@ -56,6 +56,14 @@ static void verified(struct core *c, struct item *it, const struct id *holds)
 	core_plan(c, it); /* see apply.c: nothing was done with it until now */
 }
 
+static void leave_out(struct core *c, struct item *it, bool left_out)
+{
+	if (it->row.left_out == left_out)
+		return;
+	it->row.left_out = left_out;
+	ledger_touch(&c->ledger, it);
+}
+
 static struct category *category_of(struct core *c, const struct event *e)
 {
 	struct category *category = category_find(&c->categories, e->category);
@@ -169,6 +177,8 @@ void capture_seen(struct core *c, const struct event *e)
 	if (it) {
 		seen_in(it, round_of(category, e));
 		guard_found(c, it);
+		if (e->look == LOOK_FILE)
+			leave_out(c, it, false);
 	}
 	if (e->look == LOOK_OTHER && (!it || id_zero(&it->row.local)))
 		return;
@@ -393,6 +403,19 @@ static void mend(struct core *c, struct watched *w, struct item *it, const struc
 	capture_drop(c, w);
 }
 
+/* Nothing of it is here, and nobody is told: as before it came here for the first time. */
+static void forget_local(struct core *c, struct item *it)
+{
+	static const struct id none;
+	static const struct file_stat nothing;
+	verified(c, it, &none);
+	core_set_local(c, it, &none, 0);
+	it->row.local_stat = nothing;
+	it->row.agreed = none;
+	ledger_touch(&c->ledger, it);
+	core_plan(c, it);
+}
+
 /* A file is gone that the power took back: an edit that was not sent comes back as it was; else the head does, as it is
  * once the log is read. */
 static void bring_back(struct core *c, struct watched *w, struct item *it)
@@ -412,12 +435,7 @@ static void bring_back(struct core *c, struct watched *w, struct item *it)
 		return;
 	}
 	if (id_zero(&version)) { /* and deleted elsewhere since */
-		verified(c, it, &none);
-		core_set_local(c, it, &none, 0);
-		it->row.local_stat = nothing;
-		it->row.agreed = none;
-		ledger_touch(&c->ledger, it);
-		core_plan(c, it);
+		forget_local(c, it);
 		capture_drop(c, w);
 		return;
 	}
@@ -579,6 +597,10 @@ static void look_absent(struct core *c, struct watched *w, struct item *it)
 			core_plan(c, it); /* a place that met a file which is gone again waits for this look */
 		}
 		capture_drop(c, w);
+	} else if (it->row.left_out && it->row.hold == HOLD_NONE && !it->own_side) {
+		it->row.left_out = false;
+		forget_local(c, it);
+		capture_drop(c, w);
 	} else if (!it->verified && ledger_has_passed(it, &none)) {
 		MARK("capture.own_delete_recognised_after_crash");
 		capture_drop(c, w); /* it was deleted elsewhere, and we before the crash */
@@ -690,6 +712,8 @@ static uint64_t look_file(struct core *c, struct watched *w, struct item *it, co
 		moves_back(c, it);
 	}
 	w->absent_since_ms = 0;
+	if (it)
+		leave_out(c, it, false);
 	if (it && surely_unchanged(it, seen) && !is_suspect(w, it)) {
 		guard_found(c, it);
 		verified(c, it, &it->row.local);
@@ -736,6 +760,8 @@ bool capture_run(struct core *c)
 			return false;
 		if (it && look != LOOK_UNWANTED)
 			it->unwanted = false; /* a content that was not allowed is gone, or looked at again */
+		else if (it && !stat.ctime_ns && !id_zero(&it->row.local))
+			leave_out(c, it, true);
 		if (look == LOOK_FILE)
 			bytes += look_file(c, w, it, &stat);
 		else if (look == LOOK_ERROR && PLANTED("capture.takes_an_error_for_absence"))

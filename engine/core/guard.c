@@ -67,7 +67,7 @@ bool guard_absent(const struct core *c, const struct item *it)
 
 static bool counts(const struct core *c, const struct item *it, const struct sighting *seen, size_t seen_count)
 {
-	return !wished(it) && !elsewhere(it, seen, seen_count) && guard_absent(c, it);
+	return !wished(it) && !it->row.left_out && !elsewhere(it, seen, seen_count) && guard_absent(c, it);
 }
 
 /* Are more gone than are deleted unasked? `count`: names that the scan did not see. */
@@ -95,7 +95,8 @@ static void hold(struct core *c, struct category *category, const char *under, u
 	bool asked = category->held;
 	MARK("capture.guard_held");
 	for (size_t i = 0; i < c->ledger.count; i++)
-		if (guard_unseen(category, c->ledger.all[i], under, round) && !wished(c->ledger.all[i]))
+		if (guard_unseen(category, c->ledger.all[i], under, round) && !wished(c->ledger.all[i]) &&
+		    !c->ledger.all[i]->row.left_out)
 			c->ledger.all[i]->lost = true;
 	category_hold(category, true);
 	category->weighed = category->weighed || !*under;

@@ -44,7 +44,8 @@ enum look {
 	LOOK_BUSY,      /* it changed while it was read: look again soon */
 	LOOK_TOO_LARGE, /* over the item limit */
 	LOOK_MORE,      /* take only: a part of a large content was read; ask again, in another turn */
-	LOOK_UNWANTED,  /* the category's rules leave it out: it is none of the core's business, and no deletion */
+	LOOK_UNWANTED,  /* the category's rules leave it out (its stat is zero), or what it holds is not allowed: it is none of
+	                   the core's business, and no deletion */
 };
 
 enum place_result {
@@ -79,6 +80,7 @@ struct item_row {
 	bool side;                     /* it is one */
 	uint8_t head_meta;
 	uint8_t hold;                  /* enum hold: local goes to the side item, whatever agreed says */
+	bool left_out;                 /* by this device's rules, when it was last looked at: that it is gone is no deletion */
 	uint32_t chain_len;            /* deltas since the last keyframe */
 	uint64_t head_seq;             /* last log number of the item, 0 = none */
 	struct id head_version;        /* zero: absent */

@@ -14,7 +14,7 @@
 #include "engine/io/outbox_files.h"
 #include "sys/walsync.h"
 
-#define LEDGER_FORMAT  4
+#define LEDGER_FORMAT  5
 #define LEDGER_BUSY_MS 5000
 #define LEDGER_ASIDE                                                                                                   \
 	"move the state folder aside: the device then joins its hub again and nothing of your files changes"
@@ -33,7 +33,8 @@ static const char schema[] =
         "INT,"
         " head_mtime_ms INT, agreed BLOB, local BLOB, size INT, mtime_ns INT, ctime_ns INT, inode INT, meta INT,"
         " local_edited INT, local_at_ms INT, chain_len INT, chain_bytes INT, retry_count INT, detected_ms INT,"
-        " hold INT, want BLOB, settles BLOB, settled BLOB, settled_as BLOB, merged BLOB, merged_on BLOB) WITHOUT ROWID;"
+        " hold INT, want BLOB, settles BLOB, settled BLOB, settled_as BLOB, merged BLOB, merged_on BLOB,"
+        " left_out INT DEFAULT 0) WITHOUT ROWID;"
         "CREATE TABLE outbox (counter INTEGER PRIMARY KEY, item BLOB, version BLOB, base INT, priority INT, linked INT,"
         " record BLOB, queued_at_ms INT, retry_count INT, size_plain INT, delta INT, compression INT, kind INT);"
         "CREATE TABLE state (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INT, counter INT, cursor INT, chain BLOB,"
@@ -72,6 +73,7 @@ static const char *const steps[LEDGER_FORMAT] = {
 	[2] = "ALTER TABLE history ADD COLUMN thinned INT DEFAULT 0;"
 	      "ALTER TABLE packs ADD COLUMN age INT DEFAULT 0;" THINNING,
 	[3] = "", /* a record in the outbox may be a number: how long its file is */
+	[4] = "ALTER TABLE items ADD COLUMN left_out INT DEFAULT 0;",
 };
 
 enum statement {
@@ -94,7 +96,7 @@ enum statement {
 };
 static const char *const texts[STATEMENTS] = {
 	[SAVE_ITEM] = "INSERT OR REPLACE INTO items VALUES "
-		      "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		      "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[SAVE_NAME] = "INSERT INTO names VALUES (?,?,?,?,?) ON CONFLICT (item) DO NOTHING",
 	[DROP_ITEM] = "DELETE FROM items WHERE item = ?",
 	[SAVE_OUTBOX] = "INSERT OR REPLACE INTO outbox VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -470,6 +472,7 @@ bool ledger_save_item(struct ledger *l, const struct item_row *r)
 	put_id(&b, &r->settled_as);
 	put_id(&b, &r->merged);
 	put_id(&b, &r->merged_on);
+	put_int(&b, r->left_out);
 	return ledger_done(l, b.q);
 }
 
@@ -738,6 +741,7 @@ static void item_row(struct taker *t, void *each, void *ctx)
 	r.settled_as = take_id(t);
 	r.merged = take_id(t);
 	r.merged_on = take_id(t);
+	r.left_out = take_int(t);
 	if (!t->bad)
 		((struct each *)each)->item(ctx, &r);
 }

@@ -366,7 +366,7 @@ static void sum_item(void *ctx, const struct item_row *r)
 		MIX(r->local_stat.ctime_ns);
 	MIX(r->local_stat.inode), MIX(r->local_stat.meta), MIX(r->local_edited), MIX(r->local_at_ms), MIX(r->chain_len);
 	MIX(r->chain_bytes), MIX(r->retry_count), MIX(r->detected_ms), MIX(r->hold), MIX(r->want), MIX(r->settles);
-	MIX(r->settled), MIX(r->settled_as), MIX(r->merged), MIX(r->merged_on);
+	MIX(r->settled), MIX(r->settled_as), MIX(r->merged), MIX(r->merged_on), MIX(r->left_out);
 	((struct digest *)ctx)->items += sum;
 }
 

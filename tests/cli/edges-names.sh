@@ -179,6 +179,14 @@ ignored_stays() {
 }
 t "a folder deleted elsewhere keeps an ignored child, and nothing waits for it" ignored_stays
 rule_taken_back() {
-	git config -f "$S/a/home/config" --unset-all category.notes.ignore && kill -HUP "$(pid_of a)" && on a sync && there && holds "$B/full/b.log" 2
+	before=$(deletions)
+	git config -f "$S/a/home/config" --unset-all category.notes.ignore && kill -HUP "$(pid_of a)" && on a sync && there && holds "$B/full/b.log" 2 &&
+		holds "$A/x.log" log && [ "$(deletions)" = "$before" ]
 }
-t "a rule taken back lets what it left out join" rule_taken_back
+t "a rule taken back lets what it left out join, and what was removed here meanwhile come back" rule_taken_back
+taken_back_while_off() {
+	git config -f "$S/a/home/config" --add category.notes.ignore '*.log' && kill -HUP "$(pid_of a)" && on a sync && device_stop a && rm "$A/x.log" &&
+		git config -f "$S/a/home/config" --unset-all category.notes.ignore && device_start a && on a sync && there && holds "$A/x.log" log &&
+		[ "$(deletions)" = "$before" ] && rm "$A/x.log" && there && [ ! -e "$B/x.log" ]
+}
+t "also where the rule went while nothing ran; after that, a deletion is one" taken_back_while_off
