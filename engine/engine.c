@@ -115,6 +115,14 @@ static bool load_config(const struct home *h, struct config *c, struct err *e)
 	return ok;
 }
 
+bool engine_takes_config(struct err *e)
+{
+	struct config c = { 0 };
+	bool ok = load_config(&globals.home, &c, e);
+	config_finish(&c);
+	return ok;
+}
+
 bool engine_reload(struct engine *g, struct err *e)
 {
 	struct config fresh = { 0 }, old = g->config;

@@ -238,10 +238,10 @@ static char *why_polling(const struct watcher *w, const struct root *r)
 		return mem_printf("changes made elsewhere on %s give no events here", r->far);
 	if (w->start_error)
 		return mem_printf("no watcher could be had: %s (%s)", strerror(w->start_error),
-		                  w->start_error == EMFILE ? "sysctl fs.inotify.max_user_instances=1024"
+		                  w->start_error == EMFILE ? "raise sysctl fs.inotify.max_user_instances"
 		                                           : "use a kernel with inotify");
 	if (r->error == ENOSPC)
-		return mem_text("the limit on watched folders is reached (sysctl fs.inotify.max_user_watches=1048576)");
+		return mem_text("the limit on watched folders is reached (raise sysctl fs.inotify.max_user_watches)");
 	if (r->error == ENOENT)
 		return mem_text("folders are watched through /proc, which is not there (mount it)");
 	return r->error ? mem_printf("a folder cannot be watched: %s", strerror(r->error)) : NULL;

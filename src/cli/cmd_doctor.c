@@ -76,6 +76,15 @@ static int64_t kernel_number(const char *name)
 	return n > 0 ? atoll(text) : -1;
 }
 
+/* At least so much, and more than there is: who ran into a limit is not helped by the same again, or by less. */
+static int64_t more_than(const char *name, int64_t least)
+{
+	int64_t now = kernel_number(name);
+	while (least <= now && least < INT32_MAX / 2)
+		least *= 2;
+	return least;
+}
+
 static bool instances_left(void)
 {
 	int fd = inotify_init1(IN_CLOEXEC);
@@ -92,10 +101,12 @@ static void check_watches(struct doctor *d)
 	else if (kernel_number("max_user_instances") < 8)
 		find(d, HEALTH_WARN, "watches", "sysctl fs.inotify.max_user_instances=128",
 		     "few watchers at once are allowed");
-	else if (!instances_left())
-		find(d, HEALTH_FAIL, "watches", "sysctl fs.inotify.max_user_instances=1024",
-		     "all watchers that one user may have are in use");
-	else
+	else if (!instances_left()) {
+		char mend[80];
+		snprintf(mend, sizeof mend, "sysctl fs.inotify.max_user_instances=%lld",
+		         (long long)more_than("max_user_instances", 1024));
+		find(d, HEALTH_FAIL, "watches", mend, "all watchers that one user may have are in use");
+	} else
 		find(d, watches < WATCHES_LEAST ? HEALTH_WARN : HEALTH_OK, "watches",
 		     "sysctl fs.inotify.max_user_watches=524288", "%lld folders can be watched, %lld events wait",
 		     (long long)watches, (long long)queue);
@@ -201,7 +212,10 @@ static char *check_config(struct doctor *d)
 		     e.what, e.why);
 		return NULL;
 	}
-	find(d, HEALTH_OK, "config", NULL, "%s", globals.home.config);
+	if (engine_takes_config(&e))
+		find(d, HEALTH_OK, "config", NULL, "%s", globals.home.config);
+	else
+		find(d, HEALTH_FAIL, "config", e.fix[0] ? e.fix : "mend the line", "%s: %s", e.what, e.why);
 	for (size_t i = 0; i < gitconfig_count(config); i++) {
 		const struct gitconfig_entry *entry = gitconfig_at(config, i);
 		if (!strcmp(entry->section, "category") && entry->subsection && !strcmp(entry->key, "path"))
@@ -285,12 +299,12 @@ static void check_polled(struct doctor *d, const json_t *root, const json_t *fac
 {
 	const char *name = json_get_text(root, "name"), *path = json_get_text(root, "path"),
 	           *why = json_get_text(root, "polling_why");
-	int64_t needed = json_get_int(facts, "needed_folders", 0), limit = 524288;
+	int64_t needed = json_get_int(facts, "needed_folders", 0), limit = more_than("max_user_watches", 524288);
 	char mend[160];
 	while (limit < 2 * needed)
 		limit *= 2;
-	snprintf(mend, sizeof mend, "sysctl fs.inotify.max_user_watches=%lld fs.inotify.max_user_instances=1024",
-	         (long long)limit);
+	snprintf(mend, sizeof mend, "sysctl fs.inotify.max_user_watches=%lld fs.inotify.max_user_instances=%lld",
+	         (long long)limit, (long long)more_than("max_user_instances", 1024));
 	if (path && farfs_at(path))
 		find(d, HEALTH_WARN, name, "nothing to mend: 'interval' in its category says how often",
 		     "looked at every %s: %s", say_span(json_get_int(root, "interval_ms", 0)), why ? why : "");

@@ -30,6 +30,8 @@ int hub_main(int argc, char **argv);
 int sim_main(int argc, char **argv);
 int console_main(int argc, char **argv); /* `syncline` alone */
 int helper_main(int argc, char **argv);  /* hidden: name look-ups for the engine */
+struct err;
+bool engine_takes_config(struct err *e); /* would it start with the configuration as it is written now? */
 
 /* This room. */
 int cmd_add(int argc, char **argv);

@@ -175,6 +175,12 @@ doctor() { on a doctor --json >"$S/out"; json '[].check:s' '[].state=ok|warn|fai
 t "doctor --json" doctor
 doctor_fails() { chmod 644 "$S/a/home/state/keys"; on a doctor --json >"$S/out"; code=$?; chmod 600 "$S/a/home/state/keys"; [ $code = 1 ] && grep -q '"fail"' "$S/out"; }
 t "doctor: 1 when keys are open to others" doctor_fails
+doctor_reads() {
+	cp "$S/a/home/config" "$S/kept" && printf '[category "notes"]\n\tchek = 3\n' >>"$S/a/home/config" && on a doctor >"$S/out"
+	code=$?
+	cp "$S/kept" "$S/a/home/config" && [ $code = 1 ] && grep -q "^FAIL  config .*unknown key 'chek'" "$S/out" && on a doctor | grep -q '^ok    config '
+}
+t "doctor: 1 when the engine would not take the configuration" doctor_reads
 human() {
 	for verb in status queue conflicts devices categories log history doctor; do
 		on a $verb >"$S/out" 2>&1; code=$?

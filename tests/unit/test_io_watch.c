@@ -545,7 +545,7 @@ Test(io_watch_short, no_watches_left)
 	watches_left = 3; /* the root twice (when it comes and when it is scanned), and one folder */
 	watcher_add(watcher, "n");
 	settle();
-	cr_expect_eq(times("polling n the limit on watched folders is reached (sysctl"), 1, "once: %s",
+	cr_expect_eq(times("polling n the limit on watched folders is reached (raise sysctl"), 1, "once: %s",
 		     buf_text(&told));
 	cr_expect(strstr(watcher_polling(watcher, "n"), "max_user_watches"));
 	cr_expect_eq(times("/file"), 3, "all of it was scanned nevertheless");
