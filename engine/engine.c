@@ -126,8 +126,11 @@ bool engine_takes_config(struct err *e)
 bool engine_reload(struct engine *g, struct err *e)
 {
 	struct config fresh = { 0 }, old = g->config;
-	if (!load_config(g->home, &fresh, e))
+	if (!load_config(g->home, &fresh, &g->config_wrong)) {
+		*e = g->config_wrong;
 		return false;
+	}
+	g->config_wrong = (struct err){ 0 };
 	bool moved = strcmp(old.hub_url, fresh.hub_url) != 0;
 	g->config = fresh;
 	areas_configure(g, &old);

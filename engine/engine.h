@@ -82,6 +82,7 @@ struct engine {
 	bool ending;
 
 	struct config config;
+	struct err config_wrong; /* what the file says since, and cannot be: why is empty while it is this configuration */
 	struct keyring keyring;
 	struct id former; /* this device's id before it joined: its own history is signed so */
 	struct ledger *ledger;

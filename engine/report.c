@@ -188,6 +188,11 @@ static json_t *errors(struct engine *g, const struct link_view *v)
 	struct category_view c;
 	if (v->state == LINK_ERROR && v->error)
 		json_array_append_new(list, text_of(v->error));
+	if (g->config_wrong.why[0]) {
+		char *line = mem_printf("%s: %s: the old configuration stays", g->config_wrong.what, g->config_wrong.why);
+		json_array_append_new(list, text_of(line));
+		free(line);
+	}
 	for (size_t i = 0; core_view_category(g->core, i, &c); i++) {
 		if (!c.error)
 			continue;

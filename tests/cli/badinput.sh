@@ -65,8 +65,14 @@ config_bad() {
 t "a corrupt configuration: named with its line, and fine again once mended" config_bad
 config_unknown() { device_stop b && printf '[category "notes"]\n\tfrequency = high\n' >>"$S/b/home/config" && exits 1 on b run && one_line && cp "$S/b.config" "$S/b/home/config" && device_start b && settle a b; }
 t "an unknown key in the configuration" config_unknown
-reload_bad() { printf '[category "x\n' >>"$S/b/home/config" && kill -HUP "$(pid_of b)" && sleep 0.5 && exits 0 on b status; cp "$S/b.config" "$S/b/home/config"; kill -HUP "$(pid_of b)" && settle a b; }
-t "SIGHUP with a corrupt configuration: it goes on with the old one" reload_bad
+in_error() { on b status >"$S/status"; [ $? = 13 ]; }
+in_step() { on b status >/dev/null; }
+reload_bad() {
+	printf '[category "x\n' >>"$S/b/home/config" && kill -HUP "$(pid_of b)" && wait_for 20 in_error && grep -q 'the old configuration stays' "$S/status" &&
+		exits 1 on b doctor && grep -q "^FAIL *config" "$S/out" && echo "goes on" >"$S/b/notes/on.md" && settle a b && [ -f "$S/a/notes/on.md" ] &&
+		cp "$S/b.config" "$S/b/home/config" && kill -HUP "$(pid_of b)" && wait_for 20 in_step
+}
+t "SIGHUP with a corrupt configuration: it goes on with the old one, and says so" reload_bad
 keys_open() { device_stop b && chmod 644 "$S/b/home/state/keys" && exits 1 on b run && one_line && chmod 600 "$S/b/home/state/keys" && device_start b && settle a b; }
 t "keys that others can read are refused" keys_open
 home_open() { device_stop b && chmod 755 "$S/b/home/state" && exits 1 on b run && one_line && chmod 700 "$S/b/home/state" && device_start b && settle a b; }
