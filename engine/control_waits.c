@@ -23,7 +23,7 @@ static uint64_t until(const struct question *q)
 }
 
 /* All that the kernel and the debounce hold back comes out now: an edit made before the question counts, also one in a
- * root that has just come back. */
+ * root that has just come back; and what could not be written may have become possible. */
 static void look_now(const struct question *q)
 {
 	struct engine *g = q->engine;
@@ -31,6 +31,7 @@ static void look_now(const struct question *q)
 	watcher_check_roots(g->watcher);
 	areas_poll(g, true);
 	areas_start_rescans(g);
+	core_try_now(g->core);
 }
 
 void verb_wait(const struct question *q)

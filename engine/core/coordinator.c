@@ -51,6 +51,13 @@ void core_retry(struct core *c, struct item *it, uint64_t after_ms)
 		c->retry_ms = it->retry_ms;
 }
 
+void core_try_now(struct core *c)
+{
+	for (size_t i = 0; i < c->ledger.count; i++)
+		if (c->ledger.all[i]->failures && c->ledger.all[i]->retry_ms)
+			core_retry(c, c->ledger.all[i], 0);
+}
+
 static void retry_due(struct core *c)
 {
 	if (c->retry_ms > c->now_ms)

@@ -117,6 +117,7 @@ bool core_hub_now(const struct core *c, int64_t *wall_ms); /* false: the hub's c
 /* What a category holds as gone comes back to its folder, instead of being deleted everywhere. */
 bool core_bring_back(struct core *c, const char *category, size_t *count, struct err *e);
 void core_sync(struct core *c);                    /* scan all, end every debounce */
+void core_try_now(struct core *c);                 /* what could not be written is tried at once: somebody asks */
 void core_look(struct core *c);                    /* end every debounce, no scan (for `wait`: the watcher was drained) */
 bool core_accept_rollback(struct core *c, struct err *e); /* the hub was restored: join it as if new (a union) */
 bool core_invite(struct core *c, uint64_t ticket, const uint8_t token_hash[32], int64_t expires_wall_ms, struct err *e);

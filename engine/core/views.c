@@ -446,6 +446,9 @@ void core_view_why(const struct core *c, const char *category, const char *path,
 	char unmerged_words[200];
 	snprintf(unmerged_words, sizeof unmerged_words, "it was changed on two devices: both versions are kept; %s",
 		 unmerged ? unmerged : "");
+	char away[320];
+	snprintf(away, sizeof away, "%.240s: nothing is known of it, and nothing is deleted",
+		 it->category->trouble ? it->category->trouble : ROOT_MISSING);
 	if (conflict)
 		tell(v, "conflict",
 		     it->row.hold == HOLD_ROLLBACK
@@ -472,15 +475,15 @@ void core_view_why(const struct core *c, const char *category, const char *path,
 	else if (!state && settled)
 		tell(v, "queued", "its conflict is settled, and that is about to be sent", "");
 	else if (!state && !it->category->root_ok)
-		tell(v, "held", ROOT_MISSING ": nothing is known of it, and nothing is deleted",
-		     "it is looked at when the folder is back");
+		tell(v, "held", away, "it is looked at when its category's folder is back");
 	else if (!state)
 		tell(v, "in-sync", "this device and the hub hold the same", "");
 	else if (held)
 		tell(v, strcmp(held, "paused") == 0 ? "paused" : "held", held,
 		     strcmp(held, "paused") == 0
 			     ? it->category->paused ? "run 'syncline resume CATEGORY'" : "run 'syncline resume'"
-			     : "it is tried again by itself");
+		     : it->failures ? "it is tried again by itself, ever more rarely; 'syncline sync' tries it now"
+				    : "it is tried again by itself");
 	else if (holding_state(it)) {
 		tell(v, holding_state(it), holding_reason(it), "");
 		holding_next(c, it, v->next, sizeof v->next);

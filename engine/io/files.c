@@ -179,6 +179,14 @@ static void wake(struct files_root *r)
 		close(fd);
 }
 
+static bool root_shut(struct files *f, struct files_root *r)
+{
+	bool missing = errno == ENOENT;
+	char why[96];
+	snprintf(why, sizeof why, "the folder cannot be opened: %s", strerror(errno));
+	return root_gone(f, r, missing ? "the folder is not there" : why);
+}
+
 static bool root_there(struct files *f, struct files_root *r)
 {
 	struct stat st;
@@ -187,11 +195,11 @@ static bool root_there(struct files *f, struct files_root *r)
 		return true;
 	char *path = realpath(r->given, NULL);
 	if (!path)
-		return root_gone(f, r, errno == ENOENT ? "the folder is not there" : strerror(errno));
+		return root_shut(f, r);
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
 	char pin[64];
 	if (fd < 0 || fstat(fd, &st) || !pin_of(fd, pin)) {
-		root_gone(f, r, strerror(errno));
+		root_shut(f, r);
 		if (fd >= 0)
 			close(fd);
 		free(path);

@@ -9,6 +9,16 @@ why_full() { on "$1" why "$2" | grep -q 'disk is full'; }
 begin() { head -c 3000 /dev/urandom >"$S/large.old" && faulty_make && cp "$S/large.old" "$A/large" && there; }
 t "two devices on disks that can fail" begin
 
+# ---- the receiver may not write ----
+
+# By itself it would try the sixth time after two and a half minutes.
+tried_often() { on b sync && [ "$(on b queue --json | tr -d ' \n' | sed 's/.*"retry_count":\([0-9]*\).*/\1/')" -ge 6 ]; }
+shut() {
+	faults b "write EACCES $B" && printf 'shut\n' >"$A/shut" && settle a && wait_for 20 sh -c '"$SYNCLINE" --home "$S/b/home" why notes/shut | grep -q held' &&
+		wait_for 60 tried_often && [ ! -e "$B/shut" ] && faults b && there && holds "$B/shut" shut
+}
+t "what could not be written is tried at once when somebody asks" shut
+
 # ---- the receiver's disk is full ----
 
 beyond_full() {

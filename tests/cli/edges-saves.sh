@@ -210,7 +210,7 @@ emptied_root() {
 t "a folder suddenly empty is asked about" emptied_root
 root_gone() {
 	mv "$A" "$S/a/elsewhere" && wait_for 20 sh -c '"$SYNCLINE" --home "$S/a/home" status >/dev/null; [ $? = 13 ]' && [ -f "$B/many/60" ] &&
-		on a why notes/many/60 | grep -q "folder is missing" && mv "$S/a/elsewhere" "$A" && there && [ -f "$B/many/60" ] &&
+		on a why notes/many/60 | grep -q "nothing is known of it" && mv "$S/a/elsewhere" "$A" && there && [ -f "$B/many/60" ] &&
 		on a why notes/many/60 | grep -q in-sync
 }
 t "a folder that is gone is an error, and nothing when it is back" root_gone
