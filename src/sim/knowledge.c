@@ -47,6 +47,13 @@ void knowledge_chose(struct simnode *n, struct simfile *f)
 		f->made_most = row->head_seq;
 }
 
+void knowledge_undid(struct simnode *n, unsigned path)
+{
+	struct simfile *f = file_of(n, witness_name(&n->cl->witness, path));
+	if (f)
+		f->made_least = 0;
+}
+
 void knowledge_settled(struct simnode *n, const struct settlement_row *row)
 {
 	struct witness *w = &n->cl->witness;

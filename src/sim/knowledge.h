@@ -16,6 +16,7 @@ void knowledge_placed(struct simnode *n, struct simfile *f, const struct id *ver
 void knowledge_committed(struct simfile *f); /* and knows that it did */
 void knowledge_lost(struct simfile *f);      /* a power cut changed the file */
 void knowledge_chose(struct simnode *n, struct simfile *f); /* a person settled it, seeing the head */
+void knowledge_undid(struct simnode *n, unsigned path);     /* … took that back: it holds what was made from less */
 /* Two versions became one here: the file is made from both. Whether what it holds now keeps both is for the tokens to say. */
 void knowledge_settled(struct simnode *n, const struct settlement_row *row);
 /* A person is about to remove the file: where all devices agreed on it, it must stay away. */

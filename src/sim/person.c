@@ -748,8 +748,10 @@ static bool take_back(struct simnode *n, const struct settlement_row *row, struc
 	n->choosing = item->path + 1;
 	bool done = core_undo(n->core, &settlement, e);
 	n->choosing = 0;
-	if (done)
+	if (done) {
 		witness_note(w, item->path)->chosen_us = 0;
+		knowledge_undid(n, item->path);
+	}
 	cluster_tell(n->cl, "%s takes the settlement of %s back: %s", n->name, witness_name(w, item->path),
 		     done ? "done" : e->why);
 	simnode_end_turn(n);
