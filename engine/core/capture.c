@@ -88,6 +88,15 @@ static bool is_no_news(struct core *c, const struct item *it, const struct event
 	return look == LOOK_FILE && surely_unchanged(it, &stat);
 }
 
+/* A name that is told to be gone, and stands there: where two files changed their names, as we do to place one, it may be
+ * the one that is known; else it was made anew, just now, and its writer may not be done. */
+static bool is_known_file(struct core *c, const struct item *it, const char *category, const char *path)
+{
+	const struct file_ref file = { category, path };
+	struct file_stat stat;
+	return it && c->world.look(c->world.ctx, &file, &stat) == LOOK_FILE && file_stat_equal(&stat, &it->row.local_stat);
+}
+
 static uint64_t window_end(const struct category *category, const struct item *it)
 {
 	uint32_t window = category->debounce_ms < CHANGE_CAPTURE_MS ? category->debounce_ms : CHANGE_CAPTURE_MS;
@@ -131,7 +140,8 @@ void capture_hint(struct core *c, const struct event *e)
 		due = later(due + CHANGE_SETTLE_MS, window_end(category, it));
 	uint32_t proving = e->hint == HINT_GONE ? 0 : proving_ms(c, category, it, e->path);
 	struct watched *w = debounce_note(&c->debounce, category, e->path, c->now_ms, due + proving, true);
-	w->unsure = e->hint != HINT_WRITTEN; /* what is there though it went was made anew, just now */
+	w->unsure = e->hint == HINT_TOUCHED ||
+		    (e->hint == HINT_GONE && !is_known_file(c, it, category->name, e->path));
 	if (e->hint == HINT_WRITTEN)
 		w->scanned = false;
 	if (c->reading.of == w)

@@ -334,6 +334,19 @@ Test(change, a_file_made_anew_is_not_read_before_its_writer_is_done)
 	cr_assert_eq(outgoing(), 1);
 }
 
+/* As when two files change their names: we place files so. */
+Test(change, a_known_file_that_is_told_to_be_gone_is_looked_at_at_once)
+{
+	struct counts_view v;
+	begin(3, false);
+	written(&files[1], "new");
+	hint("f1", HINT_WRITTEN);
+	cr_assert_eq(captures, 1);
+	hint("f1", HINT_GONE);
+	core_view_counts(core, &v);
+	cr_assert_eq(v.debouncing, 0);
+}
+
 /* The news that a save is done are read when the next one has emptied the file. */
 Test(change, a_file_that_the_next_save_has_emptied_is_not_read)
 {
