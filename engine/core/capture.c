@@ -128,7 +128,7 @@ void capture_hint(struct core *c, const struct event *e)
 		return;
 	struct item *it = ledger_find_name(&c->ledger, category->name, e->path);
 	if (it)
-		it->told = e->hint == HINT_GONE;
+		it->told = e->hint == HINT_GONE, it->weighed = false;
 	else if (e->hint == HINT_GONE)
 		category_left(category, e->path);
 	if (it && is_no_news(c, it, e))
@@ -226,7 +226,7 @@ static void note_unseen(struct core *c, struct category *category, const char *u
 		struct item *it = c->ledger.all[i];
 		if (!guard_unseen(category, it, under, round))
 			continue;
-		it->told = true;
+		it->told = it->weighed = true;
 		if (believes_half_a_scan())
 			declare_absent(c, it);
 		else
@@ -633,6 +633,9 @@ static void look_absent(struct core *c, struct watched *w, struct item *it)
 		forget_gone(c, it);
 		moves_back(c, it);
 		capture_drop(c, w);
+	} else if (!it->weighed && guard_emptied(c, w->category)) {
+		capture_scan(c, w->category, ""); /* it asks */
+		debounce_move(&c->debounce, w, c->now_ms + CHANGE_GONE_MS);
 	} else {
 		capture_drop(c, w);
 		declare_absent(c, it);

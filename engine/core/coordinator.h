@@ -276,6 +276,7 @@ bool guard_unseen(const struct category *category, const struct item *it, const 
 bool guard_absent(const struct core *c, const struct item *it);  /* looks */
 /* A scan has ended: may what it did not see be deleted? False: too much is gone, and a person is asked. */
 bool guard_scanned(struct core *c, struct category *category, const char *under, uint32_t round);
+bool guard_emptied(struct core *c, struct category *category); /* its last files are being deleted: a scan weighs that */
 void guard_found(struct core *c, struct item *it);   /* it is there */
 /* Before guard_scanned: what the scan did not see and a power cut may have taken back is looked at, to be put back. */
 void guard_cut(struct core *c, struct category *category, const char *under, uint32_t round);

@@ -111,10 +111,37 @@ static void hold(struct core *c, struct category *category, const char *under, u
 		capture_scan(c, category, ""); /* what is lost in all */
 }
 
+/* Events may say of each single file that it was deleted: a root without any is asked about all the same. */
+bool guard_emptied(struct core *c, struct category *category)
+{
+	size_t gone = 0;
+	if (category->items < 2 || c->debounce.count < category->items || category->allowed || PLANTED("capture.no_guard"))
+		return false;
+	for (size_t i = 0; i < c->debounce.count; i++) {
+		const struct watched *w = c->debounce.heap[i];
+		if (w->category != category)
+			continue;
+		const struct item *it = ledger_find_name(&c->ledger, category->name, w->path);
+		if (!w->absent_since_ms || !it || it->rare->moved_to)
+			return false;
+		gone++;
+	}
+	if (gone < category->items)
+		return false;
+	MARK("capture.root_emptied_before_us");
+	for (size_t i = 0; i < c->debounce.count; i++) {
+		const struct watched *w = c->debounce.heap[i];
+		if (w->category == category)
+			ledger_find_name(&c->ledger, category->name, w->path)->told = false;
+	}
+	category_forget_left(category);
+	return true;
+}
+
 void guard_found(struct core *c, struct item *it)
 {
 	struct category *category = it->category;
-	it->told = false;
+	it->told = it->weighed = false;
 	if (!it->lost)
 		return;
 	it->lost = false;

@@ -446,8 +446,8 @@ void core_view_why(const struct core *c, const char *category, const char *path,
 	char unmerged_words[200];
 	snprintf(unmerged_words, sizeof unmerged_words, "it was changed on two devices: both versions are kept; %s",
 		 unmerged ? unmerged : "");
-	char away[320];
-	snprintf(away, sizeof away, "%.240s: nothing is known of it, and nothing is deleted",
+	char away[240];
+	snprintf(away, sizeof away, "%.160s: nothing is known of it, and nothing is deleted",
 		 it->category->trouble ? it->category->trouble : ROOT_MISSING);
 	if (conflict)
 		tell(v, "conflict",

@@ -208,6 +208,11 @@ emptied_root() {
 		mv "$S/stash"/* "$A/" && there
 }
 t "a folder suddenly empty is asked about" emptied_root
+emptied_live() {
+	before=$(find "$B" -type f | wc -l) && [ "$before" -gt 2 ] && rm -r "$A"/* && wait_for 20 is_held a && on b sync && [ "$(find "$B" -type f | wc -l)" = "$before" ] &&
+		on a restore notes --quiet && there
+}
+t "also when it is emptied while the engine watches" emptied_live
 root_gone() {
 	mv "$A" "$S/a/elsewhere" && wait_for 20 sh -c '"$SYNCLINE" --home "$S/a/home" status >/dev/null; [ $? = 13 ]' && [ -f "$B/many/60" ] &&
 		on a why notes/many/60 | grep -q "nothing is known of it" && mv "$S/a/elsewhere" "$A" && there && [ -f "$B/many/60" ] &&

@@ -62,6 +62,7 @@ struct item {
 	uint8_t urgency;              /* enum priority of the next change */
 	bool placed;                  /* local_stat is that of our own placing, and its mtime was set to an older time */
 	bool told;                    /* events said that it is gone, or with its folder */
+	bool weighed;                 /* … or a scan missed it, and that is no loss to ask about */
 	bool lost;                    /* gone, with too many others to be deleted unasked */
 	bool unwanted;                /* this device's rules leave it out: neither sent nor applied, until they change */
 	bool missing;                 /* the head's content could not be had: a keyframe is wanted */
