@@ -88,15 +88,6 @@ static bool is_no_news(struct core *c, const struct item *it, const struct event
 	return look == LOOK_FILE && surely_unchanged(it, &stat);
 }
 
-/* A name that is told to be gone, and stands there: where two files changed their names, as we do to place one, it may be
- * the one that is known; else it was made anew, just now, and its writer may not be done. */
-static bool is_known_file(struct core *c, const struct item *it, const char *category, const char *path)
-{
-	const struct file_ref file = { category, path };
-	struct file_stat stat;
-	return it && c->world.look(c->world.ctx, &file, &stat) == LOOK_FILE && file_stat_equal(&stat, &it->row.local_stat);
-}
-
 static uint64_t window_end(const struct category *category, const struct item *it)
 {
 	uint32_t window = category->debounce_ms < CHANGE_CAPTURE_MS ? category->debounce_ms : CHANGE_CAPTURE_MS;
@@ -140,8 +131,8 @@ void capture_hint(struct core *c, const struct event *e)
 		due = later(due + CHANGE_SETTLE_MS, window_end(category, it));
 	uint32_t proving = e->hint == HINT_GONE ? 0 : proving_ms(c, category, it, e->path);
 	struct watched *w = debounce_note(&c->debounce, category, e->path, c->now_ms, due + proving, true);
-	w->unsure = e->hint == HINT_TOUCHED ||
-		    (e->hint == HINT_GONE && !is_known_file(c, it, category->name, e->path));
+	w->unsure = e->hint != HINT_WRITTEN;
+	w->gone = e->hint == HINT_GONE;
 	if (e->hint == HINT_WRITTEN)
 		w->scanned = false;
 	if (c->reading.of == w)
@@ -151,7 +142,7 @@ void capture_hint(struct core *c, const struct event *e)
 void capture_soon(struct core *c, struct item *it)
 {
 	struct watched *w = debounce_note(&c->debounce, it->category, it->path, c->now_ms, c->now_ms, true);
-	w->unsure = false;
+	w->unsure = w->gone = false;
 	w->scanned = false;
 }
 
@@ -684,6 +675,8 @@ static bool is_settled(const struct core *c, const struct watched *w, const stru
 {
 	uint64_t waited = c->now_ms - w->first_ms;
 	bool emptied = it && seen->size == 0 && it->row.local_stat.size > 0;
+	if (w->gone && it && file_stat_equal(seen, &it->row.local_stat))
+		return true; /* two files changed their names, as we do to place one */
 	if ((!w->unsure && !emptied) || waited >= w->category->max_wait_ms)
 		return true;
 	return w->looked && file_stat_equal(&w->stat, seen) && (!emptied || !w->unsure || waited >= CHANGE_EMPTY_MS);

@@ -115,7 +115,8 @@ static void hold(struct core *c, struct category *category, const char *under, u
 bool guard_emptied(struct core *c, struct category *category)
 {
 	size_t gone = 0;
-	if (category->items < 2 || c->debounce.count < category->items || category->allowed || PLANTED("capture.no_guard"))
+	if (category->items < 2 || category->allowed || PLANTED("capture.no_guard") ||
+	    (!category->held && c->debounce.count < category->items))
 		return false;
 	for (size_t i = 0; i < c->debounce.count; i++) {
 		const struct watched *w = c->debounce.heap[i];
@@ -125,6 +126,10 @@ bool guard_emptied(struct core *c, struct category *category)
 		if (!w->absent_since_ms || !it || it->rare->moved_to)
 			return false;
 		gone++;
+	}
+	for (size_t i = 0; i < c->ledger.count && category->held; i++) {
+		const struct item *it = c->ledger.all[i];
+		gone += it->category == category && it->lost && !debounce_find(&c->debounce, category, it->path);
 	}
 	if (gone < category->items)
 		return false;

@@ -16,6 +16,7 @@ struct watched { /* one name with a look owed */
 	uint64_t first_ms, due_ms;
 	uint64_t absent_since_ms;      /* 0: it was there at the last look */
 	bool unsure;                   /* a writer may have it open: two looks must agree */
+	bool gone;                     /* it was told to be gone: what stands there is new, or known */
 	bool looked;                   /* `stat` is of the look before */
 	bool scanned;                  /* found by a scan: waits for the scan's end, so that renames can be told */
 	bool suspect;                  /* … the first one after an unclean stop */

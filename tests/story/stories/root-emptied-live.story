@@ -31,3 +31,25 @@ settle
 expect all notes/a absent
 expect all notes/c absent
 expect equal
+# Some are missed already, and the others are deleted now: that leaves none, too.
+laptop writes notes/a "one"
+laptop writes notes/b "two"
+laptop writes notes/c "three"
+settle
+stop laptop
+laptop removes notes/a
+laptop removes notes/b
+laptop removes notes/c
+laptop writes notes/x "four"
+start laptop
+wait 10
+expect desk notes/a "one"
+expect desk notes/x "four"
+laptop removes notes/x
+wait 10
+expect desk notes/x "four"
+laptop accepts
+settle
+expect all notes/a absent
+expect all notes/x absent
+expect equal
