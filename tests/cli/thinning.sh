@@ -41,7 +41,7 @@ t "a rule that makes no sense is refused" refused
 write_versions() {
 	mkdir -p "$A/deep" &&
 		for n in 1 2 3 4 5 6 7 8; do
-			{ echo "version $n"; head -c 40000 "$SYNCLINE" | tail -c +$((n * 700)); } >"$A/deep/many" && settle a b || return 1
+			{ echo "version $n"; head -c 40000 "$SYNCLINE" | tail -c +$((n * 700)); } >"$S/next" && mv "$S/next" "$A/deep/many" && settle a b || return 1
 		done && same a b && [ "$(count a notes/deep/many here)" = 8 ]
 }
 t "eight versions of a file" write_versions
