@@ -94,10 +94,13 @@ static void hold(struct core *c, struct category *category, const char *under, u
 	char text[320];
 	bool asked = category->held;
 	MARK("capture.guard_held");
-	for (size_t i = 0; i < c->ledger.count; i++)
-		if (guard_unseen(category, c->ledger.all[i], under, round) && !wished(c->ledger.all[i]) &&
-		    !c->ledger.all[i]->row.left_out)
-			c->ledger.all[i]->lost = true;
+	for (size_t i = 0; i < c->ledger.count; i++) {
+		struct item *it = c->ledger.all[i];
+		if (!guard_unseen(category, it, under, round) || wished(it) || it->row.left_out)
+			continue;
+		it->lost = true;
+		map_put(&c->ledger.gone, it->row.local.b, ID_LEN, it); /* its content may be found under another name */
+	}
 	category_hold(category, true);
 	category->weighed = category->weighed || !*under;
 	if (asked)

@@ -186,8 +186,9 @@ static bool may_leave(const struct core *c, const struct item *from, const struc
 static struct item *by_content(struct core *c, const struct id *version)
 {
 	struct item *from = map_find(&c->ledger.gone, version->b, ID_LEN);
-	if (from)
-		MARK("capture.rename_weighed");
+	if (!from || !id_equal(&from->row.local, version))
+		return NULL;
+	MARK("capture.rename_weighed");
 	return from;
 }
 

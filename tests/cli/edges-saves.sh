@@ -213,6 +213,11 @@ emptied_live() {
 		on a restore notes --quiet && there
 }
 t "also when it is emptied while the engine watches" emptied_live
+moved_and_touched() {
+	mkdir "$A/set" && for i in $(seq 1 60); do echo "of the set, $i" >"$A/set/$i"; done && there && device_stop a && cp -r "$A/set" "$A/copied" &&
+		rm -r "$A/set" && device_start a && wait_for 20 test -f "$B/copied/60" && wait_for 20 test ! -e "$B/set" && there && ! is_held a
+}
+t "what was copied and removed while the engine was off is a move, and asked about no more" moved_and_touched
 root_gone() {
 	mv "$A" "$S/a/elsewhere" && wait_for 20 sh -c '"$SYNCLINE" --home "$S/a/home" status >/dev/null; [ $? = 13 ]' && [ -f "$B/many/60" ] &&
 		on a why notes/many/60 | grep -q "nothing is known of it" && mv "$S/a/elsewhere" "$A" && there && [ -f "$B/many/60" ] &&
