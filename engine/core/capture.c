@@ -118,10 +118,12 @@ void capture_hint(struct core *c, const struct event *e)
 	if (!category || relpath_bad(e->path, strlen(e->path)))
 		return;
 	struct item *it = ledger_find_name(&c->ledger, category->name, e->path);
-	if (it)
-		it->told = e->hint == HINT_GONE, it->weighed = false;
-	else if (e->hint == HINT_GONE)
+	if (it) {
+		it->told = e->hint == HINT_GONE;
+		it->weighed = false;
+	} else if (e->hint == HINT_GONE) {
 		category_left(category, e->path);
+	}
 	if (it && is_no_news(c, it, e))
 		return;
 	uint64_t due = c->now_ms;

@@ -406,7 +406,7 @@ void core_view_why(const struct core *c, const char *category, const char *path,
 	core_view_link(c, &link);
 	v->here_only = true;
 	if (w && !w->absent_since_ms && !w->tries) {
-		bool large = w->waits || c->reading.of == w;
+		bool large = is_large(c, w);
 		tell(v, "debouncing", large ? LARGE : "it changed a moment ago and may change again",
 		     large ? "it goes out when all of it is read" : "it is looked at when it rests");
 		return;

@@ -252,7 +252,7 @@ static void node_faults(struct cluster *cl, struct simnode *n)
 		                                                        : UINT64_MAX;
 	if (cluster_strikes(cl, FAULT_rights, n)) { /* one draw a statement: compilers differ in what comes first */
 		uint64_t which = cluster_drawn(cl, FAULT_rights, n, n->disk.inode_count);
-		simnode_change_rights(n, which, cluster_drawn(cl, FAULT_rights, n, 3));
+		simnode_change_rights(n, n->disk.inodes[which], cluster_drawn(cl, FAULT_rights, n, 3));
 	}
 	simdisk_age(&n->disk, n->disk.posix ? 30000000 : 5000000, 30000000);
 }

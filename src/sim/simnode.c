@@ -848,10 +848,9 @@ bool simnode_set_root(struct simnode *n, const char *category, enum simroot how)
 }
 
 /* Never the top, and never a root: that would be another root to everybody. */
-void simnode_change_rights(struct simnode *n, uint64_t inode, uint64_t what)
+void simnode_change_rights(struct simnode *n, struct siminode *i, uint64_t what)
 {
-	struct siminode *i = inode < n->disk.inode_count ? n->disk.inodes[inode] : NULL;
-	if (!i || i->kind != SIM_FOLDER || !i->self || i->self->folder == n->disk.top)
+	if (i->kind != SIM_FOLDER || !i->self || i->self->folder == n->disk.top)
 		return;
 	i->denied = what == 1;
 	i->fixed = what == 2;
@@ -868,7 +867,7 @@ void simnode_calm_disk(struct simnode *n)
 	}
 	for (size_t i = 0; i < n->disk.inode_count; i++)
 		if (n->disk.inodes[i]->denied || n->disk.inodes[i]->fixed)
-			simnode_change_rights(n, i, 0);
+			simnode_change_rights(n, n->disk.inodes[i], 0);
 }
 
 struct id simnode_version(const struct simnode *n, struct simfile *f)

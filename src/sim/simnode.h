@@ -97,7 +97,7 @@ void simnode_end_turn(struct simnode *n);       /* commit and send, after a pers
 void simnode_move_root(struct simnode *n, const char *category);
 enum simroot { ROOT_THERE, ROOT_AWAY, ROOT_EMPTY }; /* empty: the mount point, with nothing mounted on it */
 bool simnode_set_root(struct simnode *n, const char *category, enum simroot how); /* false: it is so already */
-void simnode_change_rights(struct simnode *n, uint64_t inode, uint64_t what);
+void simnode_change_rights(struct simnode *n, struct siminode *i, uint64_t what);
 void simnode_calm_disk(struct simnode *n); /* all roots there, all allowed, room enough */
 /* For the file rooms: the engine put another file there; it is about to unlink these bytes; bytes to be stored at once. */
 void simnode_fresh(struct simnode *n, struct simfile *f);

@@ -304,9 +304,7 @@ static bool change_rights(struct story *s, struct simnode *n, const char *item, 
 	struct siminode *i;
 	for (unsigned k = 0; k < 3; k++)
 		if (strcmp(how, hows[k]) == 0 && simdisk_walk(&n->disk, n->disk.top, item, &i) == 0)
-			for (uint64_t at = 0; at < n->disk.inode_count; at++)
-				if (n->disk.inodes[at] == i)
-					return simnode_change_rights(n, at, k), true;
+			return simnode_change_rights(n, i, k), true;
 	return fails(s, "%s has no folder %s", n->name, item);
 }
 
